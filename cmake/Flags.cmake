@@ -1,0 +1,21 @@
+# The flags of every target: warnings are errors, and the usual hardening is on.
+add_library(sluice_flags INTERFACE)
+target_include_directories(sluice_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+target_compile_options(sluice_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wundef -Werror
+  -fstack-protector-strong -fno-strict-aliasing -fvisibility=hidden)
+target_compile_definitions(sluice_flags INTERFACE _GNU_SOURCE)
+target_link_options(sluice_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+if(SLUICE_SANITIZER STREQUAL "address")
+  target_compile_options(sluice_flags INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(sluice_flags INTERFACE -fsanitize=address,undefined)
+elseif(SLUICE_SANITIZER STREQUAL "thread")
+  target_compile_options(sluice_flags INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+  target_link_options(sluice_flags INTERFACE -fsanitize=thread)
+else()
+  target_compile_options(sluice_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
+endif()
+
+# Privileged and confined processes neither throw nor catch: a failed allocation ends them.
+add_library(sluice_noexcept INTERFACE)
+target_compile_options(sluice_noexcept INTERFACE -fno-exceptions -fno-rtti)

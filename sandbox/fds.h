@@ -1,0 +1,17 @@
+// The descriptor table of a broker and a worker: fixed numbers, so that the seccomp policies can
+// name them. The policy compiler's symbols of the same names must agree (a unit test compares).
+#pragma once
+
+namespace sluice::sandbox {
+
+inline constexpr int kFdFuse = 3;      // the connection's /dev/fuse
+inline constexpr int kFdRoot = 4;      // the source tree: the broker's read-only one, the worker's own
+inline constexpr int kFdRootRw = 5;    // broker: the read-write tree (in a read-only view: kFdRoot again)
+inline constexpr int kFdGrantRw = 6;   // broker <-> worker: grants by the thread with the rw domain
+inline constexpr int kFdGrantRo = 7;   // broker <-> worker: grants by the thread with the ro domain
+inline constexpr int kFdData = 8;      // broker <-> worker: operations on granted files
+inline constexpr int kFdEvents = 9;    // to the service
+inline constexpr int kFdConfig = 10;   // wire::ViewConfig; closed after it was read
+inline constexpr int kFdCounters = 11; // worker: counter page; closed after it was mapped
+
+}  // namespace sluice::sandbox

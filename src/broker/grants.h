@@ -1,0 +1,75 @@
+// The grants of one connection: files that the kernel may pass through, and their descriptors.
+//
+// Broker only. Every method may be called by any of its threads. What is granted is decided here,
+// on the descriptor that is then registered: nothing is looked up a second time after a check.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string_view>
+
+#include "core/ledger.h"
+#include "core/result.h"
+#include "core/rules.h"
+#include "os/fd.h"
+#include "os/file.h"
+
+namespace sluice::broker {
+
+struct View {
+  int device;      // /dev/fuse
+  int root_ro;
+  int root_rw;
+  bool read_only;
+  uint32_t uid;    // the broker's own
+  core::Rules rules;
+};
+
+// Which root, and with it which Landlock domain, the calling thread grants from.
+enum class Domain { kReadOnly, kReadWrite };
+
+struct OpenRequest {
+  std::string_view path;  // valid_relative
+  core::FileId file;      // what the path must lead to
+  bool read;
+  bool write;
+  bool truncate;
+};
+
+struct Granted {
+  core::GrantId grant;
+  int backing_id;
+  bool is_new;
+};
+
+class Grants {
+ public:
+  // view: borrowed. most: grants at once.
+  Grants(const View& view, uint32_t most) : view_(view), ledger_(most) {}
+
+  // Grants a regular file. kGrantReadOnly with errno 0 from the read-write domain: this file is
+  // granted by the read-only one; ask there.
+  core::Result<Granted> open(Domain domain, const OpenRequest& request);
+  // Makes a nameless file in the directory at path and grants it.
+  core::Result<Granted> open_temp(std::string_view path, uint32_t mode, bool exclusive);
+  void drop_write(core::GrantId id);
+  void close(core::GrantId id);
+
+  // A descriptor of a granted file for one operation. kGrantNotWritable where nobody has it open
+  // for writing.
+  core::Result<os::Fd> borrow(core::GrantId id, bool write);
+  // Gives a nameless file the name at path.
+  core::Outcome link(core::GrantId id, std::string_view path);
+  core::Outcome truncate_path(std::string_view path, core::FileId file, int64_t length);
+
+ private:
+  core::Result<os::Fd> open_checked(int root, std::string_view path, int flags, core::FileId file,
+                                    os::Stat* stat);
+  core::Result<Granted> add(core::FileId file, os::Fd file_fd, os::Fd write_fd, bool writable);
+
+  const View& view_;
+  std::mutex mutex_;
+  core::Ledger ledger_;
+};
+
+}  // namespace sluice::broker

@@ -1,0 +1,33 @@
+// One channel between the worker and a thread of the broker.
+#pragma once
+
+#include "broker/events.h"
+#include "broker/grants.h"
+#include "wire/broker_message.h"
+
+namespace sluice::broker {
+
+class Server {
+ public:
+  // channel: borrowed. domain: what this thread's Landlock domain is.
+  Server(int channel, Domain domain, const View& view, Grants& grants, Events& events)
+      : channel_(channel), domain_(domain), view_(view), grants_(grants), events_(events) {}
+
+  // Serves until the worker closes the channel or breaks the protocol.
+  void run();
+
+ private:
+  wire::BrokerReply answer(const wire::DecodedRequest& request);
+  core::Outcome carry_out(const wire::DecodedRequest& request, wire::BrokerReply& reply);
+  core::Outcome open(const wire::DecodedRequest& request, wire::BrokerReply& reply);
+  core::Outcome open_temp(const wire::DecodedRequest& request, wire::BrokerReply& reply);
+  core::Outcome change(const wire::BrokerRequest& request);
+
+  int channel_;
+  Domain domain_;
+  const View& view_;
+  Grants& grants_;
+  Events& events_;
+};
+
+}  // namespace sluice::broker

@@ -1,0 +1,187 @@
+#include "cli/client.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include "cli/output.h"
+#include "core/limits.h"
+#include "os/socket.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr char kRunDirectory[] = "/run/sluice";
+constexpr char kDefaultSocket[] = "/run/sluice/sluice.sock";
+constexpr char kPrivatePrefix[] = "private-";
+
+// sluiced lies beside this command in a build tree, and in libexec when installed.
+std::string service_program() {
+  char self[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", self, sizeof(self) - 1);
+  std::string directory(self, length < 0 ? 0 : static_cast<size_t>(length));
+  directory.resize(directory.rfind('/') + 1);
+  for (const char* beside : {"sluiced", "../libexec/sluice/sluiced"}) {
+    const std::string path = directory + beside;
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return directory + "sluiced";
+}
+
+// Where a private service that outlives its terminal logs: the journal, if there is one.
+os::Fd journal_stream() {
+  os::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  struct sockaddr_un address {};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, "/run/systemd/journal/stdout");
+  // Identifier, unit, priority, and four switches: see sd_journal_stream_fd(3).
+  constexpr char kHeader[] = "sluiced\n\n6\n1\n0\n0\n0\n";
+  if (!fd || ::connect(fd.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof(address)) < 0 ||
+      ::write(fd.get(), kHeader, sizeof(kHeader) - 1) < 0) {
+    return os::Fd();
+  }
+  return fd;
+}
+
+[[noreturn]] void become_service(const std::string& program, os::Fd peer, bool preserve,
+                                 bool background) {
+  ::setsid();  // the terminal's Ctrl-C is for the command, which ends the view in order
+  const int number = ::dup(peer.get());  // not close-on-exec
+  if (background) {
+    if (const os::Fd log = journal_stream()) {
+      ::dup2(log.get(), STDERR_FILENO);
+      ::setenv("JOURNAL_STREAM", "1", 1);
+    }
+    const os::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    ::dup2(null.get(), STDIN_FILENO);
+    ::dup2(null.get(), STDOUT_FILENO);
+    if (::isatty(STDERR_FILENO)) ::dup2(null.get(), STDERR_FILENO);
+  }
+  const std::string fd = absl::StrCat(number);
+  const std::string socket = absl::StrCat(kRunDirectory, "/", kPrivatePrefix, ::getpid(), ".sock");
+  std::vector<const char*> argv = {"sluiced",      "--peer", fd.c_str(), "--listen",
+                                   socket.c_str(), "--mode", "0666"};
+  if (preserve) argv.push_back("--preserve");
+  argv.push_back(nullptr);
+  ::execv(program.c_str(), const_cast<char* const*>(argv.data()));
+  std::fprintf(stderr, "sluice: cannot start %s: %s\n", program.c_str(), std::strerror(errno));
+  ::_exit(127);
+}
+
+absl::StatusOr<Service> start_private_service(bool preserve, bool background) {
+  if (::mkdir(kRunDirectory, 0755) < 0 && errno != EEXIST) {
+    return problem(os::failure(), kRunDirectory);
+  }
+  auto pair = os::socket_pair();
+  if (!pair.ok()) return problem(pair.failure(), "socketpair");
+  const std::string program = service_program();
+  const pid_t pid = ::fork();
+  if (pid < 0) return problem(os::failure(), "fork");
+  if (pid == 0) {
+    // Twice where it outlives this command, so that it is nobody's child to wait for.
+    if (background && ::fork() != 0) ::_exit(0);
+    pair->first.reset();
+    become_service(program, std::move(pair->second), preserve, background);
+  }
+  if (!background) return Service{std::move(pair->first), pid};
+  int status;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return Service{std::move(pair->first), -1};
+}
+
+absl::Status list_at(const std::string& socket, std::vector<ListedView>& views) {
+  auto connection = os::connect_to(socket);
+  if (!connection.ok()) return problem(connection.failure(), socket);
+  (void)os::set_timeout(connection->get(), core::Limits::kSetupSeconds * 1000);
+  wire::Hello hello;
+  hello.kind = wire::HelloKind::kList;
+  auto answer = ask(connection->get(), hello, -1, socket);
+  if (!answer.ok()) return answer.status();
+  std::vector<uint8_t> buffer(wire::kViewInfoMost);
+  for (uint32_t i = 0; i < answer->reply.count; ++i) {
+    auto message = os::receive_message(connection->get(), buffer, 0);
+    if (!message.ok()) return problem(message.failure(), socket);
+    auto info = wire::decode_view({buffer.data(), message->length});
+    if (!info.ok()) return problem(info.failure(), socket);
+    views.push_back({*std::move(info), socket});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string service_socket(const std::string& option) {
+  if (!option.empty()) return option;
+  const char* named = std::getenv("SLUICE_SOCKET");
+  return named != nullptr ? named : kDefaultSocket;
+}
+
+absl::StatusOr<Service> reach_service(const std::string& socket, bool preserve, bool background) {
+  auto connection = os::connect_to(socket);
+  if (connection.ok()) return Service{*std::move(connection), -1};
+  const int error = connection.failure().error;
+  const bool none = error == ENOENT || error == ECONNREFUSED;
+  if (none && ::geteuid() == 0) return start_private_service(preserve, background);
+  if (none) {
+    return problem(absl::StatusCode::kUnavailable,
+                   absl::StrCat("no service listens at ", socket),
+                   "ask the administrator to start sluiced, or run the command as root");
+  }
+  return problem(connection.failure(), absl::StrCat("cannot connect to ", socket));
+}
+
+void wait_for_service(const Service& service) {
+  int status;
+  while (service.private_pid > 0 && ::waitpid(service.private_pid, &status, 0) < 0 && errno == EINTR) {
+  }
+}
+
+absl::StatusOr<Answer> ask(int connection, const wire::Hello& hello, int fd,
+                           const std::string& what) {
+  const std::span<const int> fds = fd < 0 ? std::span<const int>() : std::span<const int>(&fd, 1);
+  if (auto sent = os::send_message(connection, wire::encode_hello(hello), fds); !sent.ok()) {
+    return problem(sent.failure(), what);
+  }
+  std::vector<uint8_t> buffer(wire::kViewInfoMost);
+  auto message = os::receive_message(connection, buffer, 1);
+  if (!message.ok()) return problem(message.failure(), what);
+  if (message->length == 0) {
+    return problem(absl::StatusCode::kUnavailable, absl::StrCat(what, ": the service hung up"),
+                   "see the service's log");
+  }
+  auto reply = wire::decode_reply({buffer.data(), message->length});
+  if (!reply.ok()) return problem(reply.failure(), what);
+  if (reply->reason != core::Reason::kNone) return problem({reply->error, reply->reason}, what);
+  return Answer{*std::move(reply), std::move(message->fds)};
+}
+
+absl::StatusOr<std::vector<ListedView>> list_views(const std::string& socket) {
+  std::vector<ListedView> views;
+  if (auto listed = list_at(socket, views); !listed.ok() && ::access(socket.c_str(), F_OK) == 0 &&
+                                            !absl::StrContains(listed.message(), "refused")) {
+    return listed;
+  }
+  DIR* directory = ::opendir(kRunDirectory);
+  if (directory == nullptr) return views;
+  while (const struct dirent* entry = ::readdir(directory)) {
+    if (!absl::StartsWith(entry->d_name, kPrivatePrefix)) continue;
+    // One that was killed leaves its socket behind, and answers no more.
+    (void)list_at(absl::StrCat(kRunDirectory, "/", entry->d_name), views);
+  }
+  ::closedir(directory);
+  return views;
+}
+
+}  // namespace sluice::cli

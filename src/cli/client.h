@@ -1,0 +1,44 @@
+// Reaching a service: the host's, or a private one for one view.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <vector>
+
+#include "os/fd.h"
+#include "wire/control.h"
+
+namespace sluice::cli {
+
+// The socket that an option, SLUICE_SOCKET or the default names.
+std::string service_socket(const std::string& option);
+
+// The host's service, or a private one.
+struct Service {
+  os::Fd connection;
+  pid_t private_pid = -1;  // a child of this process, if it is a private one in the foreground
+};
+// After the connection was closed: waits until a private service has ended its view.
+void wait_for_service(const Service& service);
+
+// Connects to the service. Where none listens and the caller is root, starts a private sluiced for
+// one view instead. background: it must outlive this command's terminal.
+absl::StatusOr<Service> reach_service(const std::string& socket, bool preserve, bool background);
+
+struct Answer {
+  wire::Reply reply;
+  std::vector<os::Fd> fds;
+};
+// Sends a hello (and fd, if >= 0) and waits for the reply. A refusal is a status that says why.
+absl::StatusOr<Answer> ask(int connection, const wire::Hello& hello, int fd, const std::string& what);
+
+// A view and the socket at which its service answers.
+struct ListedView {
+  wire::ViewInfo info;
+  std::string socket;
+};
+// All views of the service and of private ones that the caller may see. Touches no mounted path.
+absl::StatusOr<std::vector<ListedView>> list_views(const std::string& socket);
+
+}  // namespace sluice::cli

@@ -1,0 +1,49 @@
+// The commands, each in the file of its name. Each returns the exit status.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/view_options.h"
+
+namespace sluice::cli {
+
+struct MountOptions {
+  ViewOptions view;
+  std::string target;
+  bool background = false;
+};
+int mount_command(const MountOptions& options);
+
+struct RunOptions {
+  ViewOptions view;
+  std::vector<std::string> command;
+};
+int run_command(const RunOptions& options);
+
+struct ListOptions {
+  std::string socket;
+  std::string name;  // status: of one view
+  bool json = false;
+};
+int ls_command(const ListOptions& options);
+int status_command(const ListOptions& options);
+
+struct UmountOptions {
+  std::string target;
+  bool lazy = false;
+  bool force = false;
+  bool json = false;
+};
+int umount_command(const UmountOptions& options);
+
+struct DoctorOptions {
+  std::string directory;
+  std::string socket;
+  bool json = false;
+};
+int doctor_command(const DoctorOptions& options);
+// What doctor runs inside its view: writes and reads a file, and finds a name hidden.
+int doctor_probe(const std::string& directory);
+
+}  // namespace sluice::cli

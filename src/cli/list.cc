@@ -1,0 +1,174 @@
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+
+#include <cinttypes>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "core/escape.h"
+#include "core/limits.h"
+#include "wire/fuse_names.h"
+
+namespace sluice::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string age(int64_t started) {
+  const int64_t seconds = std::max<int64_t>(0, ::time(nullptr) - started);
+  if (seconds < 120) return absl::StrCat(seconds, "s");
+  if (seconds < 7200) return absl::StrCat(seconds / 60, "m");
+  if (seconds < 172800) return absl::StrCat(seconds / 3600, "h");
+  return absl::StrCat(seconds / 86400, "d");
+}
+
+// What the kernel says of a process, for people to check what SECURITY.md promises.
+json process(const char* role, int pid) {
+  json out{{"process", role}, {"pid", pid}};
+  std::ifstream file(absl::StrCat("/proc/", pid, "/status"));
+  std::string line;
+  while (std::getline(file, line)) {
+    const std::vector<std::string> parts = absl::StrSplit(line, absl::MaxSplits(":\t", 1));
+    if (parts.size() != 2) continue;
+    if (parts[0] == "Uid") {
+      const std::vector<std::string> ids = absl::StrSplit(parts[1], '\t');
+      if (ids.size() > 1) out["uid"] = std::atoi(ids[1].c_str());
+    }
+    if (parts[0] == "CapPrm") out["capabilities"] = parts[1];
+    if (parts[0] == "Seccomp") out["seccomp"] = parts[1] == "2" ? "filter" : parts[1] == "0" ? "off" : parts[1];
+    if (parts[0] == "NoNewPrivs") out["no_new_privs"] = parts[1] == "1";
+    if (parts[0] == "VmRSS") out["resident_kib"] = std::atoi(parts[1].c_str());
+    if (parts[0] == "Threads") out["threads"] = std::atoi(parts[1].c_str());
+  }
+  return out;
+}
+
+json summary(const ListedView& view) {
+  const wire::ViewInfo& info = view.info;
+  return {{"name", info.name},
+          {"source", core::escaped(info.source)},
+          {"target", core::escaped(info.target)},
+          {"access", info.read_only ? "ro" : "rw"},
+          {"identity", info.preserve ? json("preserve") : json(info.uid)},
+          {"owner", info.owner},
+          {"rules", info.rules},
+          {"coherence_ms", info.coherence_milliseconds},
+          {"started", info.started},
+          {"nodes", info.nodes},
+          {"grants", info.grants}};
+}
+
+json details(const ListedView& view) {
+  const wire::ViewInfo& info = view.info;
+  json out = summary(view);
+  json requests = json::object();
+  for (size_t i = 0; i < wire::Counters::kOpcodes; ++i) {
+    if (info.requests[i] != 0) requests[std::string(wire::opcode_name(i))] = info.requests[i];
+  }
+  out["requests"] = requests;
+  // Said even where there were none: this is what the project is about.
+  out["requests"]["READ"] = info.requests[wire::kOpcodeRead];
+  out["requests"]["WRITE"] = info.requests[wire::kOpcodeWrite];
+  out["grants_asked"] = info.grants_asked;
+  out["grants_kept"] = info.grants_kept;
+  out["processes"] = {process("broker", info.broker_pid), process("worker", info.worker_pid)};
+  out["socket"] = view.socket;
+  return out;
+}
+
+json limits() {
+  using core::Limits;
+  return {{"views_per_host", Limits::kViewsPerHost},
+          {"views_per_user", Limits::kViewsPerUser},
+          {"setups_per_host", Limits::kSetupsPerHost},
+          {"setups_per_user", Limits::kSetupsPerUser},
+          {"setup_seconds", Limits::kSetupSeconds},
+          {"grants_per_view", Limits::kGrantsPerView},
+          {"idle_grants", Limits::kIdleGrants},
+          {"request_timeout_seconds", Limits::kRequestTimeoutSeconds}};
+}
+
+void print_details(const ListedView& view) {
+  const json all = details(view);
+  std::printf("%s\n", view.info.name.c_str());
+  for (const char* key : {"source", "target", "access", "identity", "rules", "coherence_ms", "nodes",
+                          "grants", "grants_asked", "grants_kept"}) {
+    const json& value = all[key];
+    std::printf("  %-14s %s\n", key,
+                value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+  }
+  for (const json& one : all["processes"]) {
+    std::printf("  %-14s pid %d, uid %d, capabilities %s, seccomp %s, no_new_privs %s, %d KiB\n",
+                one["process"].get<std::string>().c_str(), one.value("pid", 0), one.value("uid", -1),
+                one.value("capabilities", "?").c_str(), one.value("seccomp", "?").c_str(),
+                one.value("no_new_privs", false) ? "yes" : "no", one.value("resident_kib", 0));
+  }
+  std::printf("  requests      ");
+  for (const auto& [name, count] : all["requests"].items()) {
+    std::printf(" %s=%" PRIu64, name.c_str(), count.get<uint64_t>());
+  }
+  std::printf("\n");
+}
+
+}  // namespace
+
+int ls_command(const ListOptions& options) {
+  auto views = list_views(service_socket(options.socket));
+  if (!views.ok()) return report(views.status());
+  if (options.json) {
+    json out = json::array();
+    for (const ListedView& view : *views) out.push_back(summary(view));
+    std::printf("%s\n", out.dump(2).c_str());
+    return kExitOk;
+  }
+  std::printf("%-16s %-6s %-12s %6s %6s %5s  %s -> %s\n", "NAME", "ACCESS", "IDENTITY", "NODES",
+              "GRANTS", "AGE", "SOURCE", "TARGET");
+  for (const ListedView& view : *views) {
+    const wire::ViewInfo& info = view.info;
+    std::printf("%-16s %-6s %-12s %6" PRIu64 " %6" PRIu64 " %5s  %s -> %s\n", info.name.c_str(),
+                info.read_only ? "ro" : "rw",
+                info.preserve ? "preserve" : user_name(info.uid).c_str(), info.nodes, info.grants,
+                age(info.started).c_str(), core::escaped(info.source).c_str(),
+                core::escaped(info.target).c_str());
+  }
+  return kExitOk;
+}
+
+int status_command(const ListOptions& options) {
+  auto views = list_views(service_socket(options.socket));
+  if (!views.ok()) return report(views.status());
+  json out = json::array();
+  bool found = false;
+  for (const ListedView& view : *views) {
+    if (!options.name.empty() && view.info.name != options.name) continue;
+    found = true;
+    if (options.json) {
+      out.push_back(details(view));
+    } else {
+      print_details(view);
+    }
+  }
+  if (!found && !options.name.empty()) {
+    return report(problem(absl::StatusCode::kNotFound,
+                          absl::StrCat("no view \"", core::escaped(options.name), "\""),
+                          "see sluice ls"));
+  }
+  const json all{{"views", out}, {"limits", limits()}};
+  if (options.json) {
+    std::printf("%s\n", all.dump(2).c_str());
+  } else if (options.name.empty()) {
+    std::printf("limits\n");
+    const json table = limits();
+    for (const auto& [name, value] : table.items()) {
+      std::printf("  %-24s %s\n", name.c_str(), value.dump().c_str());
+    }
+  }
+  return kExitOk;
+}
+
+}  // namespace sluice::cli

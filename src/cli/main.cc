@@ -1,0 +1,89 @@
+// sluice: the command. Unprivileged; everything that needs privilege is the service's.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr char kVersion[] = "sluice " SLUICE_VERSION;
+
+struct Commands {
+  MountOptions mount;
+  RunOptions run;
+  ListOptions list;
+  UmountOptions umount;
+  DoctorOptions doctor;
+  std::string probe;
+};
+
+void describe(CLI::App& app, Commands& commands, int& status) {
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(1);
+
+  CLI::App& mount = *app.add_subcommand("mount", "attach a view of SOURCE at TARGET");
+  add_view_options(mount, commands.mount.view);
+  mount.add_flag("--background", commands.mount.background, "return once it serves; sluice umount ends it");
+  mount.add_option("SOURCE", commands.mount.view.source, "the directory")->required()->option_text(" ");
+  mount.add_option("TARGET", commands.mount.target, "where to see it")->required()->option_text(" ");
+  mount.callback([&] { status = mount_command(commands.mount); });
+
+  CLI::App& run = *app.add_subcommand("run", "run COMMAND with a view of SOURCE in SOURCE's place");
+  add_view_options(run, commands.run.view);
+  run.add_option("SOURCE", commands.run.view.source, "the directory")->required()->option_text(" ");
+  run.add_option("COMMAND", commands.run.command, "what to run, behind --")->required()->option_text("...");
+  run.callback([&] { status = run_command(commands.run); });
+
+  CLI::App& ls = *app.add_subcommand("ls", "list views");
+  CLI::App& one = *app.add_subcommand("status", "what a view, or every view, does");
+  for (CLI::App* command : {&ls, &one}) {
+    command->add_flag("--json", commands.list.json, "for programs");
+    command->add_option("--socket", commands.list.socket, "the service's socket")->option_text("PATH");
+  }
+  one.add_option("NAME", commands.list.name, "the view's name")->option_text(" ");
+  ls.callback([&] { status = ls_command(commands.list); });
+  one.callback([&] { status = status_command(commands.list); });
+
+  CLI::App& umount = *app.add_subcommand("umount", "take a view off TARGET");
+  umount.add_option("TARGET", commands.umount.target, "where the view is")->required()->option_text(" ");
+  umount.add_flag("--lazy", commands.umount.lazy, "now from the tree, and for good when nobody uses it");
+  umount.add_flag("--force", commands.umount.force, "abort it, whoever uses it");
+  umount.add_flag("--json", commands.umount.json, "for programs");
+  umount.callback([&] { status = umount_command(commands.umount); });
+
+  CLI::App& doctor = *app.add_subcommand("doctor", "try what a view needs, and say what is missing");
+  doctor.add_option("DIRECTORY", commands.doctor.directory, "try a view of this directory's filesystem")
+      ->option_text(" ");
+  doctor.add_flag("--json", commands.doctor.json, "for programs");
+  doctor.add_option("--socket", commands.doctor.socket, "the service's socket")->option_text("PATH");
+  doctor.callback([&] { status = doctor_command(commands.doctor); });
+
+  // Doctor's own, not for people.
+  CLI::App& probe = *app.add_subcommand("doctor-probe", "")->group("");
+  probe.add_option("DIRECTORY", commands.probe)->required();
+  probe.callback([&] { status = doctor_probe(commands.probe); });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("A filtered view of a directory at native speed.", "sluice");
+  Commands commands;
+  int status = kExitOk;
+  describe(app, commands, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sluice: %s\n", error.what());
+    return kExitFailed;
+  }
+  return status;
+}
+
+}  // namespace
+}  // namespace sluice::cli
+
+int main(int argc, char** argv) { return sluice::cli::run(argc, argv); }

@@ -1,0 +1,49 @@
+// What `mount` and `run` have in common: the words of the command, and the view that comes of them.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <vector>
+
+#include "cli/client.h"
+#include "cli/identity.h"
+#include "os/fd.h"
+
+namespace CLI {
+class App;
+}
+
+namespace sluice::cli {
+
+struct ViewOptions {
+  std::string source;
+  std::string identity;
+  std::string name;
+  std::string policy;
+  std::string coherence = "1s";
+  std::string socket;
+  std::vector<std::string> hide;
+  bool read_only = false;
+};
+void add_view_options(CLI::App& command, ViewOptions& options);
+
+// The source, opened and looked at.
+struct Source {
+  os::Fd fd;         // O_PATH
+  std::string path;  // absolute, without links
+  uint32_t owner;
+};
+absl::StatusOr<Source> open_source(const std::string& path);
+
+struct View {
+  os::Fd mount;       // detached; to be attached somewhere
+  Service service;    // while its connection is open, a tied view lives
+  std::string name;
+  Identity identity;
+};
+// Asks the service, or a private one where there is none, for a view of source. target: shown only.
+absl::StatusOr<View> request_view(const ViewOptions& options, const Source& source,
+                                  const std::string& target, bool tied);
+
+}  // namespace sluice::cli

@@ -1,0 +1,77 @@
+#include "core/ledger.h"
+
+#include <bit>
+
+namespace sluice::core {
+namespace {
+
+// Zeroed memory that the kernel supplies page by page as it is touched. None left: the process ends.
+template <typename T>
+T* zeroed(size_t count) {
+  void* memory = std::calloc(count, sizeof(T));
+  if (memory == nullptr) std::abort();
+  return static_cast<T*>(memory);
+}
+
+}  // namespace
+
+Ledger::Ledger(uint32_t capacity)
+    : capacity_(capacity),
+      mask_(std::bit_ceil(capacity) - 1),
+      grants_(zeroed<Grant>(capacity)),
+      buckets_(zeroed<uint32_t>(size_t{mask_} + 1)) {}
+
+uint32_t Ledger::bucket_of(FileId file) const {
+  // Fibonacci hashing; a hostile choice of inode numbers costs only the chooser's own broker.
+  const uint64_t mixed = (file.ino ^ (file.dev << 32)) * 0x9E3779B97F4A7C15u;
+  return static_cast<uint32_t>(mixed >> 32) & mask_;
+}
+
+Grant* Ledger::find(FileId file) {
+  for (uint32_t at = buckets_[bucket_of(file)]; at != 0; at = grants_[at - 1].next) {
+    if (grants_[at - 1].file == file) return &grants_[at - 1];
+  }
+  return nullptr;
+}
+
+Grant* Ledger::get(GrantId id) {
+  if (id.slot >= untouched_) return nullptr;
+  Grant& grant = grants_[id.slot];
+  return grant.used && grant.generation == id.generation ? &grant : nullptr;
+}
+
+Grant* Ledger::insert(FileId file) {
+  uint32_t slot;
+  if (free_ != 0) {
+    slot = free_ - 1;
+    free_ = grants_[slot].next;
+  } else if (untouched_ < capacity_) {
+    slot = untouched_++;
+  } else {
+    return nullptr;
+  }
+  const uint32_t generation = grants_[slot].generation + 1;
+  uint32_t& bucket = buckets_[bucket_of(file)];
+  grants_[slot] = {.file = file, .backing_id = 0, .file_fd = -1, .write_fd = -1,
+                   .generation = generation, .writable = false, .used = true, .next = bucket};
+  bucket = slot + 1;
+  ++size_;
+  return &grants_[slot];
+}
+
+void Ledger::erase(Grant* grant) {
+  const auto slot = static_cast<uint32_t>(grant - grants_.get());
+  uint32_t* link = &buckets_[bucket_of(grant->file)];
+  while (*link != slot + 1) link = &grants_[*link - 1].next;
+  *link = grant->next;
+  grant->used = false;
+  grant->next = free_;
+  free_ = slot + 1;
+  --size_;
+}
+
+GrantId Ledger::id_of(const Grant* grant) const {
+  return {static_cast<uint32_t>(grant - grants_.get()), grant->generation};
+}
+
+}  // namespace sluice::core

@@ -1,0 +1,39 @@
+// Every limit of the service, the broker and the worker, in one table. PURE.
+#pragma once
+
+#include <cstdint>
+
+namespace sluice::core {
+
+struct Limits {
+  // Views on one host: each costs two processes and a connection.
+  static constexpr uint32_t kViewsPerHost = 1000;
+  // Views of one uid: a user cannot take the host's.
+  static constexpr uint32_t kViewsPerUser = 100;
+  // Peers whose hello is being served: each is a process of the service for at most kSetupSeconds.
+  static constexpr uint32_t kSetupsPerHost = 64;
+  static constexpr uint32_t kSetupsPerUser = 8;
+  // From a peer's connect to its view: a peer that dawdles loses its place.
+  static constexpr uint32_t kSetupSeconds = 10;
+  // Grants of one connection: each holds up to two descriptors in the broker and kernel memory that
+  // no cgroup counts. The broker lowers it to a third of its RLIMIT_NOFILE.
+  static constexpr uint32_t kGrantsPerView = 16384;
+  // Grants that the worker keeps after the last close, so that the next open asks nobody.
+  static constexpr uint32_t kIdleGrants = 1024;
+  // How long it keeps them: a file deleted behind the view holds its blocks for so long.
+  static constexpr uint32_t kIdleGrantMilliseconds = 2000;
+  // Directory descriptors that the worker keeps open.
+  static constexpr uint32_t kOpenDirectories = 2048;
+  // A source path in the view, as the kernel bounds a path.
+  static constexpr uint32_t kPathBytes = 4095;
+  // After so long without an answer the kernel aborts the connection. Long, because a slow disk may
+  // take minutes for an fsync.
+  static constexpr uint16_t kRequestTimeoutSeconds = 300;
+  // Log lines of one view in a second; the rest are counted.
+  static constexpr uint32_t kLogLinesPerSecond = 20;
+  // Coherence: how long the kernel may keep names and attributes.
+  static constexpr uint32_t kCoherenceMilliseconds = 1000;
+  static constexpr uint32_t kCoherenceMillisecondsMost = 86400000;
+};
+
+}  // namespace sluice::core

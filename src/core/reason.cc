@@ -1,0 +1,81 @@
+#include "core/reason.h"
+
+#include <array>
+#include <cstddef>
+
+namespace sluice::core {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  std::string_view text;
+  std::string_view remedy;
+};
+
+constexpr size_t kReasons = static_cast<size_t>(Reason::kCount);
+
+// In the order of the enumeration; the unit test walks it.
+constexpr std::array<Entry, kReasons> kEntries = {{
+    {"none", "no refusal", ""},
+    {"system", "a system call failed", ""},
+    {"protocol", "a message is malformed or not allowed now",
+     "use the sluice command of the same version as the service"},
+    {"version", "the peer speaks another protocol version",
+     "use the sluice command of the same version as the service"},
+    {"not-permitted", "this user may not ask for this",
+     "ask as root, or for a view of your own"},
+    {"identity-root", "the identity mode does not serve uid 0",
+     "name a user with --identity USER, or keep all owners with --identity preserve"},
+    {"source-not-directory", "the source is not a directory", "name a directory"},
+    {"source-not-path-fd", "the source was not handed over as an O_PATH descriptor",
+     "use the sluice command of the same version as the service"},
+    {"source-foreign-mount", "the source is in a mount namespace that the service cannot see",
+     "run the command and the service in the same mount namespace"},
+    {"source-filesystem", "the source's filesystem is of a type that views are not made of",
+     "use a directory on ext4, xfs, btrfs, f2fs, bcachefs, zfs or tmpfs"},
+    {"source-stacked", "the source is on FUSE or overlayfs, on which passthrough cannot stack",
+     "use the directory below it"},
+    {"source-unreadable", "the view's user may not search the source",
+     "give the user access, or name another with --identity"},
+    {"kernel-no-passthrough", "the kernel has no FUSE passthrough",
+     "use Linux 6.9 or later with CONFIG_FUSE_PASSTHROUGH=y"},
+    {"kernel-no-landlock", "Landlock is missing or too old",
+     "boot with landlock in lsm= (Linux 6.2 or later)"},
+    {"limit-views", "this host has as many views as it may", "end a view, or raise the limit"},
+    {"limit-views-of-user", "this user has as many views as it may",
+     "end a view, or raise the limit"},
+    {"limit-grants", "this view has as many open files as it may", "close files"},
+    {"limit-rules", "too many rules", "use fewer or shorter patterns"},
+    {"rule-syntax", "a pattern cannot be read", "mend the pattern"},
+    {"hidden", "a rule hides the path", ""},
+    {"read-only-view", "the view is read-only", ""},
+    {"not-regular", "not a regular file", ""},
+    {"not-same-file", "the path leads to another file than the one named", ""},
+    {"outside-root", "the path leaves the root, crosses a mount or follows a link", ""},
+    {"path-malformed", "the path is empty, absolute or malformed", ""},
+    {"immutable", "the file is immutable or append-only", ""},
+    {"grant-unknown", "no such grant on this connection", ""},
+    {"grant-not-writable", "the grant is not open for writing", ""},
+    {"grant-read-only", "the file is open read-only and now wanted for writing",
+     "close it first"},
+    {"child-failed", "a process of the view did not come up", "see the service's log"},
+    {"timeout", "no answer in time", ""},
+    {"no-such-view", "no view of that name or target", "see sluice ls"},
+    {"confinement-violated", "a confined process made a call that its policy forbids",
+     "report this: it is a hole or an attack"},
+    {"casefold", "the directory folds case, so a rule could be evaded by another spelling",
+     "use a directory that does not fold case, or no rules"},
+}};
+
+const Entry& entry(Reason reason) {
+  const auto index = static_cast<size_t>(reason);
+  return kEntries[index < kReasons ? index : static_cast<size_t>(Reason::kProtocol)];
+}
+
+}  // namespace
+
+std::string_view reason_name(Reason reason) { return entry(reason).name; }
+std::string_view reason_text(Reason reason) { return entry(reason).text; }
+std::string_view reason_remedy(Reason reason) { return entry(reason).remedy; }
+
+}  // namespace sluice::core

@@ -1,0 +1,59 @@
+// The closed list of reasons for which something is refused or ends. PURE.
+//
+// Every refusal in every process carries one of these; the wire carries the number, logs and
+// messages print the name. Numbers are part of the protocol: append, never reorder.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace sluice::core {
+
+enum class Reason : uint32_t {
+  kNone = 0,
+  kSystem,               // a system call failed; the errno says how
+  kProtocol,             // a message is malformed, or not allowed now
+  kVersion,              // the peer speaks another version
+  kNotPermitted,         // this peer may not ask for this
+  kIdentityRoot,         // the identity mode does not serve uid 0
+  kSourceNotDirectory,   // the source is not a directory
+  kSourceNotPathFd,      // the source fd was not opened with O_PATH
+  kSourceForeignMount,   // the source is in a mount namespace the service cannot clone from
+  kSourceFilesystem,     // the source's filesystem type is not on the allow-list
+  kSourceStacked,        // the source is FUSE or overlayfs: passthrough cannot stack on it
+  kSourceUnreadable,     // the identity may not search the source
+  kKernelNoPassthrough,  // the kernel does not offer FUSE passthrough
+  kKernelNoLandlock,     // Landlock is missing or older than needed
+  kLimitViews,           // views on this host
+  kLimitViewsOfUser,     // views of this user
+  kLimitGrants,          // grants of this connection
+  kLimitRules,           // number or size of rules
+  kRuleSyntax,           // a pattern cannot be compiled
+  kHidden,               // a rule hides the path
+  kReadOnlyView,         // writing in a read-only view
+  kNotRegular,           // not a regular file
+  kNotSameFile,          // the path leads to another file than the one named
+  kOutsideRoot,          // the path leaves the root, crosses a mount or follows a link
+  kPathMalformed,        // empty, absolute, "..", "//", NUL or too long
+  kImmutable,            // immutable or append-only: the kernel would not enforce it
+  kGrantUnknown,         // no such grant on this connection
+  kGrantNotWritable,     // the grant is not open for writing
+  kGrantReadOnly,        // the file is open through a read-only grant and now wanted for writing
+  kChildFailed,          // the broker or the worker did not come up
+  kTimeout,              // a peer or a child did not answer in time
+  kNoSuchView,           // no view of that name or target
+  kConfinementViolated,  // a confined process was killed by its seccomp policy
+  kCasefold,             // the directory folds case: rules by name could be evaded
+  kCount
+};
+
+// A stable lower-case word for logs and --json, such as "not-same-file".
+std::string_view reason_name(Reason reason);
+
+// One line for people: what happened.
+std::string_view reason_text(Reason reason);
+
+// One line for people: what to do. Empty where there is nothing to do.
+std::string_view reason_remedy(Reason reason);
+
+}  // namespace sluice::core

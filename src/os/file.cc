@@ -1,0 +1,171 @@
+#include "os/file.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "os/kernel_abi.h"
+
+namespace sluice::os {
+namespace {
+
+constexpr unsigned kStatMask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
+
+int at_flags(const Target& target) {
+  return target.name.empty() ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
+}
+
+core::Result<size_t> checked_size(long result) {
+  if (result < 0) return failure();
+  return static_cast<size_t>(result);
+}
+
+}  // namespace
+
+CString::CString(std::string_view text)
+    : cut_(text.size() >= sizeof(buffer_) ||
+           (!text.empty() && std::memchr(text.data(), 0, text.size()) != nullptr)) {
+  const size_t length = cut_ ? 0 : text.size();
+  std::memcpy(buffer_, text.data(), length);
+  buffer_[length] = 0;
+}
+
+core::Result<Fd> open_beneath(int root, std::string_view path, int flags, uint32_t mode) {
+  const CString name(path);
+  if (name.cut()) return core::Failure{ENAMETOOLONG, core::Reason::kPathMalformed};
+  struct open_how how {};
+  how.flags = static_cast<uint64_t>(static_cast<uint32_t>(flags)) | O_CLOEXEC | O_NOFOLLOW;
+  if ((flags & O_PATH) == 0) how.flags |= O_NONBLOCK | O_NOCTTY;
+  how.mode = mode;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  const long fd = ::syscall(SYS_openat2, root, path.empty() ? "." : name.get(), &how, sizeof(how));
+  if (fd < 0 && (errno == EXDEV || errno == ELOOP)) {
+    return core::Failure{errno, core::Reason::kOutsideRoot};
+  }
+  return checked_fd(fd);
+}
+
+core::Outcome may_write(int fd) {
+  return checked(::syscall(SYS_faccessat2, fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS));
+}
+
+core::Outcome sync_file(int fd, bool data_only) {
+  return checked(data_only ? ::fdatasync(fd) : ::fsync(fd));
+}
+core::Outcome truncate_file(int fd, int64_t length) { return checked(::ftruncate(fd, length)); }
+core::Outcome allocate(int fd, int mode, int64_t offset, int64_t length) {
+  return checked(::fallocate(fd, mode, offset, length));
+}
+core::Result<int64_t> copy_range(int from, int64_t from_offset, int to, int64_t to_offset,
+                                 int64_t length) {
+  const ssize_t copied = ::copy_file_range(from, &from_offset, to, &to_offset,
+                                           static_cast<size_t>(length), 0);
+  if (copied < 0) return failure();
+  return int64_t{copied};
+}
+core::Result<int64_t> seek(int fd, int64_t offset, int whence) {
+  const off_t result = ::lseek(fd, offset, whence);
+  if (result < 0) return failure();
+  return int64_t{result};
+}
+
+core::Result<Fd> duplicate(int fd) { return checked_fd(::dup(fd)); }
+
+core::Result<Stat> stat_held(int fd) {
+  Stat stat;
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, kStatMask, &stat) < 0) return failure();
+  return stat;
+}
+
+core::Result<Stat> stat_name(int dir, std::string_view name) {
+  Stat stat;
+  const CString path(name);
+  if (::statx(dir, path.get(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kStatMask, &stat) < 0) {
+    return failure();
+  }
+  return stat;
+}
+
+core::Result<Fd> open_name_path(int dir, std::string_view name) {
+  return checked_fd(::openat(dir, CString(name).get(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+}
+core::Result<Fd> open_directory(int dir, std::string_view name) {
+  return checked_fd(
+      ::openat(dir, CString(name).get(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+core::Result<size_t> read_directory(int dir, std::span<char> buffer) {
+  return checked_size(::syscall(SYS_getdents64, dir, buffer.data(), buffer.size()));
+}
+core::Result<size_t> read_link(int dir, std::string_view name, std::span<char> buffer) {
+  return checked_size(::readlinkat(dir, CString(name).get(), buffer.data(), buffer.size()));
+}
+
+core::Outcome make_node(int dir, std::string_view name, uint32_t mode) {
+  return checked(::mknodat(dir, CString(name).get(), mode, 0));
+}
+core::Outcome make_directory(int dir, std::string_view name, uint32_t mode) {
+  return checked(::mkdirat(dir, CString(name).get(), mode));
+}
+core::Outcome make_symlink(std::string_view target, int dir, std::string_view name) {
+  return checked(::symlinkat(CString(target).get(), dir, CString(name).get()));
+}
+core::Outcome make_link(int from_dir, std::string_view from, int to_dir, std::string_view to) {
+  return checked(::linkat(from_dir, CString(from).get(), to_dir, CString(to).get(), 0));
+}
+core::Outcome make_link_held(int fd, int to_dir, std::string_view to) {
+  return checked(::linkat(fd, "", to_dir, CString(to).get(), AT_EMPTY_PATH));
+}
+core::Outcome remove_name(int dir, std::string_view name, bool directory) {
+  return checked(::unlinkat(dir, CString(name).get(), directory ? AT_REMOVEDIR : 0));
+}
+core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to,
+                          uint32_t flags) {
+  return checked(::renameat2(from_dir, CString(from).get(), to_dir, CString(to).get(), flags));
+}
+void set_umask(uint32_t mask) { ::umask(static_cast<mode_t>(mask)); }
+
+core::Outcome change_mode(Target target, uint32_t mode) {
+  return checked(::syscall(abi::kSysFchmodat2, target.fd, CString(target.name).get(), mode,
+                           at_flags(target)));
+}
+core::Outcome change_owner(Target target, uint32_t uid, uint32_t gid) {
+  return checked(::fchownat(target.fd, CString(target.name).get(), uid, gid, at_flags(target)));
+}
+core::Outcome change_times(Target target, const struct timespec times[2]) {
+  // The system call itself: glibc refuses the empty name.
+  return checked(::syscall(SYS_utimensat, target.fd, CString(target.name).get(), times,
+                           at_flags(target)));
+}
+
+core::Result<size_t> get_xattr(Target target, std::string_view key, std::span<char> value) {
+  const abi::XattrArgs args{reinterpret_cast<uint64_t>(value.data()),
+                            static_cast<uint32_t>(value.size()), 0};
+  return checked_size(::syscall(abi::kSysGetxattrat, target.fd, CString(target.name).get(),
+                                at_flags(target), CString(key).get(), &args, sizeof(args)));
+}
+core::Result<size_t> list_xattr(Target target, std::span<char> keys) {
+  return checked_size(::syscall(abi::kSysListxattrat, target.fd, CString(target.name).get(),
+                                at_flags(target), keys.data(), keys.size()));
+}
+core::Outcome set_xattr(Target target, std::string_view key, std::span<const char> value,
+                        uint32_t flags) {
+  const abi::XattrArgs args{reinterpret_cast<uint64_t>(value.data()),
+                            static_cast<uint32_t>(value.size()), flags};
+  return checked(::syscall(abi::kSysSetxattrat, target.fd, CString(target.name).get(),
+                           at_flags(target), CString(key).get(), &args, sizeof(args)));
+}
+core::Outcome remove_xattr(Target target, std::string_view key) {
+  return checked(::syscall(abi::kSysRemovexattrat, target.fd, CString(target.name).get(),
+                           at_flags(target), CString(key).get()));
+}
+
+core::Result<struct statvfs> stat_filesystem(int fd) {
+  struct statvfs stat;
+  if (::fstatvfs(fd, &stat) < 0) return failure();
+  return stat;
+}
+
+}  // namespace sluice::os

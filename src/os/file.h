@@ -1,0 +1,99 @@
+// Looking at and changing files, always relative to a directory descriptor.
+//
+// Names are single components (core::valid_name) unless "path" is said. No function here follows a
+// symbolic link or opens a file's contents except where its name says so; fds are borrowed. Errors
+// are the call's errno with Reason::kSystem.
+#pragma once
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "os/fd.h"
+
+namespace sluice::os {
+
+using Stat = struct statx;
+inline uint64_t dev_of(const Stat& stat) {
+  return uint64_t{stat.stx_dev_major} << 32 | stat.stx_dev_minor;
+}
+
+// A name or path as the kernel wants it, on the stack.
+class CString {
+ public:
+  explicit CString(std::string_view text);
+  const char* get() const { return buffer_; }
+  // The text was too long or held a NUL: get() is then empty, and every call fails with ENOENT.
+  bool cut() const { return cut_; }
+
+ private:
+  char buffer_[4096];
+  bool cut_;
+};
+
+// ---- Broker: files by path beneath a root ----
+
+// openat2 with RESOLVE_BENEATH|NO_SYMLINKS|NO_MAGICLINKS|NO_XDEV (Linux 5.6): the path neither
+// leaves the root, nor follows a link, nor crosses a mount. flags as open(2); O_CLOEXEC, O_NOFOLLOW,
+// O_NONBLOCK and O_NOCTTY are added. kOutsideRoot where the resolution was refused.
+core::Result<Fd> open_beneath(int root, std::string_view path, int flags, uint32_t mode = 0);
+// Whether this process's effective ids may write to what fd holds (faccessat2, Linux 5.8).
+core::Outcome may_write(int fd);
+core::Outcome sync_file(int fd, bool data_only);
+core::Outcome truncate_file(int fd, int64_t length);
+core::Outcome allocate(int fd, int mode, int64_t offset, int64_t length);
+core::Result<int64_t> copy_range(int from, int64_t from_offset, int to, int64_t to_offset,
+                                 int64_t length);
+core::Result<int64_t> seek(int fd, int64_t offset, int whence);
+
+// A second descriptor of the same open file. Not close-on-exec: the broker never executes anything.
+core::Result<Fd> duplicate(int fd);
+
+// ---- Both: attributes ----
+
+// Of what fd holds. Never waits for a remote server (AT_STATX_DONT_SYNC): safe on hostile fds.
+core::Result<Stat> stat_held(int fd);
+// Of a name, the link itself if it is one. A mount point's mount is seen: compare stx_mnt_id.
+core::Result<Stat> stat_name(int dir, std::string_view name);
+
+// ---- Worker: metadata ----
+
+core::Result<Fd> open_name_path(int dir, std::string_view name);  // O_PATH
+core::Result<Fd> open_directory(int dir, std::string_view name);  // O_RDONLY|O_DIRECTORY; "." is dir
+// getdents64 into buffer: bytes read, 0 at the end.
+core::Result<size_t> read_directory(int dir, std::span<char> buffer);
+core::Result<size_t> read_link(int dir, std::string_view name, std::span<char> buffer);
+core::Outcome make_node(int dir, std::string_view name, uint32_t mode);  // never a device
+core::Outcome make_directory(int dir, std::string_view name, uint32_t mode);
+core::Outcome make_symlink(std::string_view target, int dir, std::string_view name);
+core::Outcome make_link(int from_dir, std::string_view from, int to_dir, std::string_view to);
+core::Outcome make_link_held(int fd, int to_dir, std::string_view to);  // Linux 6.10 without privilege
+core::Outcome remove_name(int dir, std::string_view name, bool directory);
+core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to,
+                          uint32_t flags);
+void set_umask(uint32_t mask);
+
+// What an attribute call acts on: a name in a directory, or (name empty) what the fd itself holds.
+struct Target {
+  int fd;
+  std::string_view name;
+};
+core::Outcome change_mode(Target target, uint32_t mode);
+core::Outcome change_owner(Target target, uint32_t uid, uint32_t gid);  // ~0u leaves one as it is
+core::Outcome change_times(Target target, const struct timespec times[2]);
+
+// Extended attributes by the *xattrat calls (Linux 6.13); ENOSYS before. A size of 0 asks for the
+// length.
+core::Result<size_t> get_xattr(Target target, std::string_view key, std::span<char> value);
+core::Result<size_t> list_xattr(Target target, std::span<char> keys);
+core::Outcome set_xattr(Target target, std::string_view key, std::span<const char> value,
+                        uint32_t flags);
+core::Outcome remove_xattr(Target target, std::string_view key);
+
+core::Result<struct statvfs> stat_filesystem(int fd);
+
+}  // namespace sluice::os

@@ -1,0 +1,67 @@
+#include "os/fuse_device.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+
+#include <cstdio>
+
+#include "os/file.h"
+#include "os/kernel_abi.h"
+
+namespace sluice::os {
+namespace {
+
+long set_string(int context, const char* key, const char* value) {
+  return ::syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0);
+}
+long set_number(int context, const char* key, uint32_t value, const char* format) {
+  char text[16];
+  std::snprintf(text, sizeof(text), format, value);
+  return set_string(context, key, text);
+}
+long set_flag(int context, const char* key) {
+  return ::syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, key, nullptr, 0);
+}
+
+}  // namespace
+
+core::Result<Fd> open_fuse_device() {
+  return checked_fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+}
+
+core::Result<Fd> make_fuse_mount(int device, const FuseMount& options) {
+  auto context = checked_fd(::syscall(SYS_fsopen, "fuse", FSOPEN_CLOEXEC));
+  if (!context.ok()) return context.failure();
+  const int fs = context->get();
+  const CString source(options.source);
+  if (set_string(fs, "source", source.get()) < 0 || set_string(fs, "subtype", "sluice") < 0 ||
+      set_number(fs, "fd", static_cast<uint32_t>(device), "%u") < 0 ||
+      set_number(fs, "rootmode", S_IFDIR, "%o") < 0 ||
+      set_number(fs, "user_id", options.uid, "%u") < 0 ||
+      set_number(fs, "group_id", options.gid, "%u") < 0 ||
+      set_flag(fs, "default_permissions") < 0 ||
+      (options.allow_other && set_flag(fs, "allow_other") < 0) ||
+      (options.read_only && set_flag(fs, "ro") < 0) ||
+      ::syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) {
+    return failure();
+  }
+  const unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                              (options.read_only ? unsigned{MOUNT_ATTR_RDONLY} : 0u);
+  return checked_fd(::syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes));
+}
+
+core::Result<int> backing_open(int device, int file) {
+  const abi::FuseBackingMap map{file, 0, 0};
+  const int id = ::ioctl(device, abi::kFuseBackingOpen, &map);
+  if (id < 0) return failure();
+  return id;
+}
+
+core::Outcome backing_close(int device, int backing_id) {
+  const auto id = static_cast<uint32_t>(backing_id);
+  return checked(::ioctl(device, abi::kFuseBackingClose, &id));
+}
+
+}  // namespace sluice::os

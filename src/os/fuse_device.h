@@ -1,0 +1,32 @@
+// One FUSE connection: /dev/fuse, its superblock, and the two ioctls that grant passthrough.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "os/fd.h"
+
+namespace sluice::os {
+
+// Service. A fresh /dev/fuse, non-blocking: not connected to anything yet.
+core::Result<Fd> open_fuse_device();
+
+struct FuseMount {
+  uint32_t uid;      // who may use the mount, unless allow_other
+  uint32_t gid;
+  bool allow_other;  // preserve mode: everybody, as the modes say
+  bool read_only;
+  std::string_view source;  // shown in mountinfo; the kernel escapes it
+};
+
+// Service. Makes the superblock on device (borrowed) and returns its detached mount: nosuid, nodev,
+// default_permissions. The kernel has sent INIT when this returns. Needs CAP_SYS_ADMIN.
+core::Result<Fd> make_fuse_mount(int device, const FuseMount& options);
+
+// Broker. Registers what file (borrowed) holds: the backing id, > 0. Needs CAP_SYS_ADMIN in the
+// initial user namespace (Linux 6.9).
+core::Result<int> backing_open(int device, int file);
+core::Outcome backing_close(int device, int backing_id);
+
+}  // namespace sluice::os

@@ -1,0 +1,64 @@
+#include "os/landlock.h"
+
+#include <linux/landlock.h>
+#include <sys/syscall.h>
+
+#include "os/kernel_abi.h"
+
+namespace sluice::os {
+namespace {
+
+// Bits that Debian 12's header lacks. Source: include/uapi/linux/landlock.h.
+constexpr uint64_t kTruncate = 1u << 14;  // ABI 3
+constexpr uint64_t kIoctlDev = 1u << 15;  // ABI 5
+constexpr uint64_t kFsAbi3 = (1u << 15) - 1;
+constexpr uint64_t kNetAll = 3;     // ABI 4: bind and connect of TCP
+constexpr uint64_t kScopedAll = 3;  // ABI 6: abstract sockets and signals
+
+constexpr uint64_t kMake = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
+                           LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO |
+                           LANDLOCK_ACCESS_FS_MAKE_SOCK;
+
+uint64_t allowed(LandlockDomain domain) {
+  switch (domain) {
+    case LandlockDomain::kGrantReadOnly:
+      return LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
+    case LandlockDomain::kGrantReadWrite:
+      return LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE |
+             LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate | LANDLOCK_ACCESS_FS_MAKE_REG |
+             LANDLOCK_ACCESS_FS_REFER;
+    case LandlockDomain::kMetadataOnly:
+      return LANDLOCK_ACCESS_FS_READ_DIR;
+    case LandlockDomain::kMetadataChange:
+      return LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+             LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REFER | kMake;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int landlock_abi() {
+  const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0,
+                             abi::kLandlockCreateRulesetVersion);
+  return abi < 0 ? 0 : static_cast<int>(abi);
+}
+
+core::Outcome landlock_restrict(LandlockDomain domain, int root) {
+  const int abi = landlock_abi();
+  if (abi < 3) return core::Failure{ENOSYS, core::Reason::kKernelNoLandlock};
+  abi::LandlockRulesetAttr attr{kFsAbi3, 0, 0};
+  if (abi >= 4) attr.handled_access_net = kNetAll;
+  if (abi >= 5) attr.handled_access_fs |= kIoctlDev;
+  if (abi >= 6) attr.scoped = kScopedAll;
+  const size_t size = abi >= 6 ? sizeof(attr) : abi >= 4 ? 16u : 8u;
+  auto ruleset = checked_fd(::syscall(SYS_landlock_create_ruleset, &attr, size, 0));
+  if (!ruleset.ok()) return ruleset.failure();
+  const abi::LandlockPathBeneath rule{allowed(domain), root};
+  if (::syscall(SYS_landlock_add_rule, ruleset->get(), abi::kLandlockRulePathBeneath, &rule, 0) < 0) {
+    return failure();
+  }
+  return checked(::syscall(SYS_landlock_restrict_self, ruleset->get(), 0));
+}
+
+}  // namespace sluice::os

@@ -1,0 +1,77 @@
+#include "os/mount.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "os/kernel_abi.h"
+
+namespace sluice::os {
+
+core::Result<Fd> clone_tree(int directory, bool read_only) {
+  auto tree = checked_fd(::syscall(SYS_open_tree, directory, "",
+                                   AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!tree.ok()) {
+    if (tree.failure().error == EINVAL) {
+      return core::Failure{EINVAL, core::Reason::kSourceForeignMount};
+    }
+    return tree.failure();
+  }
+  struct mount_attr attributes {};
+  attributes.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+                        abi::kMountAttrNosymfollow | (read_only ? uint64_t{MOUNT_ATTR_RDONLY} : 0);
+  attributes.propagation = MS_PRIVATE;
+  if (::syscall(SYS_mount_setattr, tree->get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+                sizeof(attributes)) < 0) {
+    return failure();
+  }
+  return tree;
+}
+
+core::Result<uint64_t> unique_mount_id(int fd) {
+  struct statx stat;
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, abi::kStatxMntIdUnique, &stat) < 0) {
+    return failure();
+  }
+  return uint64_t{stat.stx_mnt_id};
+}
+
+core::Result<uint64_t> filesystem_magic(int fd) {
+  auto mount = unique_mount_id(fd);
+  if (!mount.ok()) return mount;
+  abi::MntIdReq request{sizeof(abi::MntIdReq), 0, *mount, abi::kStatmountSbBasic};
+  abi::Statmount answer{};
+  if (::syscall(abi::kSysStatmount, &request, &answer, sizeof(answer), 0) < 0) {
+    // The mount is not in this namespace.
+    if (errno == ENOENT) return core::Failure{EINVAL, core::Reason::kSourceForeignMount};
+    return failure();
+  }
+  return uint64_t{answer.sb_magic};
+}
+
+core::Outcome enter_tree(Fd tree) {
+  // The old root is below the new one for a moment; unmounting "." then takes it away.
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ||
+      ::syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+      ::fchdir(tree.get()) < 0 || ::syscall(SYS_pivot_root, ".", ".") < 0 ||
+      ::umount2(".", MNT_DETACH) < 0 || ::chdir("/") < 0) {
+    return failure();
+  }
+  return core::Done{};
+}
+
+core::Outcome attach_mount(int mount, int target) {
+  return checked(::syscall(SYS_move_mount, mount, "", target, "",
+                           MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+}
+core::Outcome unmount(const char* path, int flags) {
+  return checked(::umount2(path, flags | UMOUNT_NOFOLLOW));
+}
+core::Outcome make_mounts_private() {
+  return checked(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr));
+}
+core::Outcome unshare_mounts() { return checked(::unshare(CLONE_NEWNS)); }
+
+}  // namespace sluice::os

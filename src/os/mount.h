@@ -1,0 +1,35 @@
+// Private copies of a source tree, and being at home in one.
+#pragma once
+
+#include <cstdint>
+
+#include "os/fd.h"
+
+namespace sluice::os {
+
+// Service. A detached copy of the tree at directory (O_PATH, borrowed), with everything mounted
+// below it, so that nothing comes to light that a mount covers; nosuid, nodev, noexec, no symlink is
+// followed, and read-only if asked. Linux 5.14. kSourceForeignMount where the directory is not in
+// this mount namespace.
+core::Result<Fd> clone_tree(int directory, bool read_only);
+
+// Service. The magic number of the filesystem that holds what fd is at, from the mount and not from
+// the filesystem, which may be hostile and never answer (statmount, Linux 6.8).
+core::Result<uint64_t> filesystem_magic(int fd);
+
+// The number of the mount that fd is at; the kernel never gives it to another (Linux 6.8).
+core::Result<uint64_t> unique_mount_id(int fd);
+
+// Worker, before it is confined: makes the detached tree (consumed) the root and working directory
+// of this process and of its own mount namespace; nothing else is mounted there afterwards.
+core::Outcome enter_tree(Fd tree);
+
+// Command: attaches a detached mount on what target (O_PATH directory) holds.
+core::Outcome attach_mount(int mount, int target);
+// Command: takes the topmost mount off a path. flags: 0, MNT_DETACH, MNT_FORCE.
+core::Outcome unmount(const char* path, int flags);
+// Command, in a mount namespace of its own: nothing that happens here goes elsewhere.
+core::Outcome make_mounts_private();
+core::Outcome unshare_mounts();
+
+}  // namespace sluice::os

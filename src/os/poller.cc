@@ -1,0 +1,41 @@
+#include "os/poller.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+namespace sluice::os {
+
+core::Result<Poller> Poller::create() {
+  auto fd = checked_fd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!fd.ok()) return fd.failure();
+  return Poller(*std::move(fd));
+}
+
+core::Outcome Poller::add(int fd, uint64_t tag) {
+  struct epoll_event event {};
+  event.events = EPOLLIN;
+  event.data.u64 = tag;
+  return checked(::epoll_ctl(fd_.get(), EPOLL_CTL_ADD, fd, &event));
+}
+
+void Poller::remove(int fd) { ::epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+core::Result<std::vector<uint64_t>> Poller::wait(int milliseconds) {
+  struct epoll_event events[64];
+  const int count = ::epoll_wait(fd_.get(), events, 64, milliseconds);
+  if (count < 0 && errno != EINTR) return failure();
+  std::vector<uint64_t> tags;
+  for (int i = 0; i < count; ++i) tags.push_back(events[i].data.u64);
+  return tags;
+}
+
+core::Result<Fd> termination_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&signals, signal);
+  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) < 0) return failure();
+  return checked_fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+}  // namespace sluice::os

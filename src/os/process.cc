@@ -1,0 +1,204 @@
+#include "os/process.h"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "os/socket.h"
+
+namespace sluice::os {
+namespace {
+
+constexpr int kFirstFreeNumber = 64;  // above every number that a child's fd table names
+
+// In the child from here to exec: a failure ends it, and the service sees that it did not come up.
+void must(bool ok, const char* step) {
+  if (ok) return;
+  ::dprintf(2, "sluiced: child: %s: errno %d\n", step, errno);
+  ::_exit(127);
+}
+
+void place_fds(const ChildSpec& spec, int executable_number) {
+  // First out of each other's way, then to their places.
+  std::vector<std::pair<int, int>> moved;
+  for (const auto& [fd, number] : spec.fds) {
+    const int copy = ::fcntl(fd, F_DUPFD, kFirstFreeNumber);
+    must(copy >= 0, "dup");
+    moved.emplace_back(copy, number);
+  }
+  const int executable = ::fcntl(spec.executable, F_DUPFD, kFirstFreeNumber);
+  must(executable >= 0, "dup");
+  int last = 0;
+  for (const auto& [copy, number] : moved) {
+    must(::dup2(copy, number) == number, "dup2");
+    last = std::max(last, number);
+  }
+  must(last < executable_number, "fd table");
+  must(::dup3(executable, executable_number, O_CLOEXEC) == executable_number, "dup3");
+  must(::close_range(executable_number + 1, ~0u, 0) == 0, "close_range");
+  // What lies between the named numbers is closed one by one: the table has no surprises.
+  for (int fd = 0; fd < executable_number; ++fd) {
+    const bool named = std::any_of(spec.fds.begin(), spec.fds.end(),
+                                   [fd](const auto& entry) { return entry.second == fd; });
+    if (!named) ::close(fd);
+  }
+}
+
+void take_identity(const ChildSpec& spec) {
+  // The ids first, keeping what is permitted; then exactly the wanted capabilities, and the bounding
+  // set empty, which SETPCAP among them allows. In this order, because nothing can be made
+  // inheritable that is not in the bounding set.
+  must(::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0, "keepcaps");
+  must(::setgroups(spec.groups.size(), spec.groups.data()) == 0, "setgroups");
+  must(::setresgid(spec.gid, spec.gid, spec.gid) == 0, "setresgid");
+  must(::setresuid(spec.uid, spec.uid, spec.uid) == 0, "setresuid");
+  capng_setpid(0);  // this process: libcap-ng remembers the one that it was cloned from
+  capng_clear(CAPNG_SELECT_CAPS);
+  for (const int capability : spec.capabilities) {
+    must(capng_update(CAPNG_ADD,
+                      static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE),
+                      static_cast<unsigned>(capability)) == 0,
+         "capability");
+  }
+  must(capng_apply(CAPNG_SELECT_CAPS) == 0, "capset");
+  capng_clear(CAPNG_SELECT_BOUNDS);
+  must(capng_apply(CAPNG_SELECT_BOUNDS) == 0, "bounding set");
+  for (const int capability : spec.capabilities) {
+    must(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0, "ambient");
+  }
+}
+
+[[noreturn]] void become(const ChildSpec& spec) {
+  constexpr int kExecutable = 32;
+  must(::setsid() >= 0 || errno == EPERM, "setsid");
+  struct sigaction by_default {};
+  by_default.sa_handler = SIG_DFL;
+  for (const int signal : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD}) {
+    must(::sigaction(signal, &by_default, nullptr) == 0, "sigaction");
+  }
+  sigset_t none;
+  ::sigemptyset(&none);
+  must(::sigprocmask(SIG_SETMASK, &none, nullptr) == 0, "sigprocmask");
+  ::umask(0);
+  place_fds(spec, kExecutable);
+  const struct rlimit core {0, 0};
+  must(::setrlimit(RLIMIT_CORE, &core) == 0, "rlimit core");
+  const struct rlimit files {spec.most_files, spec.most_files};
+  must(::setrlimit(RLIMIT_NOFILE, &files) == 0, "rlimit nofile");
+  take_identity(spec);
+  must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
+  char* const argv[] = {const_cast<char*>(spec.name), nullptr};
+  char* const environment[] = {nullptr};
+  ::syscall(SYS_execveat, kExecutable, "", argv, environment, AT_EMPTY_PATH);
+  must(false, "exec");
+  ::abort();
+}
+
+core::Outcome write_map(pid_t pid, const char* file) {
+  char path[64];
+  std::snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+  auto map = checked_fd(::open(path, O_WRONLY | O_CLOEXEC));
+  if (!map.ok()) return map.failure();
+  return checked(::write(map->get(), "0 0 4294967295", 14));
+}
+
+}  // namespace
+
+core::Result<Child> spawn(const ChildSpec& spec) {
+  auto gate = socket_pair();
+  if (!gate.ok()) return gate.failure();
+  int pidfd = -1;
+  struct clone_args arguments {};
+  arguments.flags = CLONE_PIDFD | spec.namespaces;
+  arguments.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
+  if (pid < 0) return failure();
+  if (pid == 0) {
+    gate->first.reset();
+    uint8_t go = 0;
+    // Until its ids are mapped the child has none to take.
+    must(::read(gate->second.get(), &go, 1) == 1, "gate");
+    become(spec);
+  }
+  Child child{static_cast<pid_t>(pid), Fd(pidfd)};
+  gate->second.reset();
+  core::Outcome mapped = core::Done{};
+  if (spec.map_all_ids) {
+    mapped = write_map(child.pid, "uid_map");
+    if (mapped.ok()) mapped = write_map(child.pid, "gid_map");
+  }
+  const uint8_t go = 1;
+  if (mapped.ok()) mapped = send_message(gate->first.get(), {&go, 1});
+  if (!mapped.ok()) {
+    end_child(child);
+    return mapped.failure();
+  }
+  return child;
+}
+
+void kill_child(const Child& child) {
+  ::syscall(SYS_pidfd_send_signal, child.pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+void end_child(const Child& child) {
+  kill_child(child);
+  siginfo_t info;
+  ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(child.pidfd.get()), &info, WEXITED);
+}
+
+core::Result<Child> fork_helper(std::span<const int> keep, void (*body)(void*), void* argument) {
+  int pidfd = -1;
+  struct clone_args arguments {};
+  arguments.flags = CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
+  if (pid < 0) return failure();
+  if (pid == 0) {
+    std::vector<int> kept(keep.begin(), keep.end());
+    std::sort(kept.begin(), kept.end());
+    unsigned from = 3;
+    for (const int fd : kept) {
+      if (static_cast<unsigned>(fd) > from) ::close_range(from, static_cast<unsigned>(fd) - 1, 0);
+      from = static_cast<unsigned>(fd) + 1;
+    }
+    ::close_range(from, ~0u, 0);
+    body(argument);
+    ::_exit(0);
+  }
+  return Child{static_cast<pid_t>(pid), Fd(pidfd)};
+}
+
+core::Outcome become_reaper() { return checked(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)); }
+
+core::Result<Ending> reap(int pidfd) {
+  siginfo_t info{};
+  if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG) < 0) {
+    return failure();
+  }
+  if (info.si_pid == 0) return core::Failure{EAGAIN, core::Reason::kNone};
+  return Ending{info.si_code == CLD_EXITED, info.si_status};
+}
+
+core::Outcome become_undumpable() { return checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
+
+uint32_t most_files() {
+  struct rlimit limit {};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<uint32_t>(std::min<rlim_t>(limit.rlim_max, 1u << 20));
+}
+
+}  // namespace sluice::os

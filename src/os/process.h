@@ -1,0 +1,61 @@
+// Starting a process with exactly what it is meant to have.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "os/fd.h"
+
+namespace sluice::os {
+
+struct ChildSpec {
+  int executable;                           // borrowed
+  const char* name;                         // argv[0]; the only argument
+  std::vector<std::pair<int, int>> fds;     // {borrowed fd, its number in the child}; others close
+  uid_t uid;
+  gid_t gid;
+  std::vector<gid_t> groups;
+  std::vector<int> capabilities;            // permitted, effective and ambient at its start; no other
+  uint64_t namespaces;                      // CLONE_NEW*
+  bool map_all_ids;                         // with CLONE_NEWUSER: every id as it is
+  uint32_t most_files;                      // RLIMIT_NOFILE
+};
+
+struct Child {
+  pid_t pid;
+  Fd pidfd;
+};
+
+// Service. no_new_privs, no core dumps, an empty environment, a session of its own. Needs SETUID,
+// SETGID and SETPCAP; SYS_ADMIN for namespaces.
+core::Result<Child> spawn(const ChildSpec& spec);
+
+void kill_child(const Child& child);
+// Ends and reaps a child of this process; waits until it is gone.
+void end_child(const Child& child);
+
+// Service: orphans of its helpers become its own children, so that it can wait for them.
+core::Outcome become_reaper();
+// How a child ended; reaps it. EAGAIN: it still runs. ECHILD: it is not a child of this process (yet).
+struct Ending {
+  bool exited;   // by itself
+  int code;      // exit status, or the signal
+};
+core::Result<Ending> reap(int pidfd);
+
+// First thing in every process that holds or parses something: nobody may trace it or read its
+// memory, and it dumps no core.
+core::Outcome become_undumpable();
+
+// Service. A copy of this process that runs body and exits; descriptors other than 0 to 2 and `keep`
+// are closed in it, so that it pins no other view. It is killed when its time is over.
+core::Result<Child> fork_helper(std::span<const int> keep, void (*body)(void*), void* argument);
+
+uint32_t most_files();  // the hard RLIMIT_NOFILE
+
+}  // namespace sluice::os

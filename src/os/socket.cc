@@ -1,0 +1,176 @@
+#include "os/socket.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+
+namespace sluice::os {
+namespace {
+
+constexpr size_t kMostFds = 16;
+
+core::Result<struct sockaddr_un> address_of(std::string_view path) {
+  struct sockaddr_un address {};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+    return core::Failure{ENAMETOOLONG, core::Reason::kSystem};
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+core::Result<Fd> new_socket() {
+  return checked_fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+}
+
+}  // namespace
+
+core::Result<std::pair<Fd, Fd>> socket_pair() {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) return failure();
+  return std::pair{Fd(fds[0]), Fd(fds[1])};
+}
+
+core::Result<Fd> connect_to(std::string_view path) {
+  const auto address = address_of(path);
+  if (!address.ok()) return address.failure();
+  auto socket = new_socket();
+  if (!socket.ok()) return socket;
+  if (::connect(socket->get(), reinterpret_cast<const struct sockaddr*>(&*address),
+                sizeof(*address)) < 0) {
+    return failure();
+  }
+  return socket;
+}
+
+core::Result<Fd> listen_at(std::string_view path, uint32_t mode) {
+  const auto address = address_of(path);
+  if (!address.ok()) return address.failure();
+  if (connect_to(path).ok()) return core::Failure{EADDRINUSE, core::Reason::kSystem};
+  auto socket = new_socket();
+  if (!socket.ok()) return socket;
+  ::unlink(address->sun_path);
+  // Made unreachable first and opened up once it has its mode.
+  const mode_t before = ::umask(0777);
+  const int bound = ::bind(socket->get(), reinterpret_cast<const struct sockaddr*>(&*address),
+                           sizeof(*address));
+  ::umask(before);
+  if (bound < 0 || ::listen(socket->get(), 128) < 0 || ::chmod(address->sun_path, mode) < 0) {
+    return failure();
+  }
+  return socket;
+}
+
+void remove_socket(std::string_view path) {
+  if (const auto address = address_of(path); address.ok()) ::unlink(address->sun_path);
+}
+
+core::Result<Fd> accept_from(int listener) {
+  return checked_fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+}
+
+core::Result<Peer> peer_of(int socket) {
+  struct ucred credentials;
+  socklen_t length = sizeof(credentials);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) return failure();
+  Peer peer{credentials.uid, credentials.gid, credentials.pid, {}};
+  length = 0;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, nullptr, &length) < 0 && errno != ERANGE) {
+    return failure();
+  }
+  peer.groups.resize(length / sizeof(gid_t));
+  if (length > 0 &&
+      ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &length) < 0) {
+    return failure();
+  }
+  return peer;
+}
+
+core::Outcome send_message(int socket, std::span<const uint8_t> bytes, std::span<const int> fds) {
+  struct iovec piece {const_cast<uint8_t*>(bytes.data()), bytes.size()};
+  struct msghdr message {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMostFds)] = {};
+  if (fds.size() > kMostFds) return core::Failure{E2BIG, core::Reason::kSystem};
+  if (!fds.empty()) {
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(fds.size_bytes());
+    struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(fds.size_bytes());
+    std::memcpy(CMSG_DATA(header), fds.data(), fds.size_bytes());
+  }
+  return checked(::sendmsg(socket, &message, MSG_NOSIGNAL));
+}
+
+core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, size_t most_fds) {
+  struct iovec piece {buffer.data(), buffer.size()};
+  struct msghdr header {};
+  header.msg_iov = &piece;
+  header.msg_iovlen = 1;
+  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMostFds)];
+  header.msg_control = control;
+  header.msg_controllen = most_fds == 0 ? 0 : CMSG_SPACE(sizeof(int) * std::min(most_fds, kMostFds));
+  const ssize_t length = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+  if (length < 0) return failure();
+  Message message{static_cast<size_t>(length), {}};
+  bool foreign = false;
+  for (struct cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr;
+       part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
+      foreign = true;
+      continue;
+    }
+    // Every descriptor is taken before anything is judged, so that none is left open.
+    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+      message.fds.emplace_back(fd);
+    }
+  }
+  if (foreign || message.fds.size() > most_fds ||
+      (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    return core::Failure{EPROTO, core::Reason::kProtocol};
+  }
+  return message;
+}
+
+core::Result<size_t> read_message(int socket, std::span<uint8_t> buffer) {
+  const ssize_t length = ::read(socket, buffer.data(), buffer.size());
+  if (length < 0) return failure();
+  return static_cast<size_t>(length);
+}
+core::Outcome write_message(int socket, std::span<const uint8_t> bytes) {
+  return checked(::write(socket, bytes.data(), bytes.size()));
+}
+
+core::Outcome set_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return checked(flags < 0 ? -1 : ::fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+}
+
+core::Outcome set_timeout(int socket, uint32_t milliseconds) {
+  const struct timeval time {milliseconds / 1000, milliseconds % 1000 * 1000};
+  if (::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) < 0) return failure();
+  return checked(::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)));
+}
+
+core::Result<bool> wait_readable(int fd, int milliseconds) {
+  struct pollfd entry {fd, POLLIN, 0};
+  // ppoll, since the confined processes that use this may call nothing else of its kind.
+  const struct timespec time {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+  const int ready = ::ppoll(&entry, 1, milliseconds < 0 ? nullptr : &time, nullptr);
+  if (ready < 0) return failure();
+  return ready > 0;
+}
+
+}  // namespace sluice::os

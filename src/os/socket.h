@@ -1,0 +1,54 @@
+// SOCK_SEQPACKET sockets: one message is one packet, whole or not at all.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "os/fd.h"
+
+namespace sluice::os {
+
+core::Result<std::pair<Fd, Fd>> socket_pair();
+
+// Service. Listens at path; an old socket there is replaced, unless somebody answers it (EADDRINUSE).
+core::Result<Fd> listen_at(std::string_view path, uint32_t mode);
+void remove_socket(std::string_view path);
+core::Result<Fd> connect_to(std::string_view path);
+core::Result<Fd> accept_from(int listener);
+
+// Who is at the other end, by the kernel's word at connect time.
+struct Peer {
+  uid_t uid;
+  gid_t gid;
+  pid_t pid;  // for logs only: it may be reused
+  std::vector<gid_t> groups;
+};
+core::Result<Peer> peer_of(int socket);
+
+// fds (borrowed) go along. EPIPE instead of SIGPIPE.
+core::Outcome send_message(int socket, std::span<const uint8_t> bytes, std::span<const int> fds = {});
+
+struct Message {
+  size_t length;        // of what is in the buffer; 0: the peer closed
+  std::vector<Fd> fds;  // at most as many as asked for; more, or a cut message, is an error
+};
+core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, size_t most_fds);
+
+// For confined processes: read(2) and write(2). Descriptors that a peer attaches are dropped by the
+// kernel, since nothing takes them. 0: the peer closed.
+core::Result<size_t> read_message(int socket, std::span<uint8_t> buffer);
+core::Outcome write_message(int socket, std::span<const uint8_t> bytes);
+
+core::Outcome set_nonblocking(int fd);
+// Receiving and sending on it fail with EAGAIN after so long.
+core::Outcome set_timeout(int socket, uint32_t milliseconds);
+
+// Waits until fd is readable or closed; false: the time is over. < 0 milliseconds: for ever.
+core::Result<bool> wait_readable(int fd, int milliseconds);
+
+}  // namespace sluice::os

@@ -1,0 +1,148 @@
+#include "service/processes.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <linux/capability.h>
+#include <unistd.h>
+
+#include <climits>
+#include <string>
+
+#include "os/memory_file.h"
+#include "os/socket.h"
+#include "sandbox/fds.h"
+#include "service/log.h"
+#include "wire/counters.h"
+#include "wire/event.h"
+
+namespace sluice::service {
+namespace {
+
+constexpr int kReadyMilliseconds = 5000;
+constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                                 CLONE_NEWUTS | CLONE_NEWCGROUP;
+// In preserve mode the broker needs a uid of its own that owns nothing; it is "nobody".
+constexpr uint32_t kNobody = 65534;
+
+core::Outcome wait_ready(const char* who, int events) {
+  auto readable = os::wait_readable(events, kReadyMilliseconds);
+  if (!readable.ok()) return readable.failure();
+  if (!*readable) return core::Failure{ETIMEDOUT, core::Reason::kTimeout};
+  uint8_t message[wire::kEventMost];
+  auto length = os::read_message(events, message);
+  if (!length.ok()) return length.failure();
+  auto event = wire::decode_event({message, *length});
+  if (event.ok() && event->header.kind == wire::EventKind::kReady) return core::Done{};
+  if (event.ok()) {
+    const core::Failure why{event->header.error, static_cast<core::Reason>(event->header.reason)};
+    log(Level::kError, "child-failed",
+        {{"process", who}, {"step", std::string(event->text)}, {"reason", describe(why)}});
+    if (why.reason != core::Reason::kSystem) return why;
+  } else {
+    log(Level::kError, "child-failed", {{"process", who}, {"step", "start"}});
+  }
+  return core::Failure{EIO, core::Reason::kChildFailed};
+}
+
+}  // namespace
+
+core::Result<Executables> open_executables() {
+  char self[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", self, sizeof(self) - 1);
+  if (length < 0) return os::failure();
+  const std::string path(self, static_cast<size_t>(length));
+  const std::string directory = path.substr(0, path.rfind('/') + 1);
+  auto broker = os::checked_fd(::open((directory + "sluice-broker").c_str(), O_PATH | O_CLOEXEC));
+  if (!broker.ok()) return broker.failure();
+  auto worker = os::checked_fd(::open((directory + "sluice-worker").c_str(), O_PATH | O_CLOEXEC));
+  if (!worker.ok()) return worker.failure();
+  return Executables{*std::move(broker), *std::move(worker)};
+}
+
+core::Result<Processes> start_processes(const Executables& executables, int device, int root_ro,
+                                        int root_rw, const Identity& identity,
+                                        const wire::ViewConfig& config) {
+  auto configuration = os::sealed_file("sluice-view", wire::encode_view_config(config));
+  if (!configuration.ok()) return configuration.failure();
+  auto counters = os::counter_file("sluice-counters", wire::kCounterPage);
+  if (!counters.ok()) return counters.failure();
+  std::vector<std::pair<os::Fd, os::Fd>> pairs;  // three channels, then each one's events
+  for (int i = 0; i < 5; ++i) {
+    auto pair = os::socket_pair();
+    if (!pair.ok()) return pair.failure();
+    pairs.push_back(*std::move(pair));
+  }
+  for (int i : {3, 4}) {
+    if (auto set = os::set_nonblocking(pairs[i].second.get()); !set.ok()) return set.failure();
+  }
+  auto null = os::checked_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null.ok()) return null.failure();
+
+  const uint32_t files = os::most_files();
+  os::ChildSpec broker{};
+  broker.executable = executables.broker.get();
+  broker.name = "sluice-broker";
+  broker.fds = {{null->get(), 0}, {null->get(), 1}, {STDERR_FILENO, 2},
+                {device, sandbox::kFdFuse}, {root_ro, sandbox::kFdRoot},
+                {root_rw, sandbox::kFdRootRw},
+                {pairs[0].first.get(), sandbox::kFdGrantRw},
+                {pairs[1].first.get(), sandbox::kFdGrantRo},
+                {pairs[2].first.get(), sandbox::kFdData},
+                {pairs[3].second.get(), sandbox::kFdEvents},
+                {configuration->get(), sandbox::kFdConfig}};
+  broker.uid = config.preserve ? kNobody : identity.uid;
+  broker.gid = config.preserve ? kNobody : identity.gid;
+  if (!config.preserve) broker.groups.assign(identity.groups.begin(), identity.groups.end());
+  // SETPCAP only until the broker has locked its securebits.
+  broker.capabilities = {CAP_SYS_ADMIN, CAP_SETPCAP};
+  if (config.preserve) broker.capabilities.push_back(CAP_DAC_OVERRIDE);
+  broker.namespaces = kNamespaces;
+  broker.most_files = files;
+
+  os::ChildSpec worker{};
+  worker.executable = executables.worker.get();
+  worker.name = "sluice-worker";
+  worker.fds = {{null->get(), 0}, {null->get(), 1}, {STDERR_FILENO, 2},
+                {device, sandbox::kFdFuse},
+                {config.read_only ? root_ro : root_rw, sandbox::kFdRoot},
+                {pairs[0].second.get(), sandbox::kFdGrantRw},
+                {pairs[1].second.get(), sandbox::kFdGrantRo},
+                {pairs[2].second.get(), sandbox::kFdData},
+                {pairs[4].second.get(), sandbox::kFdEvents},
+                {configuration->get(), sandbox::kFdConfig},
+                {counters->get(), sandbox::kFdCounters}};
+  worker.uid = config.preserve ? 0 : identity.uid;
+  worker.gid = config.preserve ? 0 : identity.gid;
+  if (!config.preserve) worker.groups.assign(identity.groups.begin(), identity.groups.end());
+  // SYS_ADMIN only until the worker has made the source tree its root.
+  worker.capabilities = {CAP_SYS_ADMIN, CAP_SETPCAP};
+  worker.namespaces = kNamespaces;
+  worker.most_files = files;
+  if (config.preserve) {
+    worker.namespaces |= CLONE_NEWUSER;
+    worker.map_all_ids = true;
+    for (const int capability : {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID}) {
+      worker.capabilities.push_back(capability);
+    }
+  }
+
+  auto broker_child = os::spawn(broker);
+  if (!broker_child.ok()) return broker_child.failure();
+  auto worker_child = os::spawn(worker);
+  if (!worker_child.ok()) {
+    os::end_child(*broker_child);
+    return worker_child.failure();
+  }
+  for (auto& [service_end, child_end] : pairs) child_end.reset();
+  auto ready = wait_ready("broker", pairs[3].first.get());
+  if (ready.ok()) ready = wait_ready("worker", pairs[4].first.get());
+  if (!ready.ok()) {
+    os::end_child(*broker_child);
+    os::end_child(*worker_child);
+    return ready.failure();
+  }
+  return Processes{*std::move(broker_child), *std::move(worker_child), std::move(pairs[3].first),
+                   std::move(pairs[4].first), *std::move(counters)};
+}
+
+}  // namespace sluice::service

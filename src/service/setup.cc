@@ -1,0 +1,218 @@
+#include "service/setup.h"
+
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+#include "core/limits.h"
+#include "os/file.h"
+#include "os/mount.h"
+#include "service/connection.h"
+#include "service/log.h"
+
+namespace sluice::service {
+namespace {
+
+using core::Failure;
+using core::Reason;
+using wire::Hello;
+
+void answer(const Setup& setup, const wire::Reply& reply, std::span<const int> fds = {}) {
+  (void)os::send_message(setup.peer, wire::encode_reply(reply), fds);
+}
+
+// Filesystems on which passthrough was thought through: local, and telling names apart by their
+// bytes. Source of the numbers: include/uapi/linux/magic.h, and the out-of-tree filesystems' own.
+core::Outcome check_filesystem(uint64_t magic) {
+  constexpr uint64_t kAllowed[] = {0xEF53,     0x58465342, 0x9123683E, 0x01021994,
+                                   0xF2F52010, 0xCA451A4E, 0x2FC12FC1};
+  constexpr uint64_t kFuse = 0x65735546, kOverlay = 0x794C7630;
+  if (magic == kFuse || magic == kOverlay) return Failure{ELOOP, Reason::kSourceStacked};
+  for (const uint64_t allowed : kAllowed) {
+    if (magic == allowed) return core::Done{};
+  }
+  return Failure{EOPNOTSUPP, Reason::kSourceFilesystem};
+}
+
+// The source as the peer proves it with a descriptor: safe to look at even on a hostile filesystem.
+core::Result<os::Fd> check_source(os::Fd fd) {
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || (flags & O_PATH) == 0) return Failure{EINVAL, Reason::kSourceNotPathFd};
+  auto magic = os::filesystem_magic(fd.get());
+  if (!magic.ok()) return magic.failure();
+  if (auto allowed = check_filesystem(*magic); !allowed.ok()) return allowed.failure();
+  auto stat = os::stat_held(fd.get());
+  if (!stat.ok()) return stat.failure();
+  if (!S_ISDIR(stat->stx_mode)) return Failure{ENOTDIR, Reason::kSourceNotDirectory};
+  return fd;
+}
+
+// An unprivileged peer is itself; root says who.
+core::Result<Identity> decide_identity(const Setup& setup, const Hello& hello) {
+  const os::Peer& peer = setup.identity;
+  if (hello.preserve) {
+    if (peer.uid != 0 || !setup.may_preserve) return Failure{EPERM, Reason::kNotPermitted};
+    return Identity{0, 0, {}};
+  }
+  if (hello.named_identity) {
+    const bool itself = hello.uid == peer.uid && hello.gid == peer.gid;
+    if (peer.uid != 0 && !itself) return Failure{EPERM, Reason::kNotPermitted};
+    if (hello.uid == 0) return Failure{EINVAL, Reason::kIdentityRoot};
+    if (peer.uid == 0) return Identity{hello.uid, hello.gid, hello.groups};
+  }
+  if (peer.uid == 0) return Failure{EINVAL, Reason::kIdentityRoot};
+  return Identity{peer.uid, peer.gid, {peer.groups.begin(), peer.groups.end()}};
+}
+
+core::Result<std::string> choose_name(const Setup& setup, const Hello& hello) {
+  const auto taken = [&](const std::string& name) {
+    return std::any_of(setup.views.begin(), setup.views.end(),
+                       [&](const wire::ViewInfo& view) { return view.name == name; });
+  };
+  if (hello.name.empty()) return absl::StrCat("view-", setup.view_id);
+  if (taken(hello.name)) return Failure{EEXIST, Reason::kProtocol};
+  return hello.name;
+}
+
+core::Outcome check_limits(const Setup& setup) {
+  const auto mine = std::count_if(
+      setup.views.begin(), setup.views.end(),
+      [&](const wire::ViewInfo& view) { return view.owner == setup.identity.uid; });
+  if (setup.views.size() >= core::Limits::kViewsPerHost) {
+    return Failure{ENOSPC, Reason::kLimitViews};
+  }
+  if (setup.identity.uid != 0 && mine >= core::Limits::kViewsPerUser) {
+    return Failure{EDQUOT, Reason::kLimitViewsOfUser};
+  }
+  return core::Done{};
+}
+
+core::Outcome make_view(const Setup& setup, const Hello& hello, os::Fd source_fd) {
+  if (auto within = check_limits(setup); !within.ok()) return within;
+  auto name = choose_name(setup, hello);
+  if (!name.ok()) return name.failure();
+  auto identity = decide_identity(setup, hello);
+  if (!identity.ok()) return identity.failure();
+  auto source = check_source(std::move(source_fd));
+  if (!source.ok()) return source.failure();
+  auto root_ro = os::clone_tree(source->get(), true);
+  if (!root_ro.ok()) return root_ro.failure();
+  // A read-only view has no writable tree anywhere.
+  auto root_rw = hello.read_only ? os::duplicate(root_ro->get()) : os::clone_tree(source->get(), false);
+  if (!root_rw.ok()) return root_rw.failure();
+  auto connection = make_connection(
+      {identity->uid, identity->gid, hello.preserve, hello.read_only, hello.source});
+  if (!connection.ok()) return connection.failure();
+
+  wire::ViewConfig config;
+  config.read_only = hello.read_only;
+  config.preserve = hello.preserve;
+  config.coherence_milliseconds = hello.coherence_milliseconds;
+  // Up to two descriptors a grant, and as many again for operations under way.
+  config.most_grants = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
+  config.init = connection->init;
+  config.rules = hello.rules;
+  auto processes = start_processes(*setup.executables, connection->device.get(), root_ro->get(),
+                                   root_rw->get(), *identity, config);
+  if (!processes.ok()) return processes.failure();
+
+  wire::ViewInfo view;
+  view.id = setup.view_id;
+  view.started = static_cast<int64_t>(::time(nullptr));
+  view.uid = identity->uid;
+  view.gid = identity->gid;
+  view.owner = setup.identity.uid;
+  view.rules = static_cast<uint32_t>(hello.rules.size());
+  view.broker_pid = processes->broker.pid;
+  view.worker_pid = processes->worker.pid;
+  view.coherence_milliseconds = hello.coherence_milliseconds;
+  view.read_only = hello.read_only;
+  view.preserve = hello.preserve;
+  view.tied = hello.tied;
+  view.name = *name;
+  view.source = hello.source;
+  view.target = hello.target;
+  std::array<int, kReportFds> fds{};
+  fds[kDevice] = connection->device.get();
+  fds[kBrokerPid] = processes->broker.pidfd.get();
+  fds[kWorkerPid] = processes->worker.pidfd.get();
+  fds[kBrokerEvents] = processes->broker_events.get();
+  fds[kWorkerEvents] = processes->worker_events.get();
+  fds[kCounters] = processes->counters.get();
+  // The service knows of the view before the client has it: it can always end it.
+  if (auto sent = os::send_message(setup.report, wire::encode_view(view), fds); !sent.ok()) {
+    os::end_child(processes->broker);
+    os::end_child(processes->worker);
+    return sent;
+  }
+  const int mount = connection->mount.get();
+  answer(setup, {0, Reason::kNone, 0, *name}, {&mount, 1});
+  return core::Done{};
+}
+
+bool may_see(const Setup& setup, const wire::ViewInfo& view) {
+  const uint32_t uid = setup.identity.uid;
+  return uid == 0 || uid == view.owner || uid == view.uid;
+}
+
+void list_views(const Setup& setup) {
+  std::vector<const wire::ViewInfo*> seen;
+  for (const wire::ViewInfo& view : setup.views) {
+    if (may_see(setup, view)) seen.push_back(&view);
+  }
+  answer(setup, {0, Reason::kNone, static_cast<uint32_t>(seen.size()), {}});
+  for (const wire::ViewInfo* view : seen) {
+    if (!os::send_message(setup.peer, wire::encode_view(*view)).ok()) return;
+  }
+}
+
+core::Outcome end_view(const Setup& setup, const Hello& hello) {
+  for (const wire::ViewInfo& view : setup.views) {
+    if (view.name != hello.name || !may_see(setup, view)) continue;
+    wire::ViewInfo which;
+    which.id = view.id;
+    if (auto sent = os::send_message(setup.report, wire::encode_view(which)); !sent.ok()) return sent;
+    answer(setup, {});
+    return core::Done{};
+  }
+  return Failure{ENOENT, Reason::kNoSuchView};
+}
+
+core::Outcome serve(const Setup& setup) {
+  std::vector<uint8_t> buffer(wire::kHelloMost);
+  auto message = os::receive_message(setup.peer, buffer, 1);
+  if (!message.ok()) return message.failure();
+  if (message->length == 0) return Failure{0, Reason::kNone};  // only looked whether we are there
+  auto hello = wire::decode_hello({buffer.data(), message->length});
+  if (!hello.ok()) return hello.failure();
+  const bool wants_fd = hello->kind == wire::HelloKind::kMount;
+  if (message->fds.size() != (wants_fd ? 1u : 0u)) return Failure{EPROTO, Reason::kProtocol};
+  switch (hello->kind) {
+    case wire::HelloKind::kMount:
+      return make_view(setup, *hello, std::move(message->fds[0]));
+    case wire::HelloKind::kList:
+      list_views(setup);
+      return core::Done{};
+    case wire::HelloKind::kEnd:
+      return end_view(setup, *hello);
+  }
+  return Failure{EPROTO, Reason::kProtocol};
+}
+
+}  // namespace
+
+void run_setup(const Setup& setup) {
+  (void)os::set_timeout(setup.peer, core::Limits::kSetupSeconds * 1000);
+  const auto served = serve(setup);
+  if (served.ok() || served.failure().reason == Reason::kNone) return;
+  log(Level::kWarning, "refused",
+      {{"peer_uid", absl::StrCat(setup.identity.uid)},
+       {"peer_pid", absl::StrCat(setup.identity.pid)},
+       {"reason", describe(served.failure())}});
+  answer(setup, {served.failure().error, served.failure().reason, 0, {}});
+}
+
+}  // namespace sluice::service

@@ -1,0 +1,97 @@
+// What the worker asks of the broker, and what it gets. PURE.
+//
+// One SOCK_SEQPACKET message each, host byte order: both ends are of one build on one machine. The
+// worker may be hostile: the broker uses nothing of a request before decode_request() returned it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "core/limits.h"
+#include "core/result.h"
+
+namespace sluice::wire {
+
+enum class BrokerOp : uint32_t {
+  kOpen = 1,      // path, file, flags             -> grant, backing_id
+  kOpenTemp,      // path of a directory, mode     -> grant, backing_id, file
+  kDropWrite,     // grant: the last writer is gone. No reply.
+  kClose,         // grant: not needed any more. No reply.
+  kTruncatePath,  // path, file, length
+  kSync,          // grant, flags
+  kTruncate,      // grant, length
+  kAllocate,      // grant, mode, offset, length
+  kCopy,          // grant, offset, grant2, offset2, length -> value (bytes)
+  kSeek,          // grant, offset, mode (SEEK_DATA, SEEK_HOLE) -> value
+  kStat,          // grant -> the attributes of a nameless file
+  kLink,          // grant, path: gives a nameless file a name
+  kChange,        // grant, flags, mode, uid/gid, times: attributes of a nameless file
+};
+
+// Request flags.
+inline constexpr uint32_t kOpenWrite = 1;     // kOpen: for writing
+inline constexpr uint32_t kOpenTruncate = 2;  // kOpen: and empty it first
+inline constexpr uint32_t kOpenRead = 4;      // kOpen: for reading
+inline constexpr uint32_t kSyncDataOnly = 1;  // kSync
+inline constexpr uint32_t kTempExclusive = 1; // kOpenTemp: O_EXCL, may never be linked
+inline constexpr uint32_t kChangeMode = 1;    // kChange
+inline constexpr uint32_t kChangeOwner = 2;
+inline constexpr uint32_t kChangeTimes = 4;
+
+struct BrokerRequest {
+  BrokerOp op;
+  uint32_t flags;
+  uint64_t dev;  // the file that the path must lead to
+  uint64_t ino;
+  uint64_t grant;
+  uint64_t grant2;
+  int64_t offset;
+  int64_t offset2;
+  int64_t length;
+  int64_t times[4];  // kChange: access and modification time, seconds and nanoseconds (or UTIME_*)
+  uint32_t mode;
+  uint32_t uid;  // kChange: -1 leaves it
+  uint32_t gid;
+  uint32_t path_length;  // that many bytes follow, no NUL
+};
+static_assert(std::has_unique_object_representations_v<BrokerRequest>);
+
+struct BrokerReply {
+  int32_t error;   // 0 or an errno
+  uint32_t reason;  // core::Reason
+  uint64_t grant;
+  int32_t backing_id;
+  uint32_t use_read_only;  // 1: this file is granted by the read-only channel only; ask there
+  int64_t value;
+  // kOpenTemp, kStat: what the file is.
+  uint64_t dev;
+  uint64_t ino;
+  uint64_t size;
+  uint64_t blocks;
+  int64_t atime[2], mtime[2], ctime[2], btime[2];  // seconds and nanoseconds
+  uint32_t mode;
+  uint32_t uid;
+  uint32_t gid;
+  uint32_t nlink;
+};
+static_assert(std::has_unique_object_representations_v<BrokerReply>);
+
+inline constexpr size_t kBrokerRequestMost = sizeof(BrokerRequest) + core::Limits::kPathBytes;
+
+struct DecodedRequest {
+  BrokerRequest header;
+  std::string_view path;  // within the message; a valid relative path or empty
+};
+
+// Broker. Kind, flags, path and length are in range and the path is core::valid_relative.
+core::Result<DecodedRequest> decode_request(std::span<const uint8_t> message);
+
+// Worker. Writes header and path (path_length is set here) into out; 0 where the path is too long.
+size_t encode_request(BrokerRequest header, std::string_view path, std::span<uint8_t> out);
+
+// True for the two requests that get no reply.
+inline bool one_way(BrokerOp op) { return op == BrokerOp::kDropWrite || op == BrokerOp::kClose; }
+
+}  // namespace sluice::wire

@@ -1,0 +1,81 @@
+// What a client asks of the service, and what it gets. PURE.
+//
+// One SOCK_SEQPACKET packet each way, then for a list one packet per view. The peer may be hostile:
+// the service's set-up process uses nothing of a hello before decode_hello() returned it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "core/rules.h"
+#include "wire/counters.h"
+
+namespace sluice::wire {
+
+enum class HelloKind : uint32_t {
+  kMount = 1,  // with the O_PATH fd of the source: a view of it; its mount fd comes back
+  kList,       // all views that the peer may see
+  kEnd,        // end the view of that name: its connection is aborted
+};
+
+struct Hello {
+  HelloKind kind = HelloKind::kList;
+  bool read_only = false;
+  bool preserve = false;
+  bool named_identity = false;  // uid, gid and groups say who; else the peer is its own identity
+  bool tied = false;            // the view ends when this connection does
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint32_t coherence_milliseconds = 0;
+  std::vector<uint32_t> groups;
+  std::string name;    // of the view; empty: the service chooses
+  std::string source;  // as the user wrote it: shown, never used
+  std::string target;
+  core::Rules rules;
+};
+
+inline constexpr size_t kMostGroups = 1024;
+inline constexpr size_t kMostNameBytes = 64;
+inline constexpr size_t kHelloMost = 128 * 1024;
+
+std::vector<uint8_t> encode_hello(const Hello& hello);
+// Lengths, counts and flags in range; the name is [A-Za-z0-9._-]*, paths are without NUL.
+core::Result<Hello> decode_hello(std::span<const uint8_t> message);
+bool valid_view_name(std::string_view name);
+
+struct Reply {
+  int32_t error = 0;
+  core::Reason reason = core::Reason::kNone;
+  uint32_t count = 0;   // kList: that many views follow
+  std::string text;     // kMount: the view's name
+};
+std::vector<uint8_t> encode_reply(const Reply& reply);
+core::Result<Reply> decode_reply(std::span<const uint8_t> message);
+
+// A view, as it is listed, and as its set-up process reports it to the service.
+struct ViewInfo {
+  uint64_t id = 0;
+  int64_t started = 0;  // seconds since 1970
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint32_t owner = 0;   // the uid of the peer that asked for it
+  uint32_t rules = 0;
+  int32_t broker_pid = 0;
+  int32_t worker_pid = 0;
+  uint32_t coherence_milliseconds = 0;
+  bool read_only = false;
+  bool preserve = false;
+  bool tied = false;
+  uint64_t requests[Counters::kOpcodes] = {};
+  uint64_t nodes = 0, grants = 0, grants_asked = 0, grants_kept = 0;
+  std::string name, source, target;
+};
+inline constexpr size_t kViewInfoMost = 16 * 1024;
+std::vector<uint8_t> encode_view(const ViewInfo& view);
+core::Result<ViewInfo> decode_view(std::span<const uint8_t> message);
+
+}  // namespace sluice::wire

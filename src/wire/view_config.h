@@ -1,0 +1,28 @@
+// What the service tells a view's broker and worker when it starts them. PURE.
+//
+// One sealed memfd, read at the start by both and closed. The service is trusted; both check all the
+// same, so that a mistake ends the view instead of widening it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/result.h"
+#include "core/rules.h"
+
+namespace sluice::wire {
+
+struct ViewConfig {
+  bool read_only = false;
+  bool preserve = false;  // the preserve identity mode
+  uint32_t coherence_milliseconds = 0;
+  uint32_t most_grants = 0;
+  std::vector<uint8_t> init;  // the kernel's INIT message as the service read it
+  core::Rules rules;
+};
+
+std::vector<uint8_t> encode_view_config(const ViewConfig& config);
+core::Result<ViewConfig> decode_view_config(std::span<const uint8_t> bytes);
+
+}  // namespace sluice::wire

@@ -1,0 +1,70 @@
+#include "worker/data_thread.h"
+
+#include "os/file.h"
+
+namespace sluice::worker {
+
+void DataThread::start() {
+  // Runs until the process exits, which the main thread does with _exit when the view ends.
+  thread_ = std::thread([this] {
+    {
+      const std::lock_guard lock(mutex_);
+      running_ = true;
+      work_.notify_all();
+    }
+    run();
+  });
+  std::unique_lock lock(mutex_);
+  work_.wait(lock, [this] { return running_; });
+}
+
+void DataThread::push(Job job) {
+  const std::lock_guard lock(mutex_);
+  jobs_.push_back(std::move(job));
+  work_.notify_one();
+}
+
+void DataThread::submit(fuse_req_t req, Answer answer, const wire::BrokerRequest& request) {
+  push({req, answer, request, nullptr});
+}
+
+void DataThread::submit_directory_sync(fuse_req_t req, std::shared_ptr<const os::Fd> directory,
+                                       bool data_only) {
+  wire::BrokerRequest request{};
+  request.flags = data_only ? wire::kSyncDataOnly : 0;
+  push({req, Answer::kSyncDirectory, request, std::move(directory)});
+}
+
+void DataThread::run() {
+  for (;;) {
+    Job job;
+    {
+      std::unique_lock lock(mutex_);
+      work_.wait(lock, [this] { return !jobs_.empty(); });
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    carry_out(job);
+  }
+}
+
+void DataThread::carry_out(const Job& job) {
+  if (job.answer == Answer::kSyncDirectory) {
+    const bool data_only = (job.request.flags & wire::kSyncDataOnly) != 0;
+    const auto synced = os::sync_file(job.directory->get(), data_only);
+    fuse_reply_err(job.req, synced.ok() ? 0 : synced.failure().error);
+    return;
+  }
+  const auto reply = link_.ask(job.request);
+  if (!reply.ok()) {
+    fuse_reply_err(job.req, reply.failure().error);
+  } else if (job.answer == Answer::kCount) {
+    fuse_reply_write(job.req, static_cast<size_t>(reply->value));
+  } else if (job.answer == Answer::kOffset) {
+    fuse_reply_lseek(job.req, reply->value);
+  } else {
+    fuse_reply_err(job.req, 0);
+  }
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,56 @@
+// Operations on open files that may take long (fsync of much data): done beside the main thread, so
+// that a slow disk does not hold up the view's names and attributes.
+#pragma once
+
+#define FUSE_USE_VERSION 314
+#include <fuse3/fuse_lowlevel.h>
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "os/fd.h"
+#include "wire/broker_message.h"
+#include "worker/broker_link.h"
+
+namespace sluice::worker {
+
+class DataThread {
+ public:
+  // How the broker's answer becomes a reply to the kernel.
+  enum class Answer { kError, kCount, kOffset, kSyncDirectory };
+
+  // channel: borrowed.
+  explicit DataThread(int channel) : link_(channel) {}
+
+  // Before the seccomp filter is on: a thread cannot be started afterwards. Returns when it runs, since
+  // the C library makes calls on its first steps that the filter forbids.
+  void start();
+
+  // The reply to req is sent by this thread.
+  void submit(fuse_req_t req, Answer answer, const wire::BrokerRequest& request);
+  // fsync of a directory: no file's contents are behind it, so the worker does it itself.
+  void submit_directory_sync(fuse_req_t req, std::shared_ptr<const os::Fd> directory, bool data_only);
+
+ private:
+  struct Job {
+    fuse_req_t req;
+    Answer answer;
+    wire::BrokerRequest request;
+    std::shared_ptr<const os::Fd> directory;
+  };
+  void push(Job job);
+  void run();
+  void carry_out(const Job& job);
+
+  BrokerLink link_;
+  std::mutex mutex_;
+  std::condition_variable work_;
+  bool running_ = false;
+  std::deque<Job> jobs_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::worker

@@ -1,0 +1,88 @@
+// sluice-worker: serves the metadata of one view. It can neither open a file's contents nor grant.
+//
+// Started by the service with the descriptors of sandbox/fds.h and the view's identity. It makes the
+// source tree its root, gives up everything, and only then reads the first request.
+#include <linux/capability.h>
+#include <unistd.h>
+
+#include <new>
+
+#include "generated/worker_ro_policy.h"
+#include "generated/worker_rw_policy.h"
+#include "os/landlock.h"
+#include "os/memory_file.h"
+#include "os/mount.h"
+#include "os/process.h"
+#include "os/socket.h"
+#include "sandbox/confine.h"
+#include "sandbox/fds.h"
+#include "wire/event.h"
+#include "worker/session.h"
+
+namespace sluice::worker {
+namespace {
+
+constexpr size_t kMostConfigBytes = 256 * 1024;
+
+void report(wire::EventKind kind, core::Failure why, const char* step) {
+  uint8_t message[wire::kEventMost];
+  const wire::Event event{kind, static_cast<uint32_t>(why.reason), why.error, 0, 0, 0};
+  (void)os::write_message(sandbox::kFdEvents, {message, wire::encode_event(event, step, message)});
+}
+
+void must(const char* step, const core::Outcome& outcome) {
+  if (outcome.ok()) return;
+  report(wire::EventKind::kFailed, outcome.failure(), step);
+  ::_exit(1);
+}
+
+template <typename T>
+T must_have(const char* step, core::Result<T> result) {
+  if (!result.ok()) must(step, result.failure());
+  return *std::move(result);
+}
+
+void confine(const wire::ViewConfig& config) {
+  // In preserve mode the worker has these in a user namespace of its own, and nowhere else.
+  const int over_own_tree[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID};
+  must("capabilities", config.preserve ? sandbox::keep_capabilities(over_own_tree)
+                                       : sandbox::keep_capabilities({}));
+  must("landlock", os::landlock_restrict(config.read_only ? os::LandlockDomain::kMetadataOnly
+                                                          : os::LandlockDomain::kMetadataChange,
+                                         sandbox::kFdRoot));
+}
+
+int run() {
+  must("undumpable", os::become_undumpable());
+  const auto bytes =
+      must_have("configuration", os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes));
+  ::close(sandbox::kFdConfig);
+  const wire::ViewConfig config = must_have("configuration", wire::decode_view_config(bytes));
+  void* page = os::map_counters(sandbox::kFdCounters, wire::kCounterPage, true);
+  ::close(sandbox::kFdCounters);
+  if (page == nullptr) must("counters", os::failure());
+  auto* counters = new (page) wire::Counters;
+
+  must("enter the source tree",
+       os::enter_tree(must_have("root", os::duplicate(sandbox::kFdRoot))));
+  confine(config);
+  const auto table = must_have("root", Table::create(sandbox::kFdRoot));
+  BrokerLink read_write(sandbox::kFdGrantRw);
+  BrokerLink read_only(sandbox::kFdGrantRo);
+  OpenFiles files(*table, config.read_only, read_write, read_only, *counters);
+  DataThread data(sandbox::kFdData);
+  Worker worker{config, *table, files, data, *counters, sandbox::kFdFuse, {}};
+  const auto session = Session::create(worker);
+  if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
+  data.start();
+  must("seccomp", sandbox::install_filter(config.read_only ? sandbox::worker_ro_policy()
+                                                           : sandbox::worker_rw_policy()));
+  report(wire::EventKind::kReady, {0, core::Reason::kNone}, "");
+  session->run();
+  ::_exit(0);  // the data thread may be waiting for a disk
+}
+
+}  // namespace
+}  // namespace sluice::worker
+
+int main() { return sluice::worker::run(); }

@@ -1,0 +1,51 @@
+// What the worker knows of one inode of the source.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "os/fd.h"
+#include "os/file.h"
+
+namespace sluice::worker {
+
+// Which file a node stands for. The time of birth tells a new file from an old one whose inode
+// number it got.
+struct FileKey {
+  uint64_t dev;
+  uint64_t ino;
+  int64_t born_seconds;
+  uint32_t born_nanoseconds;
+  friend bool operator==(const FileKey&, const FileKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const FileKey& key) {
+    return H::combine(std::move(h), key.dev, key.ino, key.born_seconds, key.born_nanoseconds);
+  }
+};
+
+inline FileKey key_of(const os::Stat& stat) {
+  return {os::dev_of(stat), stat.stx_ino, stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec};
+}
+
+struct Node {
+  uint64_t id = 0;  // the kernel's nodeid
+  FileKey key{};
+  uint32_t type = 0;        // S_IFMT of the mode
+  Node* parent = nullptr;   // with name: where it was last seen; nullptr: the root, or nameless
+  std::string name;
+  uint64_t lookups = 0;     // the kernel's references
+  uint32_t children = 0;    // nodes whose parent this is: it stays while there are any
+  os::Fd held;              // O_PATH. A directory: a cache. Others: while open, or once nameless.
+  uint64_t recency = 0;     // of a directory's `held`
+
+  // Of a regular file: its grant and who has it open.
+  uint64_t grant = 0;       // 0: none
+  int backing_id = 0;
+  uint32_t opens = 0;
+  uint32_t write_opens = 0;
+  bool watched = false;     // open for a while: the kernel may not keep its attributes
+  int64_t idle_since = 0;   // milliseconds; 0: open, or no grant
+  bool is_directory() const { return type == S_IFDIR; }
+};
+
+}  // namespace sluice::worker

@@ -1,0 +1,196 @@
+#include "worker/open_files.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <ctime>
+
+namespace sluice::worker {
+namespace {
+
+using wire::BrokerOp;
+
+wire::BrokerRequest about(BrokerOp op, uint64_t grant) {
+  wire::BrokerRequest request{};
+  request.op = op;
+  request.grant = grant;
+  return request;
+}
+
+}  // namespace
+
+int64_t OpenFiles::now() {
+  struct timespec time;
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1000000 + 1;
+}
+
+core::Result<wire::BrokerReply> OpenFiles::ask_grant(Node* node, int flags) {
+  const int access = flags & O_ACCMODE;
+  PathBuffer buffer;
+  auto path = table_.path_of(node, buffer);
+  if (!path.ok()) return path.failure();
+  wire::BrokerRequest request{};
+  request.op = BrokerOp::kOpen;
+  request.flags = (access != O_WRONLY ? wire::kOpenRead : 0) |
+                  (access != O_RDONLY ? wire::kOpenWrite : 0) |
+                  ((flags & O_TRUNC) != 0 ? wire::kOpenTruncate : 0);
+  request.dev = node->key.dev;
+  request.ino = node->key.ino;
+  counters_.grants_asked.fetch_add(1, std::memory_order_relaxed);
+  if (view_read_only_) return read_only_link_.ask(request, *path);
+  auto reply = read_write_.ask(request, *path);
+  if (reply.ok() && reply->use_read_only != 0) return read_only_link_.ask(request, *path);
+  return reply;
+}
+
+core::Outcome OpenFiles::open(Node* node, int flags) {
+  const bool write = (flags & O_ACCMODE) != O_RDONLY;
+  const bool truncate = (flags & O_TRUNC) != 0;
+  // A grant that is still there serves another reader as it is: the kernel has checked the
+  // permission on attributes no older than the view's coherence, and the grant is for this very
+  // inode. Writers are always checked by the broker, except on a file without a name, which can
+  // only be reopened through an open that is as good.
+  const bool nameless = node->parent == nullptr;
+  const bool as_good = !write || (nameless && node->write_opens > 0);
+  if (node->grant != 0 && as_good && !truncate) {
+    counters_.grants_kept.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    // From here on the node is found by its descriptor, whatever happens to its name.
+    if (auto held = table_.keep_held(node); !held.ok()) return held;
+    auto reply = ask_grant(node, flags);
+    if (!reply.ok()) {
+      if (node->opens == 0 && node->grant == 0) node->held.reset();
+      return reply.failure();
+    }
+    if (node->grant == 0) counters_.grants.fetch_add(1, std::memory_order_relaxed);
+    node->grant = reply->grant;
+    node->backing_id = reply->backing_id;
+  }
+  if (node->idle_since != 0) {
+    node->idle_since = 0;
+    --idle_count_;
+  }
+  ++node->opens;
+  if (write) ++node->write_opens;
+  return core::Done{};
+}
+
+core::Result<Node*> OpenFiles::open_temp(Node* directory, uint32_t mode, bool exclusive,
+                                         wire::BrokerReply* attributes) {
+  PathBuffer buffer;
+  auto path = table_.path_of(directory, buffer);
+  if (!path.ok()) return path.failure();
+  wire::BrokerRequest request{};
+  request.op = BrokerOp::kOpenTemp;
+  request.mode = mode;
+  request.flags = exclusive ? wire::kTempExclusive : 0;
+  counters_.grants_asked.fetch_add(1, std::memory_order_relaxed);
+  auto reply = read_write_.ask(request, *path);
+  if (!reply.ok()) return reply.failure();
+  Node* node = table_.remember_nameless({reply->dev, reply->ino, reply->btime[0],
+                                         static_cast<uint32_t>(reply->btime[1])});
+  node->grant = reply->grant;
+  node->backing_id = reply->backing_id;
+  node->opens = node->write_opens = 1;
+  counters_.grants.fetch_add(1, std::memory_order_relaxed);
+  *attributes = *reply;
+  return node;
+}
+
+void OpenFiles::release(Node* node, bool write) {
+  if (node->opens == 0) return;
+  --node->opens;
+  if (write && node->write_opens > 0 && --node->write_opens == 0 && node->opens > 0) {
+    read_write_.tell(about(BrokerOp::kDropWrite, node->grant));
+  }
+  if (node->opens > 0) return;
+  node->watched = false;
+  if (node->parent == nullptr) {
+    // Deleted: its blocks are freed now, not in a while.
+    close_grant(node);
+    return;
+  }
+  if (write) read_write_.tell(about(BrokerOp::kDropWrite, node->grant));
+  node->idle_since = now();
+  ++idle_count_;
+  idle_.push_back({node->id, node->idle_since});
+}
+
+void OpenFiles::close_grant(Node* node) {
+  if (node->grant == 0) return;
+  read_write_.tell(about(BrokerOp::kClose, node->grant));
+  counters_.grants.fetch_sub(1, std::memory_order_relaxed);
+  node->grant = 0;
+  node->backing_id = 0;
+  if (node->idle_since != 0) {
+    node->idle_since = 0;
+    --idle_count_;
+  }
+  if (node->parent != nullptr && !node->is_directory()) node->held.reset();
+}
+
+void OpenFiles::drop_idle(Node* node) {
+  if (node->opens == 0) close_grant(node);
+}
+
+int OpenFiles::expire() {
+  const int64_t time = now();
+  while (!idle_.empty()) {
+    const Idle oldest = idle_.front();
+    Node* node = table_.get(oldest.nodeid);
+    const bool outdated = node == nullptr || node->idle_since != oldest.since;
+    if (!outdated) {
+      const int64_t left = oldest.since + core::Limits::kIdleGrantMilliseconds - time;
+      if (left > 0 && idle_count_ <= core::Limits::kIdleGrants) return static_cast<int>(left);
+      close_grant(node);
+    }
+    idle_.pop_front();
+  }
+  return -1;
+}
+
+core::Outcome OpenFiles::truncate(Node* node, int64_t length) {
+  if (node->write_opens > 0) {
+    wire::BrokerRequest request = about(BrokerOp::kTruncate, node->grant);
+    request.length = length;
+    auto reply = read_write_.ask(request);
+    if (!reply.ok()) return reply.failure();
+    return core::Done{};
+  }
+  PathBuffer buffer;
+  auto path = table_.path_of(node, buffer);
+  if (!path.ok()) return path.failure();
+  wire::BrokerRequest request{};
+  request.op = BrokerOp::kTruncatePath;
+  request.dev = node->key.dev;
+  request.ino = node->key.ino;
+  request.length = length;
+  auto reply = read_write_.ask(request, *path);
+  if (!reply.ok()) return reply.failure();
+  return core::Done{};
+}
+
+core::Result<wire::BrokerReply> OpenFiles::stat_temp(Node* node) {
+  return read_write_.ask(about(BrokerOp::kStat, node->grant));
+}
+
+core::Outcome OpenFiles::change_temp(Node* node, wire::BrokerRequest change) {
+  change.op = BrokerOp::kChange;
+  change.grant = node->grant;
+  auto reply = read_write_.ask(change);
+  if (!reply.ok()) return reply.failure();
+  return core::Done{};
+}
+
+core::Outcome OpenFiles::link_temp(Node* node, Node* parent, std::string_view name) {
+  if (!is_temp(node)) return core::Failure{ENOENT, core::Reason::kNone};  // deleted: as linkat(2)
+  PathBuffer buffer;
+  auto path = table_.path_of(parent, name, buffer);
+  if (!path.ok()) return path.failure();
+  auto reply = read_write_.ask(about(BrokerOp::kLink, node->grant), *path);
+  if (!reply.ok()) return reply.failure();
+  return core::Done{};
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,65 @@
+// Which files are open, under which grant, and grants kept a while after the last close.
+//
+// Used by the main thread only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "wire/counters.h"
+#include "wire/view_config.h"
+#include "worker/broker_link.h"
+#include "worker/table.h"
+
+namespace sluice::worker {
+
+class OpenFiles {
+ public:
+  OpenFiles(Table& table, bool read_only, BrokerLink& read_write, BrokerLink& read_only_link,
+            wire::Counters& counters)
+      : table_(table),
+        view_read_only_(read_only),
+        read_write_(read_write),
+        read_only_link_(read_only_link),
+        counters_(counters) {}
+
+  // flags: of open(2). Afterwards the node has a grant and counts the open.
+  core::Outcome open(Node* node, int flags);
+  // A nameless file in a directory, open for writing; its attributes are in *attributes.
+  core::Result<Node*> open_temp(Node* directory, uint32_t mode, bool exclusive,
+                                wire::BrokerReply* attributes);
+  void release(Node* node, bool write);
+
+  // Before the node is forgotten, renamed or unlinked: a grant that nobody uses is given back.
+  void drop_idle(Node* node);
+  // Gives back grants that have been idle too long. Milliseconds until the next is due, -1: none.
+  int expire();
+
+  core::Outcome truncate(Node* node, int64_t length);
+
+  // Of a file that never had a name, which only the broker has a descriptor of.
+  bool is_temp(const Node* node) const { return node->parent == nullptr && !node->held && node->grant != 0; }
+  core::Result<wire::BrokerReply> stat_temp(Node* node);
+  core::Outcome change_temp(Node* node, wire::BrokerRequest change);
+  core::Outcome link_temp(Node* node, Node* parent, std::string_view name);
+
+  static int64_t now();  // milliseconds
+
+ private:
+  struct Idle {
+    uint64_t nodeid;
+    int64_t since;
+  };
+  core::Result<wire::BrokerReply> ask_grant(Node* node, int flags);
+  void close_grant(Node* node);
+
+  Table& table_;
+  const bool view_read_only_;
+  BrokerLink& read_write_;
+  BrokerLink& read_only_link_;
+  wire::Counters& counters_;
+  std::deque<Idle> idle_;  // oldest first; entries that a later open outdated are skipped
+  size_t idle_count_ = 0;
+};
+
+}  // namespace sluice::worker

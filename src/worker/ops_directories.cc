@@ -1,0 +1,205 @@
+// Directories: opening and listing them.
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "worker/worker.h"
+
+namespace sluice::worker {
+namespace {
+
+constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
+
+// As getdents64(2) returns it.
+struct RawEntry {
+  uint64_t ino;
+  int64_t next;
+  uint16_t length;
+  uint8_t type;
+  char name[];
+};
+
+// An open directory. Cookies are the filesystem's own, which stay valid under change.
+class Listing {
+ public:
+  explicit Listing(os::Fd fd) : fd_(std::make_shared<const os::Fd>(std::move(fd))) {}
+
+  const std::shared_ptr<const os::Fd>& fd() const { return fd_; }
+
+  core::Outcome go_to(int64_t cookie) {
+    if (cookie == next_) return core::Done{};
+    start_ = end_ = 0;
+    auto moved = os::seek(fd_->get(), cookie, SEEK_SET);
+    if (!moved.ok()) return moved.failure();
+    next_ = cookie;
+    return core::Done{};
+  }
+
+  // The entry at the cookie; nullptr at the end. Stays until the next call.
+  core::Result<const RawEntry*> peek() {
+    if (start_ == end_) {
+      auto length = os::read_directory(fd_->get(), buffer_);
+      if (!length.ok()) return length.failure();
+      start_ = 0;
+      end_ = *length;
+      if (end_ == 0) return nullptr;
+    }
+    return reinterpret_cast<const RawEntry*>(buffer_ + start_);
+  }
+
+  void advance(const RawEntry* entry) {
+    start_ += entry->length;
+    next_ = entry->next;
+  }
+
+ private:
+  std::shared_ptr<const os::Fd> fd_;
+  int64_t next_ = 0;
+  size_t start_ = 0;
+  size_t end_ = 0;
+  alignas(8) char buffer_[16384];
+};
+
+Listing* listing_of(const fuse_file_info* file) { return reinterpret_cast<Listing*>(file->fh); }
+
+void opendir(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
+  Worker& worker = worker_of(req);
+  Node* node = worker.table.get(nodeid);
+  if (node == nullptr) return fail(req, kStale);
+  auto directory = worker.table.directory(node);
+  if (!directory.ok()) return fail(req, directory.failure());
+  auto fd = os::open_directory((*directory)->get(), ".");
+  if (!fd.ok()) return fail(req, fd.failure());
+  auto listing = std::make_unique<Listing>(*std::move(fd));
+  file->fh = reinterpret_cast<uint64_t>(listing.get());
+  if (fuse_reply_open(req, file) == 0) (void)listing.release();
+}
+
+void releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info* file) {
+  delete listing_of(file);
+  fuse_reply_err(req, 0);
+}
+
+// Whether an entry is to be listed; its attributes too, where they had to be looked at.
+struct Shown {
+  bool visible = false;
+  bool has_stat = false;
+  os::Stat stat;
+};
+
+Shown judge(Worker& worker, Node* parent, int dir, const RawEntry& entry, bool want_stat) {
+  Shown shown;
+  uint32_t type = DTTOIF(entry.type);
+  if (want_stat || (entry.type == DT_UNKNOWN && !worker.config.rules.empty())) {
+    auto stat = os::stat_name(dir, entry.name);
+    if (stat.ok()) {
+      shown.has_stat = true;
+      shown.stat = *stat;
+      type = stat->stx_mode & S_IFMT;
+    } else if (entry.type == DT_UNKNOWN) {
+      return shown;  // gone, or not to be told: fail closed
+    }
+  }
+  shown.visible = !worker.hides(parent, entry.name, type == S_IFDIR);
+  return shown;
+}
+
+bool is_dots(const RawEntry& entry) {
+  return std::strcmp(entry.name, ".") == 0 || std::strcmp(entry.name, "..") == 0;
+}
+
+void list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_file_info* file,
+          bool plus) {
+  Worker& worker = worker_of(req);
+  Node* node = worker.table.get(nodeid);
+  if (node == nullptr) return fail(req, kStale);
+  Listing& listing = *listing_of(file);
+  if (auto moved = listing.go_to(offset); !moved.ok()) return fail(req, moved.failure());
+  const int dir = listing.fd()->get();
+  std::vector<char> reply(size);
+  std::vector<Node*> counted;  // lookups to take back if nobody takes the reply
+  size_t used = 0;
+  for (;;) {
+    auto peeked = listing.peek();
+    if (!peeked.ok()) {
+      if (used > 0) break;
+      return fail(req, peeked.failure());
+    }
+    const RawEntry* entry = *peeked;
+    if (entry == nullptr) break;
+    struct fuse_entry_param answer {};
+    answer.attr.st_ino = entry->ino;
+    answer.attr.st_mode = DTTOIF(entry->type);
+    Node* child = nullptr;
+    if (is_dots(*entry)) {
+      // What is above the root is nobody's business in the view.
+      if (node == worker.table.root()) answer.attr.st_ino = node->key.ino;
+    } else {
+      const Shown shown = judge(worker, node, dir, *entry, plus);
+      if (!shown.visible) {
+        listing.advance(entry);
+        continue;
+      }
+      // Without attributes (the name is gone, or a mount point) the kernel will look it up if asked.
+      if (plus && shown.has_stat && worker.table.stat_is_inside(shown.stat)) {
+        child = worker.table.remember(node, entry->name, shown.stat);
+        answer.ino = child->id;
+        answer.attr = to_stat(shown.stat);
+        answer.attr_timeout = worker.attribute_timeout(child);
+        answer.entry_timeout = worker.coherence();
+      }
+    }
+    const size_t left = size - used;
+    const size_t needed =
+        plus ? fuse_add_direntry_plus(req, reply.data() + used, left, entry->name, &answer, entry->next)
+             : fuse_add_direntry(req, reply.data() + used, left, entry->name, &answer.attr, entry->next);
+    if (needed > left) {
+      if (child != nullptr) worker.table.forget(child, 0);
+      break;
+    }
+    used += needed;
+    if (child != nullptr) {
+      worker.table.count_lookup(child);
+      counted.push_back(child);
+    }
+    listing.advance(entry);
+  }
+  if (fuse_reply_buf(req, reply.data(), used) != 0) {
+    for (Node* child : counted) worker.table.forget(child, 1);
+  }
+}
+
+void readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_file_info* file) {
+  list(req, nodeid, size, offset, file, false);
+}
+void readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+                 fuse_file_info* file) {
+  list(req, nodeid, size, offset, file, true);
+}
+
+void fsyncdir(fuse_req_t req, fuse_ino_t, int data_only, fuse_file_info* file) {
+  Worker& worker = worker_of(req);
+  // A read-only view has nothing to sync, and its worker may not.
+  if (worker.config.read_only) {
+    fuse_reply_err(req, 0);
+    return;
+  }
+  worker.data.submit_directory_sync(req, listing_of(file)->fd(), data_only != 0);
+}
+
+}  // namespace
+
+void add_directory_operations(fuse_lowlevel_ops& ops) {
+  ops.opendir = opendir;
+  ops.releasedir = releasedir;
+  ops.readdir = readdir;
+  ops.readdirplus = readdirplus;
+  ops.fsyncdir = fsyncdir;
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,235 @@
+// Files: opening and creating them under a grant, and what the kernel does not pass through.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "os/socket.h"
+#include "worker/worker.h"
+
+namespace sluice::worker {
+namespace {
+
+using wire::BrokerOp;
+
+constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
+
+// The worker's own handle: all that a release must know.
+constexpr uint64_t kReader = 1;
+constexpr uint64_t kWriter = 2;
+
+bool is_write(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+
+// FLUSH would only cost: data never waits in the worker, and the kernel keeps the locks.
+wire::FuseOpenOut open_reply(const Node* node, int flags) {
+  return {is_write(flags) ? kWriter : kReader, wire::kFopenPassthrough | wire::kFopenNoFlush,
+          node->backing_id};
+}
+
+struct CreateReply {
+  wire::FuseEntryOut entry;
+  wire::FuseOpenOut open;
+};
+static_assert(sizeof(CreateReply) == 144);
+
+CreateReply create_reply(const Worker& worker, const Node* node, const os::Stat& stat, int flags) {
+  CreateReply reply{};
+  const uint64_t milliseconds = worker.config.coherence_milliseconds;
+  reply.entry.nodeid = node->id;
+  reply.entry.entry_valid = milliseconds / 1000;
+  reply.entry.entry_valid_nsec = static_cast<uint32_t>(milliseconds % 1000 * 1000000);
+  if (!node->watched) {
+    reply.entry.attr_valid = reply.entry.entry_valid;
+    reply.entry.attr_valid_nsec = reply.entry.entry_valid_nsec;
+  }
+  reply.entry.attr = to_attr(stat);
+  reply.open = open_reply(node, flags);
+  return reply;
+}
+
+void open(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
+  Worker& worker = worker_of(req);
+  Node* node = worker.table.get(nodeid);
+  if (node == nullptr) return fail(req, kStale);
+  if (auto opened = worker.files.open(node, file->flags); !opened.ok()) {
+    return fail(req, opened.failure());
+  }
+  const wire::FuseOpenOut reply = open_reply(node, file->flags);
+  if (fuse_reply_buf(req, reinterpret_cast<const char*>(&reply), sizeof(reply)) != 0) {
+    worker.files.release(node, is_write(file->flags));
+    return;
+  }
+  worker.note_open(node);
+}
+
+void release(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
+  Worker& worker = worker_of(req);
+  if (Node* node = worker.table.get(nodeid); node != nullptr) {
+    worker.files.release(node, file->fh == kWriter);
+  }
+  fuse_reply_err(req, 0);
+}
+
+// A file is made without being opened, and then opened by the broker as any other. For that its
+// owner must be able to open it, whatever mode it is to have in the end.
+core::Result<Node*> make_file(Worker& worker, fuse_req_t req, Node* parent, const char* name,
+                              uint32_t mode, int flags, os::Stat* stat) {
+  auto directory = worker.table.directory(parent);
+  if (!directory.ok()) return directory.failure();
+  const uint32_t needed = worker.config.preserve ? 0 : 0600 & ~mode;
+  worker.use_umask(fuse_req_ctx(req)->umask & ~needed);
+  auto made = os::make_node((*directory)->get(), name, S_IFREG | mode | needed);
+  const bool is_new = made.ok();
+  if (!is_new && (made.failure().error != EEXIST || (flags & O_EXCL) != 0)) return made.failure();
+  if (is_new) {
+    if (auto owned = worker.settle_owner(req, parent, name, S_IFREG | mode); !owned.ok()) {
+      return owned.failure();
+    }
+  }
+  auto node = worker.look_up(parent, name, stat);
+  if (!node.ok()) return node;
+  if (!S_ISREG(stat->stx_mode)) {
+    // Somebody else's, made behind the view since the kernel looked: let it look again.
+    worker.table.forget(*node, 0);
+    return kStale;
+  }
+  auto opened = worker.files.open(*node, is_new ? flags & ~O_TRUNC : flags);
+  if (opened.ok() && is_new && needed != 0) {
+    auto held = worker.table.hold(*node);
+    opened = held.ok() ? os::change_mode({(*held)->get(), {}}, stat->stx_mode & ~needed & 07777)
+                       : core::Outcome(held.failure());
+    stat->stx_mode = static_cast<uint16_t>(stat->stx_mode & ~needed);
+    if (!opened.ok()) worker.files.release(*node, is_write(flags));
+  }
+  if (!opened.ok()) {
+    // As if it had not been made: the caller gets an error and no file.
+    if (is_new) {
+      worker.files.drop_idle(*node);
+      if (os::remove_name((*directory)->get(), name, false).ok()) {
+        worker.table.lose_name(*node, parent, name);
+      }
+    }
+    worker.table.forget(*node, 0);
+    return opened.failure();
+  }
+  return node;
+}
+
+void create(fuse_req_t req, fuse_ino_t parent_id, const char* name, mode_t mode,
+            fuse_file_info* file) {
+  Worker& worker = worker_of(req);
+  Node* parent = worker.table.get(parent_id);
+  if (parent == nullptr) return fail(req, kStale);
+  if (worker.hides(parent, name, false)) return fail(req, {EACCES, core::Reason::kHidden});
+  os::Stat stat;
+  auto node = make_file(worker, req, parent, name, mode & 07777, file->flags, &stat);
+  if (!node.ok()) return fail(req, node.failure());
+  const CreateReply reply = create_reply(worker, *node, stat, file->flags);
+  worker.table.count_lookup(*node);
+  if (fuse_reply_buf(req, reinterpret_cast<const char*>(&reply), sizeof(reply)) != 0) {
+    worker.files.release(*node, is_write(file->flags));
+    worker.files.drop_idle(*node);
+    worker.table.forget(*node, 1);
+    return;
+  }
+  worker.note_open(*node);
+}
+
+// Sends an operation on an open file to the broker by the data thread.
+void submit(fuse_req_t req, fuse_ino_t nodeid, DataThread::Answer answer,
+            wire::BrokerRequest request) {
+  Worker& worker = worker_of(req);
+  const Node* node = worker.table.get(nodeid);
+  if (node == nullptr || node->grant == 0) return fail(req, {EBADF, core::Reason::kGrantUnknown});
+  request.grant = node->grant;
+  worker.data.submit(req, answer, request);
+}
+
+void fsync(fuse_req_t req, fuse_ino_t nodeid, int data_only, fuse_file_info*) {
+  wire::BrokerRequest request{};
+  request.op = BrokerOp::kSync;
+  request.flags = data_only != 0 ? wire::kSyncDataOnly : 0;
+  submit(req, nodeid, DataThread::Answer::kError, request);
+}
+
+void fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset, off_t length,
+               fuse_file_info*) {
+  wire::BrokerRequest request{};
+  request.op = BrokerOp::kAllocate;
+  request.mode = static_cast<uint32_t>(mode);
+  request.offset = offset;
+  request.length = length;
+  submit(req, nodeid, DataThread::Answer::kError, request);
+}
+
+void lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence, fuse_file_info*) {
+  wire::BrokerRequest request{};
+  request.op = BrokerOp::kSeek;
+  request.mode = static_cast<uint32_t>(whence);
+  request.offset = offset;
+  submit(req, nodeid, DataThread::Answer::kOffset, request);
+}
+
+void copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_offset, fuse_file_info*,
+                     fuse_ino_t to, off_t to_offset, fuse_file_info*, size_t length, int) {
+  const Node* target = worker_of(req).table.get(to);
+  if (target == nullptr || target->grant == 0) {
+    return fail(req, {EBADF, core::Reason::kGrantUnknown});
+  }
+  wire::BrokerRequest request{};
+  request.op = BrokerOp::kCopy;
+  request.grant2 = target->grant;
+  request.offset = from_offset;
+  request.offset2 = to_offset;
+  request.length = static_cast<int64_t>(std::min<size_t>(length, INT32_MAX & ~4095));
+  submit(req, from, DataThread::Answer::kCount, request);
+}
+
+void write_reply(const Worker& worker, uint64_t unique, int error, std::span<const uint8_t> body) {
+  uint8_t message[sizeof(wire::FuseOutHeader) + sizeof(CreateReply)];
+  const wire::FuseOutHeader header{static_cast<uint32_t>(sizeof(header) + body.size()), -error,
+                                   unique};
+  std::memcpy(message, &header, sizeof(header));
+  std::memcpy(message + sizeof(header), body.data(), body.size());
+  (void)os::write_message(worker.device, {message, header.len});
+}
+
+}  // namespace
+
+void serve_tmpfile(Worker& worker, std::span<const uint8_t> message) {
+  wire::FuseInHeader header;
+  wire::FuseCreateIn in;
+  std::memcpy(&header, message.data(), sizeof(header));
+  if (message.size() < sizeof(header) + sizeof(in)) {
+    return write_reply(worker, header.unique, EINVAL, {});
+  }
+  std::memcpy(&in, message.data() + sizeof(header), sizeof(in));
+  Node* directory = worker.table.get(header.nodeid);
+  if (directory == nullptr) return write_reply(worker, header.unique, ESTALE, {});
+  // In preserve mode it would belong to the broker's user.
+  if (worker.config.preserve) return write_reply(worker, header.unique, EOPNOTSUPP, {});
+  const auto flags = static_cast<int>(in.flags);
+  wire::BrokerReply attributes;
+  auto node = worker.files.open_temp(directory, in.mode & ~in.umask & 07777, (flags & O_EXCL) != 0,
+                                     &attributes);
+  if (!node.ok()) return write_reply(worker, header.unique, node.failure().error, {});
+  // Its attributes are never cached: only the broker can look at it.
+  (*node)->watched = true;
+  worker.table.count_lookup(*node);
+  const CreateReply reply = create_reply(worker, *node, to_stat(attributes), flags);
+  write_reply(worker, header.unique, 0,
+              {reinterpret_cast<const uint8_t*>(&reply), sizeof(reply)});
+}
+
+void add_file_operations(fuse_lowlevel_ops& ops) {
+  ops.open = open;
+  ops.release = release;
+  ops.create = create;
+  ops.fsync = fsync;
+  ops.fallocate = fallocate;
+  ops.lseek = lseek;
+  ops.copy_file_range = copy_file_range;
+}
+
+}  // namespace sluice::worker

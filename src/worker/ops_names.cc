@@ -1,0 +1,213 @@
+// Names: looking them up, making, removing, renaming and linking them.
+#include <fcntl.h>
+#include <linux/fs.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "worker/worker.h"
+
+namespace sluice::worker {
+namespace {
+
+constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
+constexpr core::Failure kHiddenName{EACCES, core::Reason::kHidden};
+constexpr core::Failure kAbsent{ENOENT, core::Reason::kHidden};
+
+void lookup(fuse_req_t req, fuse_ino_t parent_id, const char* name) {
+  Worker& worker = worker_of(req);
+  Node* parent = worker.table.get(parent_id);
+  if (parent == nullptr) return fail(req, kStale);
+  os::Stat stat;
+  auto node = worker.look_up(parent, name, &stat);
+  if (node.ok()) return worker.reply_entry(req, *node, stat);
+  if (node.failure().error != ENOENT) return fail(req, node.failure());
+  // The kernel may remember for a while that there is no such name.
+  struct fuse_entry_param absent {};
+  absent.entry_timeout = worker.coherence();
+  fuse_reply_entry(req, &absent);
+}
+
+void forget_one(Worker& worker, uint64_t nodeid, uint64_t lookups) {
+  Node* node = worker.table.get(nodeid);
+  if (node == nullptr) return;
+  if (node->lookups <= lookups) worker.files.drop_idle(node);
+  worker.table.forget(node, lookups);
+}
+
+void forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t lookups) {
+  forget_one(worker_of(req), nodeid, lookups);
+  fuse_reply_none(req);
+}
+
+void forget_multi(fuse_req_t req, size_t count, fuse_forget_data* forgets) {
+  for (size_t i = 0; i < count; ++i) forget_one(worker_of(req), forgets[i].ino, forgets[i].nlookup);
+  fuse_reply_none(req);
+}
+
+// Makes parent/name with `make`, unless a rule hides it, and answers with what is there then.
+template <typename Make>
+void make_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, uint32_t mode, Make make) {
+  Worker& worker = worker_of(req);
+  Node* parent = worker.table.get(parent_id);
+  if (parent == nullptr) return fail(req, kStale);
+  if (worker.hides(parent, name, S_ISDIR(mode))) return fail(req, kHiddenName);
+  auto directory = worker.table.directory(parent);
+  if (!directory.ok()) return fail(req, directory.failure());
+  worker.use_umask(fuse_req_ctx(req)->umask);
+  auto made = make((*directory)->get());
+  if (made.ok()) made = worker.settle_owner(req, parent, name, mode);
+  if (!made.ok()) return fail(req, made.failure());
+  auto stat = worker.table.stat_child(parent, name);
+  if (!stat.ok()) return fail(req, stat.failure());
+  worker.reply_entry(req, worker.table.remember(parent, name, *stat), *stat);
+}
+
+void mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t) {
+  if (!S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode)) {
+    return fail(req, {EPERM, core::Reason::kNotRegular});
+  }
+  make_name(req, parent, name, mode, [&](int dir) { return os::make_node(dir, name, mode); });
+}
+
+void mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {
+  make_name(req, parent, name, S_IFDIR | mode,
+            [&](int dir) { return os::make_directory(dir, name, mode & 07777); });
+}
+
+void symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const char* name) {
+  make_name(req, parent, name, S_IFLNK,
+            [&](int dir) { return os::make_symlink(target, dir, name); });
+}
+
+void link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent_id, const char* name) {
+  Worker& worker = worker_of(req);
+  Node* node = worker.table.get(nodeid);
+  if (node == nullptr) return fail(req, kStale);
+  make_name(req, parent_id, name, node->type, [&](int to) -> core::Outcome {
+    if (node->parent == nullptr) {
+      return worker.files.link_temp(node, worker.table.get(parent_id), name);
+    }
+    auto from = worker.table.named(node);
+    if (!from.ok()) return from.failure();
+    return os::make_link(from->directory->get(), from->name, to, name);
+  });
+}
+
+// Before a name goes away: what the kernel still refers to stays reachable by a descriptor.
+void keep_reachable(Worker& worker, Node* node) {
+  worker.files.drop_idle(node);
+  (void)worker.table.keep_held(node);
+}
+
+void remove(fuse_req_t req, fuse_ino_t parent_id, const char* name, bool want_directory) {
+  Worker& worker = worker_of(req);
+  Node* parent = worker.table.get(parent_id);
+  if (parent == nullptr) return fail(req, kStale);
+  auto stat = worker.table.stat_child(parent, name);
+  if (!stat.ok()) return fail(req, stat.failure());
+  if (worker.hides(parent, name, S_ISDIR(stat->stx_mode))) return fail(req, kAbsent);
+  Node* node = worker.table.find(*stat);
+  if (node != nullptr) keep_reachable(worker, node);
+  auto directory = worker.table.directory(parent);
+  if (!directory.ok()) return fail(req, directory.failure());
+  auto removed = os::remove_name((*directory)->get(), name, want_directory);
+  if (!removed.ok()) return fail(req, removed.failure());
+  if (node != nullptr) worker.table.lose_name(node, parent, name);
+  fuse_reply_err(req, 0);
+}
+
+void unlink(fuse_req_t req, fuse_ino_t parent, const char* name) { remove(req, parent, name, false); }
+void rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) { remove(req, parent, name, true); }
+
+// A name on either side of a rename: what is there, and whether the rules let it be seen.
+struct Side {
+  Node* parent;
+  std::string_view name;
+  bool exists = false;
+  bool is_directory = false;
+  Node* node = nullptr;  // if the kernel knows it
+
+  core::Outcome look(Worker& worker) {
+    auto stat = worker.table.stat_child(parent, name);
+    if (!stat.ok()) return stat.failure();
+    exists = true;
+    is_directory = S_ISDIR(stat->stx_mode);
+    node = worker.table.find(*stat);
+    return core::Done{};
+  }
+};
+
+// A directory may only go where the same names are hidden below it; otherwise it would have to be
+// copied, and a copy takes along only what can be seen.
+core::Outcome may_move(Worker& worker, const Side& from, const Side& to) {
+  if (worker.config.rules.empty()) return core::Done{};
+  if (worker.hides(from.parent, from.name, from.is_directory)) return kAbsent;
+  if (worker.hides(to.parent, to.name, from.is_directory)) return kHiddenName;
+  if (!from.is_directory) return core::Done{};
+  PathBuffer old_buffer, new_buffer;
+  const auto old_path = worker.table.path_of(from.parent, from.name, old_buffer);
+  const auto new_path = worker.table.path_of(to.parent, to.name, new_buffer);
+  if (!old_path.ok()) return old_path.failure();
+  if (!new_path.ok()) return new_path.failure();
+  if (!worker.config.rules.same_below(*old_path, *new_path)) {
+    return core::Failure{EXDEV, core::Reason::kHidden};
+  }
+  return core::Done{};
+}
+
+void rename(fuse_req_t req, fuse_ino_t from_id, const char* from_name, fuse_ino_t to_id,
+            const char* to_name, unsigned flags) {
+  Worker& worker = worker_of(req);
+  Side from{worker.table.get(from_id), from_name};
+  Side to{worker.table.get(to_id), to_name};
+  if (from.parent == nullptr || to.parent == nullptr) return fail(req, kStale);
+  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) {
+    return fail(req, {EINVAL, core::Reason::kProtocol});
+  }
+  if (auto looked = from.look(worker); !looked.ok()) return fail(req, looked.failure());
+  if (auto looked = to.look(worker); !looked.ok() && looked.failure().error != ENOENT) {
+    return fail(req, looked.failure());
+  }
+  if (auto may = may_move(worker, from, to); !may.ok()) return fail(req, may.failure());
+  // What would be replaced or exchanged must be visible too, by its own type.
+  if (to.exists && worker.hides(to.parent, to.name, to.is_directory)) return fail(req, kHiddenName);
+  if ((flags & RENAME_EXCHANGE) != 0 && to.exists) {
+    if (auto may = may_move(worker, to, from); !may.ok()) return fail(req, may.failure());
+  }
+  if (from.node != nullptr) worker.files.drop_idle(from.node);
+  if (to.node != nullptr) keep_reachable(worker, to.node);
+  auto from_dir = worker.table.directory(from.parent);
+  if (!from_dir.ok()) return fail(req, from_dir.failure());
+  auto to_dir = worker.table.directory(to.parent);
+  if (!to_dir.ok()) return fail(req, to_dir.failure());
+  auto renamed =
+      os::rename_name((*from_dir)->get(), from.name, (*to_dir)->get(), to.name, flags);
+  if (!renamed.ok()) return fail(req, renamed.failure());
+  // Two names of one inode: rename(2) then does nothing.
+  if (from.node == nullptr || from.node != to.node) {
+    if (to.node != nullptr) worker.table.lose_name(to.node, to.parent, to.name);
+    if (from.node != nullptr) worker.table.gain_name(from.node, to.parent, to.name);
+    if ((flags & RENAME_EXCHANGE) != 0 && to.node != nullptr) {
+      worker.table.gain_name(to.node, from.parent, from.name);
+    }
+  }
+  fuse_reply_err(req, 0);
+}
+
+}  // namespace
+
+void add_name_operations(fuse_lowlevel_ops& ops) {
+  ops.lookup = lookup;
+  ops.forget = forget;
+  ops.forget_multi = forget_multi;
+  ops.mknod = mknod;
+  ops.mkdir = mkdir;
+  ops.symlink = symlink;
+  ops.link = link;
+  ops.unlink = unlink;
+  ops.rmdir = rmdir;
+  ops.rename = rename;
+}
+
+}  // namespace sluice::worker

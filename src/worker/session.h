@@ -1,0 +1,30 @@
+// The FUSE session: requests from the kernel to the operations, on a connection whose INIT the
+// service has answered.
+#pragma once
+
+#include <memory>
+
+#include "worker/worker.h"
+
+namespace sluice::worker {
+
+class Session {
+ public:
+  // nullptr: libfuse did not take the recorded INIT. worker: borrowed for the session's life.
+  static std::unique_ptr<Session> create(Worker& worker);
+  ~Session();
+
+  // Serves until the view is unmounted or aborted. Confined from here on.
+  void run();
+
+ private:
+  explicit Session(Worker& worker) : worker_(worker) {}
+  void serve(std::span<uint8_t> message);
+  static ssize_t write_reply(int fd, struct iovec* pieces, int count, void* worker);
+
+  Worker& worker_;
+  fuse_session* session_ = nullptr;
+  bool initialised_ = false;
+};
+
+}  // namespace sluice::worker

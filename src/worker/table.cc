@@ -1,0 +1,262 @@
+#include "worker/table.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace sluice::worker {
+namespace {
+
+constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
+
+}  // namespace
+
+core::Result<std::unique_ptr<Table>> Table::create(int root) {
+  auto stat = os::stat_held(root);
+  if (!stat.ok()) return stat.failure();
+  if (!S_ISDIR(stat->stx_mode)) return core::Failure{ENOTDIR, core::Reason::kSourceNotDirectory};
+  auto held = os::duplicate(root);
+  if (!held.ok()) return held.failure();
+  std::unique_ptr<Table> table(new Table(root));
+  table->mount_id_ = stat->stx_mnt_id;
+  Node* node = table->make(key_of(*stat), S_IFDIR);
+  node->lookups = 1;  // never forgotten
+  table->directories_[node] = std::make_shared<const os::Fd>(held->release());
+  return table;
+}
+
+// nodeid: generation in the upper half, slot + 1 in the lower; the root's is FUSE_ROOT_ID, 1.
+Node* Table::get(uint64_t nodeid) {
+  const uint64_t slot = (nodeid & 0xFFFFFFFF) - 1;
+  if (slot >= slots_.size() || slots_[slot].generation != nodeid >> 32) return nullptr;
+  return slots_[slot].node.get();
+}
+
+Node* Table::find(const os::Stat& stat) {
+  const auto found = by_key_.find(key_of(stat));
+  if (found == by_key_.end() || found->second->type != (stat.stx_mode & S_IFMT)) return nullptr;
+  return found->second;
+}
+
+Node* Table::make(const FileKey& key, uint32_t type) {
+  uint32_t slot;
+  if (free_.empty()) {
+    slot = static_cast<uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  slots_[slot].node = std::make_unique<Node>();
+  Node* node = slots_[slot].node.get();
+  node->id = uint64_t{slots_[slot].generation} << 32 | (slot + 1);
+  node->key = key;
+  node->type = type;
+  by_key_[key] = node;
+  return node;
+}
+
+Node* Table::remember(Node* parent, std::string_view name, const os::Stat& stat) {
+  Node* node = find(stat);
+  if (node == nullptr) node = make(key_of(stat), stat.stx_mode & S_IFMT);
+  if (node->parent != parent || node->name != name) gain_name(node, parent, name);
+  return node;
+}
+
+Node* Table::remember_nameless(FileKey key) { return make(key, S_IFREG); }
+
+void Table::set_parent(Node* node, Node* parent, std::string_view name) {
+  Node* before = std::exchange(node->parent, parent);
+  if (parent != nullptr) ++parent->children;
+  node->name = name;
+  if (before != nullptr) {
+    --before->children;
+    release_if_unused(before);
+  }
+}
+
+void Table::gain_name(Node* node, Node* parent, std::string_view name) {
+  // The root keeps being the root, whatever is moved behind the view's back; nor may a directory
+  // become its own ancestor in the table while the kernel still has names from before a move.
+  if (node == root()) return;
+  for (const Node* up = parent; up != nullptr; up = up->parent) {
+    if (up == node) return;
+  }
+  set_parent(node, parent, name);
+  if (!node->is_directory() && node->opens == 0) node->held.reset();
+}
+
+void Table::lose_name(Node* node, const Node* parent, std::string_view name) {
+  if (node->parent == parent && node->name == name) set_parent(node, nullptr, {});
+}
+
+void Table::forget(Node* node, uint64_t lookups) {
+  node->lookups -= std::min(lookups, node->lookups);
+  release_if_unused(node);
+}
+
+void Table::release_if_unused(Node* node) {
+  while (node != nullptr && node->lookups == 0 && node->children == 0 && node != root()) {
+    Node* parent = node->parent;
+    if (const auto found = by_key_.find(node->key); found != by_key_.end() && found->second == node) {
+      by_key_.erase(found);
+    }
+    directories_.erase(node);
+    const auto slot = static_cast<uint32_t>((node->id & 0xFFFFFFFF) - 1);
+    slots_[slot].node.reset();
+    ++slots_[slot].generation;
+    free_.push_back(slot);
+    if (parent != nullptr) --parent->children;
+    node = parent;
+  }
+}
+
+core::Result<std::string_view> Table::path_of(const Node* node, PathBuffer& buffer) const {
+  buffer.start_ = buffer.bytes_.size();
+  for (const Node* at = node; at != slots_[0].node.get(); at = at->parent) {
+    if (at->parent == nullptr) return kStale;
+    const bool last = buffer.start_ == buffer.bytes_.size();
+    const size_t needed = at->name.size() + (last ? 0 : 1);
+    if (needed > buffer.start_) return core::Failure{ENAMETOOLONG, core::Reason::kPathMalformed};
+    buffer.start_ -= needed;
+    std::memcpy(&buffer.bytes_[buffer.start_], at->name.data(), at->name.size());
+    if (!last) buffer.bytes_[buffer.start_ + at->name.size()] = '/';
+  }
+  return buffer.view();
+}
+
+core::Result<std::string_view> Table::path_of(const Node* parent, std::string_view name,
+                                              PathBuffer& buffer) const {
+  auto path = path_of(parent, buffer);
+  if (!path.ok()) return path;
+  const bool in_root = path->empty();
+  const size_t length = path->size() + (in_root ? 0 : 1) + name.size();
+  if (length > buffer.bytes_.size()) {
+    return core::Failure{ENAMETOOLONG, core::Reason::kPathMalformed};
+  }
+  const size_t start = buffer.bytes_.size() - length;
+  std::memmove(&buffer.bytes_[start], path->data(), path->size());
+  if (!in_root) buffer.bytes_[start + path->size()] = '/';
+  std::memcpy(&buffer.bytes_[buffer.bytes_.size() - name.size()], name.data(), name.size());
+  buffer.start_ = start;
+  return buffer.view();
+}
+
+// Opens parent/name and makes sure that it is the node.
+core::Result<std::shared_ptr<const os::Fd>> Table::open_by_name(Node* node) {
+  if (node->parent == nullptr) return kStale;
+  auto parent = directory(node->parent);
+  if (!parent.ok()) return parent;
+  auto fd = os::open_name_path((*parent)->get(), node->name);
+  if (!fd.ok()) return core::Failure{fd.failure().error == ENOENT ? ESTALE : fd.failure().error,
+                                     core::Reason::kSystem};
+  auto stat = os::stat_held(fd->get());
+  if (!stat.ok()) return stat.failure();
+  if (key_of(*stat) != node->key || stat->stx_mnt_id != mount_id_) return kStale;
+  return std::make_shared<const os::Fd>(fd->release());
+}
+
+void Table::touch(Node* node) {
+  if (node == root()) return;
+  node->recency = ++clock_;
+  recent_.push_back({node->id, clock_});
+  const size_t most = core::Limits::kOpenDirectories;
+  if (directories_.size() <= most && recent_.size() <= 8 * most) return;
+  // Once around at the most. Entries of forgotten nodes and of nodes touched again later go; a
+  // directory without a name keeps its descriptor, since it could not be opened again.
+  for (size_t left = recent_.size(); left > 0; --left) {
+    const CachedDirectory oldest = recent_.front();
+    recent_.pop_front();
+    Node* candidate = get(oldest.nodeid);
+    if (candidate == nullptr || candidate->recency != oldest.recency) continue;
+    if (directories_.size() <= most || candidate->parent == nullptr) {
+      recent_.push_back(oldest);
+    } else {
+      directories_.erase(candidate);
+      if (recent_.size() <= 4 * most) break;
+    }
+  }
+}
+
+core::Result<std::shared_ptr<const os::Fd>> Table::directory(Node* node) {
+  if (const auto found = directories_.find(node); found != directories_.end()) {
+    if (node->recency + core::Limits::kOpenDirectories / 2 < clock_) touch(node);
+    return found->second;
+  }
+  if (!node->is_directory()) return core::Failure{ENOTDIR, core::Reason::kSystem};
+  auto fd = open_by_name(node);
+  if (!fd.ok()) return fd;
+  directories_[node] = *fd;
+  touch(node);
+  return fd;
+}
+
+core::Result<std::shared_ptr<const os::Fd>> Table::hold(Node* node) {
+  if (node->is_directory()) return directory(node);
+  if (node->held) {
+    // A descriptor of its own, since the node may let go of its one while this is used.
+    auto copy = os::duplicate(node->held.get());
+    if (!copy.ok()) return copy.failure();
+    return std::make_shared<const os::Fd>(copy->release());
+  }
+  return open_by_name(node);
+}
+
+core::Outcome Table::keep_held(Node* node) {
+  if (node->is_directory()) {
+    auto fd = directory(node);
+    if (!fd.ok()) return fd.failure();
+    return core::Done{};
+  }
+  if (node->held) return core::Done{};
+  if (node->parent == nullptr) return kStale;
+  auto parent = directory(node->parent);
+  if (!parent.ok()) return parent.failure();
+  auto fd = os::open_name_path((*parent)->get(), node->name);
+  if (!fd.ok()) return fd.failure();
+  auto stat = os::stat_held(fd->get());
+  if (!stat.ok()) return stat.failure();
+  if (key_of(*stat) != node->key) return kStale;
+  node->held = *std::move(fd);
+  return core::Done{};
+}
+
+core::Result<os::Stat> Table::stat(Node* node) {
+  if (node->held) return os::stat_held(node->held.get());
+  if (node->is_directory()) {
+    auto fd = directory(node);
+    if (!fd.ok()) return fd.failure();
+    return os::stat_held((*fd)->get());
+  }
+  if (node->parent == nullptr) return kStale;
+  auto stat = stat_child(node->parent, node->name);
+  if (!stat.ok()) {
+    return stat.failure().error == ENOENT ? core::Result<os::Stat>(kStale) : stat;
+  }
+  if (key_of(*stat) != node->key) return kStale;
+  return stat;
+}
+
+core::Result<os::Stat> Table::stat_child(Node* parent, std::string_view name) {
+  auto fd = directory(parent);
+  if (!fd.ok()) return fd.failure();
+  auto stat = os::stat_name((*fd)->get(), name);
+  if (stat.ok() && stat->stx_mnt_id != mount_id_) {
+    return core::Failure{EXDEV, core::Reason::kOutsideRoot};
+  }
+  return stat;
+}
+
+core::Result<Table::NamedTarget> Table::named(Node* node) {
+  if (node == root()) return NamedTarget{directories_.at(node), "."};
+  if (node->parent == nullptr) return core::Failure{EOPNOTSUPP, core::Reason::kNone};
+  auto parent = directory(node->parent);
+  if (!parent.ok()) return parent.failure();
+  auto stat = os::stat_name((*parent)->get(), node->name);
+  if (!stat.ok()) return stat.failure();
+  if (key_of(*stat) != node->key || stat->stx_mnt_id != mount_id_) return kStale;
+  return NamedTarget{*std::move(parent), node->name};
+}
+
+}  // namespace sluice::worker

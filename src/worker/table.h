@@ -1,0 +1,112 @@
+// The inode table: nodeids that the kernel holds, and how to get at the files behind them.
+//
+// Used by the main thread only. Nodes are found by nodeid and by file; a path is kept as parent and
+// name, and a descriptor only for directories in use (a bounded cache), open files and files that
+// lost their name, so that a view of any size works with a small descriptor limit.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/limits.h"
+#include "core/result.h"
+#include "worker/node.h"
+
+namespace sluice::worker {
+
+class PathBuffer {
+ public:
+  std::string_view view() const { return {bytes_.data() + start_, bytes_.size() - start_}; }
+
+ private:
+  friend class Table;
+  std::array<char, core::Limits::kPathBytes> bytes_;
+  size_t start_ = bytes_.size();
+};
+
+class Table {
+ public:
+  // root: the tree's root directory, borrowed for the life of the table.
+  static core::Result<std::unique_ptr<Table>> create(int root);
+
+  Node* root() { return slots_[0].node.get(); }
+  // nullptr: the kernel names a node that it has forgotten.
+  Node* get(uint64_t nodeid);
+  // nullptr: not known.
+  Node* find(const os::Stat& stat);
+  // Finds or makes the node of what was seen at parent/name, and remembers the name. Does not count
+  // a lookup.
+  Node* remember(Node* parent, std::string_view name, const os::Stat& stat);
+  // For a file that never had a name.
+  Node* remember_nameless(FileKey key);
+
+  void count_lookup(Node* node) { ++node->lookups; }
+  // Drops the node where nobody refers to it any more. Its grant must have been given back before.
+  void forget(Node* node, uint64_t lookups);
+
+  // parent/name does not lead to node any more. Nothing if the node was last seen elsewhere.
+  void lose_name(Node* node, const Node* parent, std::string_view name);
+  void gain_name(Node* node, Node* parent, std::string_view name);
+
+  // The path below the root; ESTALE for a nameless node, ENAMETOOLONG for one that does not fit.
+  core::Result<std::string_view> path_of(const Node* node, PathBuffer& buffer) const;
+  core::Result<std::string_view> path_of(const Node* parent, std::string_view name,
+                                         PathBuffer& buffer) const;
+
+  // An O_PATH descriptor of a directory, checked to be that directory. The reference keeps it open.
+  core::Result<std::shared_ptr<const os::Fd>> directory(Node* node);
+  // An O_PATH descriptor of any node, checked: the held one, or one for this use.
+  core::Result<std::shared_ptr<const os::Fd>> hold(Node* node);
+  // Keeps a descriptor in the node from now on (before its name goes away, or while it is open).
+  core::Outcome keep_held(Node* node);
+  // The attributes as they are now, checked to be this node's. ESTALE where the name leads elsewhere.
+  core::Result<os::Stat> stat(Node* node);
+  // Attributes of parent/name. EXDEV at a mount point: the view does not cross it.
+  core::Result<os::Stat> stat_child(Node* parent, std::string_view name);
+  // Whether what was seen is on the view's mount, not on one mounted inside.
+  bool stat_is_inside(const os::Stat& stat) const { return stat.stx_mnt_id == mount_id_; }
+  // Where an xattr call acts (those calls take no O_PATH descriptor): directory and name, checked
+  // just before. EOPNOTSUPP for a nameless node.
+  struct NamedTarget {
+    std::shared_ptr<const os::Fd> directory;
+    std::string_view name;
+    os::Target target() const { return {directory->get(), name}; }
+  };
+  core::Result<NamedTarget> named(Node* node);
+
+  size_t size() const { return by_key_.size(); }
+
+ private:
+  struct Slot {
+    std::unique_ptr<Node> node;
+    uint32_t generation = 0;
+  };
+  struct CachedDirectory {
+    uint64_t nodeid;
+    uint64_t recency;
+  };
+
+  explicit Table(int root) : root_(root) {}
+  Node* make(const FileKey& key, uint32_t type);
+  void set_parent(Node* node, Node* parent, std::string_view name);
+  void release_if_unused(Node* node);
+  void touch(Node* node);
+  core::Result<std::shared_ptr<const os::Fd>> open_by_name(Node* node);
+
+  int root_;
+  uint64_t mount_id_ = 0;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_;
+  absl::flat_hash_map<FileKey, Node*> by_key_;
+  absl::flat_hash_map<const Node*, std::shared_ptr<const os::Fd>> directories_;
+  std::deque<CachedDirectory> recent_;  // oldest first; entries whose recency is old are skipped
+  uint64_t clock_ = 0;
+};
+
+}  // namespace sluice::worker

@@ -1,0 +1,153 @@
+#include "worker/worker.h"
+
+#include <sys/sysmacros.h>
+
+#include <cerrno>
+
+#include "os/socket.h"
+
+namespace sluice::worker {
+namespace {
+
+// How long a file must be open before its attributes are no longer cached.
+constexpr int64_t kFreshMilliseconds = 4;
+
+}  // namespace
+
+bool Worker::hides(const Node* parent, std::string_view name, bool directory) const {
+  if (config.rules.empty()) return false;
+  PathBuffer buffer;
+  const auto path = table.path_of(parent, buffer);
+  return !path.ok() || config.rules.hides_name(*path, name, directory);
+}
+
+core::Result<Node*> Worker::look_up(Node* parent, std::string_view name, os::Stat* stat) {
+  constexpr core::Failure kAbsent{ENOENT, core::Reason::kHidden};
+  // A name that is hidden whatever it is takes the same way whether it exists or not.
+  const bool hidden_file = hides(parent, name, false);
+  const bool hidden_directory = hides(parent, name, true);
+  if (hidden_file && hidden_directory) return kAbsent;
+  auto found = table.stat_child(parent, name);
+  if (!found.ok()) return found.failure();
+  if (S_ISDIR(found->stx_mode) ? hidden_directory : hidden_file) return kAbsent;
+  *stat = *found;
+  return table.remember(parent, name, *found);
+}
+
+void Worker::reply_entry(fuse_req_t req, Node* node, const os::Stat& stat) {
+  struct fuse_entry_param entry {};
+  entry.ino = node->id;
+  entry.attr = to_stat(stat);
+  entry.attr_timeout = attribute_timeout(node);
+  entry.entry_timeout = coherence();
+  table.count_lookup(node);
+  // The caller may have given up: then the kernel does not know the node.
+  if (fuse_reply_entry(req, &entry) != 0) table.forget(node, 1);
+}
+
+void Worker::use_umask(uint32_t mask) {
+  if (mask == umask) return;
+  os::set_umask(mask);
+  umask = mask;
+}
+
+core::Outcome Worker::settle_owner(fuse_req_t req, Node* parent, std::string_view name,
+                                   uint32_t mode) {
+  if (!config.preserve) return core::Done{};
+  auto directory = table.directory(parent);
+  if (!directory.ok()) return directory.failure();
+  auto above = os::stat_held((*directory)->get());
+  if (!above.ok()) return above.failure();
+  const struct fuse_ctx* caller = fuse_req_ctx(req);
+  const bool group_from_parent = (above->stx_mode & S_ISGID) != 0;
+  const os::Target target{(*directory)->get(), name};
+  auto owned = os::change_owner(target, caller->uid, group_from_parent ? ~0u : caller->gid);
+  if (owned.ok() && S_ISREG(mode) && (mode & (S_ISUID | S_ISGID)) != 0) {
+    owned = os::change_mode(target, mode & ~umask & 07777);  // which the change of owner took away
+  }
+  return owned;
+}
+
+void Worker::note_open(Node* node) {
+  if (!node->watched && config.coherence_milliseconds > 0) {
+    fresh.push_back({node->id, OpenFiles::now()});
+  }
+}
+
+int Worker::tick() {
+  int due = files.expire();
+  const int64_t time = OpenFiles::now();
+  while (!fresh.empty()) {
+    const int64_t left = fresh.front().at + kFreshMilliseconds - time;
+    if (left > 0) {
+      if (due < 0 || left < due) due = static_cast<int>(left);
+      break;
+    }
+    Node* node = table.get(fresh.front().nodeid);
+    fresh.pop_front();
+    if (node == nullptr || node->opens == 0 || node->watched) continue;
+    node->watched = true;
+    struct {
+      wire::FuseOutHeader header;
+      wire::FuseNotifyInvalInode what;
+    } notice{{sizeof(notice), wire::kNotifyInvalInode, 0}, {node->id, -1, 0}};
+    // Fails where the kernel has forgotten the inode meanwhile.
+    (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&notice), sizeof(notice)});
+  }
+  counters.nodes.store(table.size(), std::memory_order_relaxed);
+  return due;
+}
+
+struct stat to_stat(const os::Stat& in) {
+  struct stat out {};
+  out.st_ino = in.stx_ino;
+  out.st_mode = in.stx_mode;
+  out.st_nlink = in.stx_nlink;
+  out.st_uid = in.stx_uid;
+  out.st_gid = in.stx_gid;
+  out.st_rdev = makedev(in.stx_rdev_major, in.stx_rdev_minor);
+  out.st_size = static_cast<off_t>(in.stx_size);
+  out.st_blksize = static_cast<blksize_t>(in.stx_blksize);
+  out.st_blocks = static_cast<blkcnt_t>(in.stx_blocks);
+  out.st_atim = {in.stx_atime.tv_sec, in.stx_atime.tv_nsec};
+  out.st_mtim = {in.stx_mtime.tv_sec, in.stx_mtime.tv_nsec};
+  out.st_ctim = {in.stx_ctime.tv_sec, in.stx_ctime.tv_nsec};
+  return out;
+}
+
+wire::FuseAttr to_attr(const os::Stat& in) {
+  wire::FuseAttr out{};
+  out.ino = in.stx_ino;
+  out.size = in.stx_size;
+  out.blocks = in.stx_blocks;
+  out.atime = static_cast<uint64_t>(in.stx_atime.tv_sec);
+  out.mtime = static_cast<uint64_t>(in.stx_mtime.tv_sec);
+  out.ctime = static_cast<uint64_t>(in.stx_ctime.tv_sec);
+  out.atimensec = in.stx_atime.tv_nsec;
+  out.mtimensec = in.stx_mtime.tv_nsec;
+  out.ctimensec = in.stx_ctime.tv_nsec;
+  out.mode = in.stx_mode;
+  out.nlink = in.stx_nlink;
+  out.uid = in.stx_uid;
+  out.gid = in.stx_gid;
+  out.blksize = in.stx_blksize;
+  return out;
+}
+
+os::Stat to_stat(const wire::BrokerReply& reply) {
+  os::Stat out{};
+  out.stx_ino = reply.ino;
+  out.stx_mode = static_cast<uint16_t>(reply.mode);
+  out.stx_nlink = reply.nlink;
+  out.stx_uid = reply.uid;
+  out.stx_gid = reply.gid;
+  out.stx_size = reply.size;
+  out.stx_blocks = reply.blocks;
+  out.stx_blksize = 4096;
+  out.stx_atime = {reply.atime[0], static_cast<uint32_t>(reply.atime[1]), {}};
+  out.stx_mtime = {reply.mtime[0], static_cast<uint32_t>(reply.mtime[1]), {}};
+  out.stx_ctime = {reply.ctime[0], static_cast<uint32_t>(reply.ctime[1]), {}};
+  return out;
+}
+
+}  // namespace sluice::worker

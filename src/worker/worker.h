@@ -1,0 +1,71 @@
+// One connection's worker: everything its operations use, and how they answer.
+//
+// Main thread only, except data_thread's own.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string_view>
+
+#include "wire/counters.h"
+#include "wire/fuse.h"
+#include "wire/view_config.h"
+#include "worker/data_thread.h"
+#include "worker/open_files.h"
+#include "worker/table.h"
+
+namespace sluice::worker {
+
+struct Worker {
+  const wire::ViewConfig& config;
+  Table& table;
+  OpenFiles& files;
+  DataThread& data;
+  wire::Counters& counters;
+  int device;
+
+  // A file opened now: if it is still open in a moment, the kernel must ask for its attributes each
+  // time, since others may change its size. Files that are soon closed cost nothing extra.
+  struct Fresh {
+    uint64_t nodeid;
+    int64_t at;
+  };
+  std::deque<Fresh> fresh;
+  uint32_t umask = 0;            // of this process, set as the last caller's was
+  bool swallow_replies = false;  // while libfuse answers the recorded INIT
+
+  double coherence() const { return config.coherence_milliseconds / 1000.0; }
+  double attribute_timeout(const Node* node) const { return node->watched ? 0 : coherence(); }
+
+  // Whether the rules hide name in parent; true also where the path is not known (fail closed).
+  bool hides(const Node* parent, std::string_view name, bool directory) const;
+  // Attributes and node of a visible child. ENOENT for hidden and absent alike.
+  core::Result<Node*> look_up(Node* parent, std::string_view name, os::Stat* stat);
+
+  void reply_entry(fuse_req_t req, Node* node, const os::Stat& stat);
+  void use_umask(uint32_t mask);
+  // Preserve mode: what was just made as parent/name belongs to the caller.
+  core::Outcome settle_owner(fuse_req_t req, Node* parent, std::string_view name, uint32_t mode);
+  void note_open(Node* node);
+  // Does what is due; milliseconds until the next time, -1: nothing is waiting.
+  int tick();
+};
+
+inline Worker& worker_of(fuse_req_t req) { return *static_cast<Worker*>(fuse_req_userdata(req)); }
+inline void fail(fuse_req_t req, const core::Failure& why) { fuse_reply_err(req, why.error); }
+
+struct stat to_stat(const os::Stat& stat);
+wire::FuseAttr to_attr(const os::Stat& stat);
+os::Stat to_stat(const wire::BrokerReply& reply);
+
+// The operations, by the file that holds them.
+void add_name_operations(fuse_lowlevel_ops& ops);       // ops_names.cc
+void add_attribute_operations(fuse_lowlevel_ops& ops);  // ops_attributes.cc
+void add_directory_operations(fuse_lowlevel_ops& ops);  // ops_directories.cc
+void add_file_operations(fuse_lowlevel_ops& ops);       // ops_files.cc
+
+// TMPFILE, which libfuse before 3.17 does not know: the request as the kernel sent it.
+void serve_tmpfile(Worker& worker, std::span<const uint8_t> message);
+
+}  // namespace sluice::worker
