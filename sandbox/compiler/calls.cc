@@ -78,6 +78,8 @@ constexpr CallInfo kCalls[] = {
     {"epoll_wait", "ipii"},
     {"epoll_ctl", "iiip"},
     {"tgkill", "iii"},
+    {"open", "pim"},
+    {"readlink", "ppi"},
     {"openat", "ipim"},
     {"mkdirat", "ipm"},
     {"mknodat", "ipmi"},

@@ -3,6 +3,7 @@
 // Started by the service with the descriptors of sandbox/fds.h, the view's identity and nothing else.
 // It is confined before it reads the first byte that the worker wrote.
 #include <linux/capability.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -66,6 +67,8 @@ void must(Events& events, const char* step, const core::Outcome& outcome) {
 }
 
 int run() {
+  // One arena for all threads: another would be made with calls that the policy forbids.
+  ::mallopt(M_ARENA_MAX, 1);
   Events events(sandbox::kFdEvents);
   must(events, "undumpable", os::become_undumpable());
   auto bytes = os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes);

@@ -54,11 +54,10 @@ os::Fd journal_stream() {
   return fd;
 }
 
-[[noreturn]] void become_service(const std::string& program, os::Fd peer, bool preserve,
-                                 bool background) {
+[[noreturn]] void become_service(const std::string& program, os::Fd peer, const PrivateService& how) {
   ::setsid();  // the terminal's Ctrl-C is for the command, which ends the view in order
   const int number = ::dup(peer.get());  // not close-on-exec
-  if (background) {
+  if (how.background) {
     if (const os::Fd log = journal_stream()) {
       ::dup2(log.get(), STDERR_FILENO);
       ::setenv("JOURNAL_STREAM", "1", 1);
@@ -72,14 +71,15 @@ os::Fd journal_stream() {
   const std::string socket = absl::StrCat(kRunDirectory, "/", kPrivatePrefix, ::getpid(), ".sock");
   std::vector<const char*> argv = {"sluiced",      "--peer", fd.c_str(), "--listen",
                                    socket.c_str(), "--mode", "0666"};
-  if (preserve) argv.push_back("--preserve");
+  if (how.preserve) argv.push_back("--preserve");
+  if (how.quiet) argv.push_back("--quiet");
   argv.push_back(nullptr);
   ::execv(program.c_str(), const_cast<char* const*>(argv.data()));
   std::fprintf(stderr, "sluice: cannot start %s: %s\n", program.c_str(), std::strerror(errno));
   ::_exit(127);
 }
 
-absl::StatusOr<Service> start_private_service(bool preserve, bool background) {
+absl::StatusOr<Service> start_private_service(const PrivateService& how) {
   if (::mkdir(kRunDirectory, 0755) < 0 && errno != EEXIST) {
     return problem(os::failure(), kRunDirectory);
   }
@@ -90,11 +90,11 @@ absl::StatusOr<Service> start_private_service(bool preserve, bool background) {
   if (pid < 0) return problem(os::failure(), "fork");
   if (pid == 0) {
     // Twice where it outlives this command, so that it is nobody's child to wait for.
-    if (background && ::fork() != 0) ::_exit(0);
+    if (how.background && ::fork() != 0) ::_exit(0);
     pair->first.reset();
-    become_service(program, std::move(pair->second), preserve, background);
+    become_service(program, std::move(pair->second), how);
   }
-  if (!background) return Service{std::move(pair->first), pid};
+  if (!how.background) return Service{std::move(pair->first), pid};
   int status;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
@@ -128,12 +128,12 @@ std::string service_socket(const std::string& option) {
   return named != nullptr ? named : kDefaultSocket;
 }
 
-absl::StatusOr<Service> reach_service(const std::string& socket, bool preserve, bool background) {
+absl::StatusOr<Service> reach_service(const std::string& socket, const PrivateService& how) {
   auto connection = os::connect_to(socket);
   if (connection.ok()) return Service{*std::move(connection), -1};
   const int error = connection.failure().error;
   const bool none = error == ENOENT || error == ECONNREFUSED;
-  if (none && ::geteuid() == 0) return start_private_service(preserve, background);
+  if (none && ::geteuid() == 0) return start_private_service(how);
   if (none) {
     return problem(absl::StatusCode::kUnavailable,
                    absl::StrCat("no service listens at ", socket),

@@ -22,9 +22,16 @@ struct Service {
 // After the connection was closed: waits until a private service has ended its view.
 void wait_for_service(const Service& service);
 
+// How a private service is to be.
+struct PrivateService {
+  bool preserve;    // may keep all owners
+  bool background;  // outlives this command and its terminal
+  bool quiet;       // its log does not mix with a command's output
+};
+
 // Connects to the service. Where none listens and the caller is root, starts a private sluiced for
-// one view instead. background: it must outlive this command's terminal.
-absl::StatusOr<Service> reach_service(const std::string& socket, bool preserve, bool background);
+// one view instead.
+absl::StatusOr<Service> reach_service(const std::string& socket, const PrivateService& how);
 
 struct Answer {
   wire::Reply reply;

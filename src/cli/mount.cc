@@ -46,7 +46,8 @@ absl::Status serve(const MountOptions& options) {
   if (!source.ok()) return source.status();
   auto target = open_target(options.target, *source);
   if (!target.ok()) return target.status();
-  auto view = request_view(options.view, *source, target->path, !options.background);
+  auto view = request_view(options.view, *source, target->path,
+                           options.background ? Lifetime::kMount : Lifetime::kForeground);
   if (!view.ok()) return view.status();
   const uint64_t mount_id = mount_id_of(view->mount.get());
   if (auto attached = attach(*view, *target); !attached.ok()) return attached;

@@ -135,7 +135,7 @@ int wait_for(pid_t pid, int signals) {
 absl::StatusOr<Prepared> prepare(const RunOptions& options) {
   auto source = open_source(options.view.source);
   if (!source.ok()) return source.status();
-  auto view = request_view(options.view, *source, source->path, true);
+  auto view = request_view(options.view, *source, source->path, Lifetime::kCommand);
   if (!view.ok()) return view.status();
   char directory[PATH_MAX];
   const bool known = ::getcwd(directory, sizeof(directory)) != nullptr;

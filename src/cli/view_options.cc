@@ -108,7 +108,7 @@ absl::StatusOr<Source> open_source(const std::string& path) {
 }
 
 absl::StatusOr<View> request_view(const ViewOptions& options, const Source& source,
-                                  const std::string& target, bool tied) {
+                                  const std::string& target, Lifetime lifetime) {
   auto rules = compile_rules(options);
   if (!rules.ok()) return rules.status();
   auto coherence = parse_duration(options.coherence);
@@ -129,12 +129,13 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   hello.gid = identity->gid;
   hello.groups = identity->groups;
   hello.coherence_milliseconds = *coherence;
-  hello.tied = tied;
+  hello.tied = lifetime != Lifetime::kMount;
   hello.name = options.name;
   hello.source = source.path;
   hello.target = target;
   hello.rules = *std::move(rules);
-  auto service = reach_service(service_socket(options.socket), identity->preserve, !tied);
+  auto service = reach_service(service_socket(options.socket), {identity->preserve, lifetime == Lifetime::kMount,
+                                                               lifetime == Lifetime::kCommand});
   if (!service.ok()) return service.status();
   auto answer = ask(service->connection.get(), hello, source.fd.get(), absl::StrCat("source ", in_quotes(options.source)));
   if (!answer.ok()) return answer.status();

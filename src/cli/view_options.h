@@ -36,6 +36,12 @@ struct Source {
 };
 absl::StatusOr<Source> open_source(const std::string& path);
 
+enum class Lifetime {
+  kCommand,     // of `sluice run`: ends with it, and does not disturb its output
+  kForeground,  // of `sluice mount`: ends with it
+  kMount,       // until it is unmounted
+};
+
 struct View {
   os::Fd mount;       // detached; to be attached somewhere
   Service service;    // while its connection is open, a tied view lives
@@ -44,6 +50,6 @@ struct View {
 };
 // Asks the service, or a private one where there is none, for a view of source. target: shown only.
 absl::StatusOr<View> request_view(const ViewOptions& options, const Source& source,
-                                  const std::string& target, bool tied);
+                                  const std::string& target, Lifetime lifetime);
 
 }  // namespace sluice::cli

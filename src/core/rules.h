@@ -72,8 +72,9 @@ class Rules {
   std::optional<size_t> deciding_rule(std::string_view path, bool is_directory) const noexcept;
 
   // Called before directory `a` is renamed to `b`: true only if a/s and b/s have the same verdict
-  // for every s, so that the rename neither reveals nor hides anything below. Never true wrongly;
-  // false also where two rule states differ without consequence, or a path is malformed.
+  // for every s (that fits both), so that the rename neither reveals nor hides anything below.
+  // Never true wrongly; false also where rule states differ without consequence, and for malformed
+  // paths.
   bool same_below(std::string_view a, std::string_view b) const noexcept;
 
   bool operator==(const Rules&) const = default;

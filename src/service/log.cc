@@ -9,8 +9,16 @@
 #include "core/escape.h"
 
 namespace sluice::service {
+namespace {
+
+Level least_important = Level::kInfo;
+
+}  // namespace
+
+void log_no_more_than(Level least) { least_important = least; }
 
 void log(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  if (level > least_important) return;
   static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
   std::string line;
   if (journal) absl::StrAppend(&line, "<", static_cast<int>(level), ">");

@@ -13,6 +13,9 @@ namespace sluice::service {
 
 enum class Level { kError = 3, kWarning = 4, kNotice = 5, kInfo = 6 };
 
+// Once, at the start: lines less important than this are left out.
+void log_no_more_than(Level least);
+
 using Field = std::pair<std::string_view, std::string>;
 // Any process of the service.
 void log(Level level, std::string_view event, std::initializer_list<Field> fields);

@@ -23,11 +23,12 @@ namespace sluice::service {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: sluiced --listen PATH [--mode OCTAL] [--preserve]\n"
-    "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve]\n"
+    "usage: sluiced --listen PATH [--mode OCTAL] [--preserve] [--quiet]\n"
+    "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve] [--quiet]\n"
     "  --listen PATH   serve clients that connect to the socket at PATH\n"
     "  --mode OCTAL    the socket's mode (default 0660)\n"
     "  --peer FD       serve the client connected at FD, and exit with its view\n"
+    "  --quiet         log refusals and failures only\n"
     "  --preserve      let root ask for views that keep every owner (the preserve identity mode)\n";
 
 int usage_error(std::string_view what) {
@@ -47,11 +48,11 @@ int fail(const char* step, const core::Failure& why) {
 
 core::Outcome give_up_privilege(bool preserve) {
   // SYS_ADMIN: clone and make mounts, namespaces of the children. SETUID, SETGID, SETPCAP: give the
-  // children their identity and no more. KILL: end children of other users. DAC_OVERRIDE: to hand
-  // it to a preserve view's broker, only where the administrator allowed such views.
+  // children their identity and no more. KILL: end children of other users. Only where the
+  // administrator allowed preserve views, for their processes: DAC_OVERRIDE for the broker to open
+  // every owner's files, and SETFCAP to map uid 0 into the worker's user namespace.
   std::vector<int> keep = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL};
-  if (preserve) keep.push_back(CAP_DAC_OVERRIDE);
-  // uid 0 must not mean capabilities in any child; the bounding set is emptied by each child.
+  if (preserve) keep.insert(keep.end(), {CAP_DAC_OVERRIDE, CAP_SETFCAP});
   return sandbox::keep_capabilities_for_children(keep);
 }
 
@@ -69,6 +70,8 @@ int run(int argc, char** argv) {
     }
     if (argument == "--preserve") {
       preserve = true;
+    } else if (argument == "--quiet") {
+      log_no_more_than(Level::kNotice);
     } else if (argument == "--listen" && has_value) {
       listen = argv[++i];
     } else if (argument == "--mode" && has_value) {

@@ -3,6 +3,7 @@
 // Started by the service with the descriptors of sandbox/fds.h and the view's identity. It makes the
 // source tree its root, gives up everything, and only then reads the first request.
 #include <linux/capability.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <new>
@@ -53,6 +54,8 @@ void confine(const wire::ViewConfig& config) {
 }
 
 int run() {
+  // One arena for all threads: another would be made with calls that the policy forbids.
+  ::mallopt(M_ARENA_MAX, 1);
   must("undumpable", os::become_undumpable());
   const auto bytes =
       must_have("configuration", os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes));

@@ -109,6 +109,8 @@ void Repeat(const std::string& told) {
     std::getline(lines, file);
     std::getline(lines, line);
     std::getline(lines, message, '\0');
+    const std::string added = "Failed\n";  // by ADD_FAILURE there, and again here
+    if (message.rfind(added, 0) == 0) message.erase(0, added.size());
     if (type == std::to_string(testing::TestPartResult::kSkip)) {
       [&] { GTEST_SKIP() << message; }();
     } else {
@@ -154,12 +156,16 @@ std::string MakeWorkDir() {
   return path;
 }
 
-bool ReapGroup(pid_t group, int milliseconds) {
+// Kills and reaps the children of the guard, to which all orphans of the test come, until none is
+// left; false where the time does not suffice.
+bool EndAllChildren(int milliseconds) {
   return Eventually(
-      [&] {
+      [] {
+        std::ifstream children("/proc/self/task/" + std::to_string(getpid()) + "/children");
+        for (pid_t child = 0; children >> child;) kill(child, SIGKILL);
         pid_t reaped = 0;
         do {
-          reaped = waitpid(-group, nullptr, WNOHANG);
+          reaped = waitpid(-1, nullptr, WNOHANG);
         } while (reaped > 0);
         return reaped < 0 && errno == ECHILD;
       },
@@ -177,6 +183,7 @@ void ClearInodeFlags() {
   }
 }
 
+// Only where processes are stuck: they hold the connection, and with it its number.
 void AbortRememberedConnections() {
   for (const auto& connection : g_notes->connections) {
     if (connection != 0) AbortConnection(connection);
@@ -185,12 +192,12 @@ void AbortRememberedConnections() {
 
 // Ends what the test started, whatever state it is in. First the connections, then the processes:
 // the other way round they cannot be killed (fact 19).
-void EndGroup(pid_t group) {
+void EndTest(pid_t group) {
   ForceUnmountAllBelow(g_work_dir);
   kill(-group, SIGKILL);
-  if (!ReapGroup(group, kGraceMs)) {
+  if (!EndAllChildren(kGraceMs)) {
     AbortRememberedConnections();
-    if (!ReapGroup(group, kGraceMs)) ADD_FAILURE() << "processes of the test could not be ended";
+    if (!EndAllChildren(kGraceMs)) ADD_FAILURE() << "processes of the test could not be ended";
   }
   ForceUnmountAllBelow(g_work_dir);  // what was mounted meanwhile
 }
@@ -243,7 +250,7 @@ void Guard(void (*body)()) {
              (state.si_code != CLD_EXITED || state.si_status != 0)) {
     ADD_FAILURE() << "the test's process died, status " << state.si_status;
   }
-  EndGroup(child);
+  EndTest(child);
   RemoveWorkDir();
 }
 

@@ -11,9 +11,9 @@
 //   4, 13  the costs (microseconds per open and per ioctl, bytes per grant): tests/bench.
 //   13  that no memcg counts grants: needs a cgroup, which would outlive a test that dies.
 //   11  the fall of the write speed: tests/bench. What causes it, a request per write, is tested.
-//   18  that a hung request ends: the kernel looks every 15 s. That it offers the timeout is
-//   tested. 25  that libfuse 3.14 serves such a connection: tests/integration. The buffer size is
-//   tested. 26  what systemd does with such an fd: only poll's side of it is tested.
+//   18  that a hung request ends: the kernel looks every 15 s. The offer of a timeout is tested.
+//   25  that libfuse 3.14 serves such a connection: tests/integration. The buffer size is tested.
+//   26  what systemd does with such an fd: only poll's side of it is tested.
 #pragma once
 
 #include <gtest/gtest.h>

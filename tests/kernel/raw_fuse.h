@@ -102,7 +102,8 @@ class View {
   void Serve(int dev);  // by the calling thread, until the connection ends
   long Abort() const;   // through fusectl
   void CloseDev();      // the test's own fd; the server has another
-  void CloseMount();    // the mount fd: then only the place where it is attached holds the mount
+  // The mount fd: then only the place where it is attached holds the mount. No Abort after it.
+  void CloseMount();
 
  private:
   struct Shared;

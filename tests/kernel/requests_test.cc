@@ -227,5 +227,26 @@ KERNEL_TEST(Requests, NoflushSuppressesFlush) {
   EXPECT_EQ(passed.view.Seen(kFlush), 1u);
 }
 
+// Not in the list: ... without it every close of a copy, also by the end of a process, waits for a
+// dead server; with it not even the last close does.
+KERNEL_TEST(Requests, NoflushLetsFilesBeClosedWhileTheServerIsDead) {
+  {
+    Passed flushed(kInitUsual);
+    flushed.view.KillServer();
+    const Child holder([] { return 0; });
+    EXPECT_FALSE(holder.Ended(kBlockedMs)) << "by ending it closes its copy";
+    ASSERT_EQ(Err(flushed.view.Abort()), "OK");
+    EXPECT_TRUE(holder.Ended(kSoonMs));
+  }
+  Passed unflushed(kInitUsual, kOpenNoflush);
+  unflushed.view.KillServer();
+  Child holder([&] {
+    unflushed.file.Close();
+    return 0;
+  });
+  unflushed.file.Close();
+  EXPECT_TRUE(holder.Ended(kSoonMs));
+}
+
 }  // namespace
 }  // namespace kerneltest

@@ -1,0 +1,69 @@
+// start_bench: the time from `sluice mount` to a view that serves, and the memory of an idle view.
+// Fails where one of them is above its bar.
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "bar.h"
+#include "ground.h"
+#include "memory.h"
+#include "process.h"
+#include "ratio.h"
+#include "starts.h"
+#include "view.h"
+
+namespace sluicebench {
+namespace {
+
+constexpr int kRuns = 20;
+constexpr double kDeadlineSeconds = 240;
+
+// Whether the slowest of them kept to the bar.
+bool Report(const std::string& what, const std::vector<double>& seconds) {
+  const double most = *std::max_element(seconds.begin(), seconds.end());
+  const bool met = most <= kMostSecondsToServe;
+  std::printf("%-44s %9.1f %9.1f   <= %g%s\n", what.c_str(), Median(seconds) * 1e3, most * 1e3,
+              kMostSecondsToServe * 1e3, met ? "" : "  TOO LONG");
+  std::fflush(stdout);
+  return met;
+}
+
+int Run() {
+  PrepareProcess();
+  NeedRootAndFuse();
+  const Deadline deadline(kDeadlineSeconds);
+  const Grounds grounds;
+  bool met = true;
+  std::printf("%-44s %9s %9s\n", ("ms to a served view, " + std::to_string(kRuns) + " runs").c_str(),
+              "median", "most");
+  for (const Ground& ground : grounds.all()) {
+    met = Report(ground.name + ", sluice mount alone", SecondsToServe(ground, kRuns, deadline)) && met;
+    const std::string socket = grounds.base() + "/" + ground.name + ".sock";
+    const Listener service(socket, deadline);
+    const auto seconds = SecondsToServe(ground, kRuns, deadline, socket);
+    met = Report(ground.name + ", with a service that runs", seconds) && met;
+  }
+  std::printf("\n");
+  const std::vector<Memory> memory = IdleMemory(grounds.all().front(), deadline);
+  PrintMemory(memory);
+  const bool small = BrokerAndWorker(memory).private_kib <= kMostPrivateKib;
+  std::printf("broker and worker <= %ld private%s\n", kMostPrivateKib, small ? "" : "  TOO MUCH");
+  return met && small ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace sluicebench
+
+int main() {
+  int status = 1;
+  try {
+    status = sluicebench::Run();
+  } catch (const sluicebench::Missing& missing) {
+    return sluicebench::SkipStatus("start_bench", missing.what());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "start_bench: %s\n", error.what());
+  }
+  sluicebench::EndDescendants();
+  return status;
+}
