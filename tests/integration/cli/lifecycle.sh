@@ -1,0 +1,248 @@
+#!/usr/bin/env bash
+# How a view ends: asked to, unmounted, or because one of its processes was killed. Whatever the way,
+# nothing is left, and nobody who uses it hangs.
+. "$(dirname "$0")/common.sh"
+
+start() { # [arguments]: a view of $W/source at $W/target
+  make_source "$W/source"
+  mkdir "$W/target"
+  mount_view --identity $USER_A --name v "$@" "$W/source" "$W/target" || return 1
+  is_view "$W/target" || fail "the view is mounted"
+  expect_eq "a file through the view" content "$(as_a cat "$W/target/file")"
+  note_processes v
+}
+ended_well() { # how
+  await_view
+  expect_eq "$1: exit status" 0 "$STATUS"
+  expect_nothing_left "$1"
+  expect_soon "$1: broker, worker and service are gone" 2 ended "$BROKER" "$WORKER" "$SERVICE"
+  expect_eq "$1: the target is the empty directory that it was" "" "$(ls -A "$W/target")"
+  expect_eq "$1: the source is as it was" "./.env ./dir/deep ./file ./keys/id.key" \
+    "$(cd "$W/source" && echo $(find . -type f | sort))"
+}
+
+by_signal() {
+  start || return
+  kill -"$1" "$VIEW"
+  ended_well "SIG$1"
+  [ "$TOOK" -lt 2000 ] || fail "SIG$1 ends it soon" "took $TOOK ms"
+}
+case_sigint() { by_signal INT; }
+case_sigterm() { by_signal TERM; }
+case_sighup() { by_signal HUP; }
+
+# A real terminal: Ctrl-C reaches the whole process group, and closing it hangs up.
+on_terminal() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  mkfifo "$W/keys"
+  exec 7<> "$W/keys"
+  script -qfc "exec sluice mount --identity $USER_A --name v $W/source $W/target" /dev/null \
+    < "$W/keys" > "$W/terminal" 2>&1 7>&- &
+  TERMINAL=$!
+  STARTED+=("$TERMINAL")
+  expect_soon "the view comes up on a terminal" 8 is_view "$W/target"
+  expect_eq "a file through the view" content "$(as_a cat "$W/target/file")"
+  note_processes v
+}
+case_ctrl_c_on_a_terminal() {
+  on_terminal
+  printf '\003' >&7
+  expect_soon "Ctrl-C ends the command" 3 ended "$TERMINAL"
+  exec 7>&-
+  expect_nothing_left "Ctrl-C"
+  expect_no_match "Ctrl-C leaves no complaint" 'cannot|failed|error' "$(cat "$W/terminal")"
+}
+case_closed_terminal() {
+  on_terminal
+  kill -KILL "$TERMINAL"
+  exec 7>&-
+  expect_soon "the view ends with its terminal" 3 ended "$BROKER" "$WORKER" "$SERVICE"
+  expect_nothing_left "closed terminal"
+}
+
+case_sluice_umount() {
+  start || return
+  expect_ok "sluice umount" timed sluice umount "$W/target"
+  ended_well "sluice umount"
+}
+case_sluice_umount_json() {
+  start || return
+  expect_eq "sluice umount --json" "$W/target" "$(timed sluice umount --json "$W/target" | jq -r .unmounted)"
+  ended_well "sluice umount --json"
+}
+case_plain_umount() {
+  start || return
+  expect_ok "umount" timed umount "$W/target"
+  ended_well "umount"
+}
+case_umount_force() {
+  start || return
+  exec 8< <(as_a sleep 30 < "$W/target/file" 2> /dev/null) # not ours to open: root may not
+  expect_ok "sluice umount --force" timed sluice umount --force "$W/target"
+  exec 8<&-
+  ended_well "sluice umount --force"
+}
+
+# Whoever has a file open goes on with it; new ones find the directory below.
+case_lazy_umount_with_an_open_file() {
+  start || return
+  mkfifo "$W/step"
+  as_a bash -c 'exec 5<> "$1/file"; echo opened; read -r < "$2"; echo more >&5 && cat /proc/self/fd/5 > /dev/null &&
+    IFS= read -r -d "" text <&5; exec 5>&-; echo ended' user "$W/target" "$W/step" > "$W/user.out" 2> "$W/user.err" &
+  local user=$!
+  STARTED+=("$user")
+  expect_soon "the user has it open" 5 grep -q opened "$W/user.out"
+  expect_fails "umount of a view in use" timed umount "$W/target"
+  local refused
+  refused=$(timed sluice umount "$W/target" 2>&1)
+  expect_eq "sluice umount of a view in use: exit status" 3 $?
+  expect_match "it says so" 'is in use.*try: ' "${refused//$'\n'/ }"
+  expect_ok "umount -l" timed umount -l "$W/target"
+  expect_eq "the directory below is back" "" "$(ls -A "$W/target")"
+  ended "$VIEW" && fail "the view serves on while a file is open"
+  echo go > "$W/step"
+  expect_soon "the user ends" 5 ended "$user"
+  expect_match "the open file stayed usable" ended "$(cat "$W/user.out" "$W/user.err")"
+  expect_eq "what it wrote is in the source" more "$(head -1 "$W/source/file")"
+  ended_well "umount -l"
+}
+
+# A foreground view whose command ends while somebody is in there: it goes now, they are released.
+case_sigterm_with_an_open_file() {
+  start || return
+  as_a tail -f "$W/target/file" > "$W/tail.out" 2>&1 &
+  local user=$!
+  STARTED+=("$user")
+  expect_soon "the user has it open" 5 grep -q content "$W/tail.out"
+  kill -TERM "$VIEW"
+  ended_well "SIGTERM with an open file"
+  kill "$user" 2> /dev/null
+  expect_soon "the user can end" 2 ended "$user"
+}
+
+case_background() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  local out
+  out=$(timed sluice mount --background --identity $USER_A --name v "$W/source" "$W/target" 2> "$W/err")
+  expect_eq "--background: exit status" 0 $?
+  expect_match "--background says what it made" "^sluice: v: $W/source at $W/target" "$out"
+  is_view "$W/target" || fail "it serves when the command returns"
+  expect_eq "a file through the view" content "$(as_a cat "$W/target/file")"
+  note_processes v
+  expect_eq "no command waits" "" "$(our_processes sluice)"
+  expect_ok "sluice umount" timed sluice umount "$W/target"
+  expect_soon "all of it ends" 3 ended "$BROKER" "$WORKER" "$SERVICE"
+}
+case_background_holds_no_output_open() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  # Whoever reads the command's output to its end must not wait for the view's end.
+  local from
+  from=$(milliseconds)
+  timed sluice mount --background --identity $USER_A "$W/source" "$W/target" 2>&1 | timeout 5 cat > "$W/out"
+  [ $(($(milliseconds) - from)) -lt 4000 ] || fail "the output of --background ends with the command"
+  timed sluice umount "$W/target" || fail "sluice umount"
+}
+
+# ---- Processes that are killed ----
+
+# Users of the view while it happens: one that waits in it, one that goes on asking.
+users_in_view() {
+  as_a bash -c 'cd "$1" && while :; do stat dir/deep > /dev/null 2>&1 || { echo released; exit; }; sleep 0.01; done' \
+    user "$W/target" > "$W/asking" 2>&1 &
+  ASKING=$!
+  STARTED+=("$ASKING")
+  eventually 2 test "$(readlink /proc/$ASKING/cwd)" || true
+  sleep 0.1
+}
+killed() { # name
+  local from
+  from=$(milliseconds)
+  expect_soon "$1 killed: who asks is told, and free" 2 grep -q released "$W/asking"
+  await_view
+  [ $(($(milliseconds) - from)) -lt 3000 ] || fail "$1 killed: all ends within 2 s" "took: $(($(milliseconds) - from)) ms"
+  is_no_view "$W/target" || fail "$1 killed: nothing stays mounted"
+  expect_eq "$1 killed: the target is the empty directory that it was" "" "$(ls -A "$W/target" 2>&1)"
+  expect_soon "$1 killed: the others end" 2 ended "$BROKER" "$WORKER" "$SERVICE"
+  expect_match "$1 killed: the command has a status" '^[0-9]+$' "$STATUS"
+}
+case_worker_killed() {
+  start && users_in_view || return
+  kill -KILL "$WORKER"
+  killed worker
+  expect_match "the log says which process was killed" 'event=killed .*process="worker" signal="9"' "$(cat "$W/mount.err")"
+}
+case_broker_killed() {
+  start && users_in_view || return
+  kill -KILL "$BROKER"
+  killed broker
+  expect_match "the log says which process was killed" 'event=killed .*process="broker" signal="9"' "$(cat "$W/mount.err")"
+}
+case_service_killed() {
+  start && users_in_view || return
+  kill -KILL "$SERVICE"
+  killed service
+}
+case_command_killed() {
+  start && users_in_view || return
+  kill -KILL "$VIEW"
+  wait "$VIEW" 2> /dev/null
+  expect_soon "who asks is told, and free" 2 grep -q released "$W/asking"
+  expect_soon "the processes end" 2 ended "$BROKER" "$WORKER" "$SERVICE"
+  # Nobody is there to take the dead mount off; a person can.
+  expect_ok "sluice umount of a dead view" timed sluice umount "$W/target"
+}
+case_service_of_a_background_view_killed() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  timed sluice mount --background --identity $USER_A --name v "$W/source" "$W/target" > "$W/out" 2>&1
+  note_processes v
+  users_in_view
+  kill -KILL "$SERVICE"
+  expect_soon "who asks is told, and free" 2 grep -q released "$W/asking"
+  expect_soon "the view ends with its service" 2 ended "$BROKER" "$WORKER"
+  expect_ok "sluice umount of a dead view" timed sluice umount "$W/target"
+  # Its socket could not be taken away by the dead; it must not disturb the living.
+  expect_ok "ls beside a dead socket" timed sluice ls
+  mount_view --identity $USER_A --name w "$W/source" "$W/target" && kill -TERM "$VIEW" && await_view
+}
+case_stopped_worker() {
+  start || return
+  kill -STOP "$WORKER"
+  local from
+  from=$(milliseconds)
+  expect_match "ls shows a view whose worker is stopped" '^v ' "$(timed sluice ls | grep '^v')"
+  expect_ok "status of it" timed sluice status v --json
+  [ $(($(milliseconds) - from)) -lt 2000 ] || fail "ls and status do not wait for a worker"
+  kill -TERM "$VIEW"
+  ended_well "SIGTERM with a stopped worker"
+}
+case_dead_view_says_what_to_do() {
+  start || return
+  kill -KILL "$VIEW" # so that the dead mount stays
+  wait "$VIEW" 2> /dev/null
+  expect_soon "the processes end" 2 ended "$BROKER" "$WORKER" "$SERVICE"
+  local out
+  out=$(timed sluice mount --identity $USER_A "$W/source" "$W/target" 2>&1)
+  expect_eq "a second view on a dead one: exit status" 3 $?
+  expect_match "it says what to do" 'view.*try: take it off with sluice umount' "${out//$'\n'/ }"
+  expect_ok "sluice umount" timed sluice umount "$W/target"
+}
+
+# One after the other, many times: nothing adds up.
+case_twenty_times() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  local i
+  for i in $(seq 20); do
+    mount_view --identity $USER_A "$W/source" "$W/target" || return
+    [ "$(as_a cat "$W/target/file")" = content ] || fail "round $i: a file through the view"
+    kill -TERM "$VIEW"
+    await_view
+    [ "$STATUS" = 0 ] || fail "round $i: exit status" "got: $STATUS"
+  done
+}
+
+run_cases

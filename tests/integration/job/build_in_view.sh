@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# A whole real job in a view: this project is configured, built and tested inside a read-write view of
+# its own checkout, by the view's user.
+#   build_in_view.sh          the unit tests' target, as the check does
+#   build_in_view.sh all      every target
+# Needs root and /dev/fuse. SLUICE_BIN: where the programs are. SLUICE_SOURCE: the checkout.
+set -euo pipefail
+
+if [ "$(id -u)" != 0 ] || [ ! -c /dev/fuse ]; then
+  echo "SKIPPED build_in_view: needs root and /dev/fuse"
+  [ "${SLUICE_REQUIRE_ALL:-}" = 1 ] && exit 1
+  exit 77
+fi
+: "${SLUICE_BIN:?}" "${SLUICE_SOURCE:?}"
+target=unit_test
+[ "${1:-}" = all ] && target=all
+
+user=61235
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/sluice-job-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+mkdir "$work/checkout"
+tar -C "$SLUICE_SOURCE" --exclude=./build --exclude=./.git -cf - . | tar -xf - -C "$work/checkout"
+printf 'secret\n' > "$work/checkout/deploy.key"
+chown -R "$user:$user" "$work/checkout"
+
+# The build sees the sources and not the key; it writes its objects through the view. The programs
+# are reached through a directory that the user may enter.
+mkdir "$work/bin"
+cp "$SLUICE_BIN"/sluice* "$work/bin"
+cd "$work/checkout"
+timeout 900 "$work/bin/sluice" run --identity "$user" --hide '*.key' "$work/checkout" -- \
+  env HOME=/nonexistent PATH=/usr/local/bin:/usr/bin:/bin bash -ec '
+    if [ -e deploy.key ]; then echo "the key can be seen"; exit 1; fi
+    cmake --preset dev -DSLUICE_BENCH=OFF > configure.log
+    cmake --build --preset dev --target '"$target"' > build.log || { tail -30 build.log; exit 1; }
+    build/dev/bin/unit_test --gtest_brief=1 --gtest_filter=-RulesGit*
+    grep -q " fuse.sluice " /proc/self/mountinfo
+  '
+# What was built is really there, in the source, and belongs to the user.
+[ "$(stat -c %u "$work/checkout/build/dev/bin/unit_test")" = "$user" ]
+"$work/checkout/build/dev/bin/unit_test" --gtest_list_tests > /dev/null
+echo "build_in_view: configured, built and tested in the view"

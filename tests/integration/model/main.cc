@@ -1,0 +1,58 @@
+// A view must behave as the directory that it shows: see the phases.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "tests/integration/model/checks.h"
+#include "tests/integration/model/contained.h"
+#include "tests/integration/model/stage.h"
+
+namespace sluice::model {
+namespace {
+
+constexpr int kExitSkipped = 77;
+
+struct Phase {
+  const char* name;
+  bool on_tmpfs;
+  void (*play)(Stage&);
+};
+
+constexpr Phase kPhases[] = {
+    {"contest", false, play_contest},
+    {"contest-preserved", false, play_contest_preserved},
+    {"contest-tmpfs", true, play_contest_at_once},
+    {"read-only", false, play_contest_read_only},
+};
+
+int play_phases(const Options& options, const std::string& work) {
+  for (const Phase& phase : kPhases) {
+    if (!options.only.empty() && options.only != phase.name) continue;
+    const int before = failures();
+    const int64_t start = now_milliseconds();
+    {
+      Stage stage(options, work, phase.on_tmpfs);
+      phase.play(stage);
+    }
+    std::printf("%s %s (%.1f s)\n", failures() == before ? "ok  " : "FAIL", phase.name,
+                static_cast<double>(now_milliseconds() - start) / 1000);
+    std::fflush(stdout);
+  }
+  return failures() == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace sluice::model
+
+int main(int argc, char** argv) {
+  using namespace sluice::model;
+  const Options options = parse_options(argc, argv);
+  if (const std::string what = missing(options); !what.empty()) {
+    const char* all = std::getenv("SLUICE_REQUIRE_ALL");
+    const bool required = all != nullptr && std::strcmp(all, "1") == 0;
+    std::printf("%s: model_test needs %s\n", required ? "FAIL" : "SKIPPED", what.c_str());
+    return required ? 1 : kExitSkipped;
+  }
+  return run_contained(options,
+                       [&](const std::string& work) { return play_phases(options, work); });
+}

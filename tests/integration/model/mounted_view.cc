@@ -1,0 +1,127 @@
+#include "tests/integration/model/mounted_view.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "tests/integration/model/checks.h"
+
+namespace sluice::model {
+namespace {
+
+constexpr int64_t kStartMilliseconds = 15000;
+constexpr int64_t kEndMilliseconds = 5000;
+
+// No service but its own: one that runs on this machine is another build.
+constexpr char kNoSocket[] = "/run/sluice/model-test.none";
+
+pid_t start_program(std::vector<std::string> arguments, int* output) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) return -1;
+  std::fflush(nullptr);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::dup2(ends[1], STDOUT_FILENO);
+    ::unsetenv("SLUICE_SOCKET");
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    ::execv(argv[0], argv.data());
+    std::perror(argv[0]);
+    ::_exit(127);
+  }
+  ::close(ends[1]);
+  *output = ends[0];
+  return pid;
+}
+
+// Reads until `wanted` has come (empty: until the end), or the time is over.
+std::string read_until(int fd, const std::string& wanted, int64_t milliseconds) {
+  std::string text;
+  const int64_t end = now_milliseconds() + milliseconds;
+  while (wanted.empty() || text.find(wanted) == std::string::npos) {
+    struct pollfd poll {
+      fd, POLLIN, 0
+    };
+    const int64_t left = end - now_milliseconds();
+    if (left <= 0 || ::poll(&poll, 1, static_cast<int>(left)) <= 0) break;
+    char buffer[4096];
+    const ssize_t got = ::read(fd, buffer, sizeof(buffer));
+    if (got <= 0) break;
+    text.append(buffer, static_cast<size_t>(got));
+  }
+  return text;
+}
+
+bool ended(pid_t pid, int64_t milliseconds) {
+  return within(milliseconds, [pid] { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+}
+
+}  // namespace
+
+std::unique_ptr<MountedView> MountedView::start(const std::string& programs,
+                                                const std::string& source,
+                                                const std::string& target,
+                                                std::vector<std::string> arguments) {
+  static int count = 0;
+  std::unique_ptr<MountedView> view(new MountedView);
+  view->programs_ = programs;
+  view->target_ = target;
+  view->name_ = "model-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
+  std::vector<std::string> all = {programs + "/sluice", "mount",    "--name",
+                                  view->name_,          "--socket", kNoSocket};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  all.push_back(source);
+  all.push_back(target);
+  int output;
+  view->pid_ = start_program(all, &output);
+  const std::string said = read_until(output, "\n", kStartMilliseconds);
+  ::close(output);
+  if (said.rfind("sluice: ", 0) != 0) {
+    std::fprintf(stderr, "FAIL: sluice mount does not serve; it said \"%s\"\n", said.c_str());
+    return nullptr;
+  }
+  return view;
+}
+
+MountedView::~MountedView() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGTERM);
+  if (!ended(pid_, kEndMilliseconds)) {
+    expect(false, "sluice mount did not end on SIGTERM");
+    ::kill(pid_, SIGKILL);
+    (void)ended(pid_, kEndMilliseconds);
+  }
+  ::umount2(target_.c_str(), MNT_DETACH);  // where it has left one
+}
+
+int64_t MountedView::requests(const std::string& opcode) const {
+  int output;
+  const pid_t pid = start_program({programs_ + "/sluice", "status", "--json", name_}, &output);
+  const std::string said = read_until(output, {}, kStartMilliseconds);
+  ::close(output);
+  if (!ended(pid, kEndMilliseconds)) ::kill(pid, SIGKILL);
+  const std::string key = "\"" + opcode + "\":";
+  const size_t at = said.find(key);
+  if (at == std::string::npos) return -1;
+  return std::strtoll(said.c_str() + at + key.size(), nullptr, 10);
+}
+
+void MountedView::expect_passthrough() const {
+  const int64_t reads = requests("READ");
+  const int64_t writes = requests("WRITE");
+  std::printf("worker saw READ=%ld WRITE=%ld\n", static_cast<long>(reads),
+              static_cast<long>(writes));
+  expect_equal(reads, 0, "READ requests");
+  expect_equal(writes, 0, "WRITE requests");
+}
+
+}  // namespace sluice::model

@@ -1,0 +1,38 @@
+// A view, served by `sluice mount` in the foreground, for as long as the object lives.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sluice::model {
+
+class MountedView {
+ public:
+  // Starts it and waits until it serves; nullptr, with the reason on standard error, if it does not.
+  // arguments: the options of `sluice mount`.
+  static std::unique_ptr<MountedView> start(const std::string& programs, const std::string& source,
+                                            const std::string& target,
+                                            std::vector<std::string> arguments);
+  // Ends it, whatever state it is in.
+  ~MountedView();
+
+  // How many requests of a kind the worker has seen, by `sluice status`. -1: it does not say.
+  int64_t requests(const std::string& opcode) const;
+
+  // Expects that no data went through the worker.
+  void expect_passthrough() const;
+
+ private:
+  MountedView() = default;
+
+  std::string programs_;
+  std::string target_;
+  std::string name_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace sluice::model

@@ -1,0 +1,46 @@
+// Where a phase plays: a directory for the plain side, one under the view, and where the view is.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/integration/model/mounted_view.h"
+#include "tests/integration/model/options.h"
+
+namespace sluice::model {
+
+// The three paths have the same length. Removed, with what was mounted, at the end.
+class Stage {
+ public:
+  // work: an existing directory. On a tmpfs of its own, or on work's filesystem.
+  Stage(const Options& options, const std::string& work, bool on_tmpfs);
+  ~Stage();
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+
+  std::string plain() const { return base_ + "/plain"; }
+  std::string under() const { return base_ + "/under"; }  // the view's source
+  std::string view() const { return base_ + "/views"; }
+  const Options& options() const { return options_; }
+
+  // The view of under() for kUser at view(); ends the process if it does not start.
+  std::unique_ptr<MountedView> mount(std::vector<std::string> more = {}) const;
+  std::unique_ptr<MountedView> mount_as(const std::string& identity,
+                                        std::vector<std::string> more = {}) const;
+  // A directory in plain() and under() that belongs to kUser.
+  void make_directory(const std::string& name) const;
+
+ private:
+  const Options& options_;
+  std::string base_;
+  bool on_tmpfs_;
+};
+
+// The phases, by the file that holds them.
+void play_contest(Stage& stage);            // phase_contest.cc
+void play_contest_at_once(Stage& stage);
+void play_contest_preserved(Stage& stage);
+void play_contest_read_only(Stage& stage);
+
+}  // namespace sluice::model

@@ -1,0 +1,195 @@
+// Requests of the worker to the broker: the boundary at which a hostile worker speaks.
+#include "wire/broker_message.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <string>
+
+#include "tests/unit/decoder_checks.h"
+
+namespace sluice::wire {
+namespace {
+
+using core::Reason;
+using test::Bytes;
+
+constexpr BrokerOp kAll[] = {BrokerOp::kOpen,     BrokerOp::kOpenTemp, BrokerOp::kDropWrite,
+                             BrokerOp::kClose,    BrokerOp::kTruncatePath, BrokerOp::kSync,
+                             BrokerOp::kTruncate, BrokerOp::kAllocate, BrokerOp::kCopy,
+                             BrokerOp::kSeek,     BrokerOp::kStat,     BrokerOp::kLink,
+                             BrokerOp::kChange};
+
+bool takes_path(BrokerOp op) {
+  return op == BrokerOp::kOpen || op == BrokerOp::kOpenTemp || op == BrokerOp::kTruncatePath ||
+         op == BrokerOp::kLink;
+}
+
+uint32_t flags_of(BrokerOp op) {
+  switch (op) {
+    case BrokerOp::kOpen: return 7;
+    case BrokerOp::kOpenTemp: return 1;
+    case BrokerOp::kSync: return 1;
+    case BrokerOp::kChange: return 7;
+    default: return 0;
+  }
+}
+
+// Bytes as a worker under somebody's control may write them: nothing is checked.
+Bytes raw(BrokerRequest header, std::string_view path) {
+  Bytes message(sizeof(header) + path.size());
+  std::memcpy(message.data(), &header, sizeof(header));
+  std::memcpy(message.data() + sizeof(header), path.data(), path.size());
+  return message;
+}
+
+Bytes request(BrokerOp op, std::string_view path, uint32_t flags = 0) {
+  BrokerRequest header{};
+  header.op = op;
+  header.flags = flags;
+  header.path_length = static_cast<uint32_t>(path.size());
+  return raw(header, path);
+}
+
+core::Failure refusal(const Bytes& message) {
+  const test::ExactBlock block(message);
+  const auto decoded = decode_request(block.bytes());
+  if (decoded.ok()) return {0, Reason::kNone};
+  return decoded.failure();
+}
+
+Bytes again(const DecodedRequest& decoded) { return raw(decoded.header, decoded.path); }
+
+TEST(BrokerRequest, RoundTrip) {
+  for (const BrokerOp op : kAll) {
+    BrokerRequest header{};
+    header.op = op;
+    header.flags = flags_of(op);
+    header.dev = 1;
+    header.ino = ~uint64_t{0};
+    header.grant = 3;
+    header.grant2 = 4;
+    header.offset = INT64_MAX;
+    header.offset2 = 6;
+    header.length = 7;
+    header.times[0] = -1;
+    header.times[3] = INT64_MIN;
+    header.mode = 0777;
+    header.uid = ~0u;
+    header.gid = 8;
+    const std::string_view path = takes_path(op) ? "a/b c/\xff" : "";
+    uint8_t buffer[kBrokerRequestMost];
+    const size_t length = encode_request(header, path, buffer);
+    ASSERT_EQ(length, sizeof(header) + path.size());
+    const test::ExactBlock block({buffer, length});
+    const auto decoded = decode_request(block.bytes());
+    ASSERT_TRUE(decoded.ok()) << static_cast<uint32_t>(op);
+    EXPECT_EQ(decoded->path, path);
+    header.path_length = static_cast<uint32_t>(path.size());
+    EXPECT_EQ(std::memcmp(&decoded->header, &header, sizeof(header)), 0);
+    // The path is a piece of the message, not a copy.
+    if (!path.empty()) {
+      EXPECT_GE(reinterpret_cast<const uint8_t*>(decoded->path.data()), block.bytes().data());
+    }
+  }
+}
+
+TEST(BrokerRequest, EncoderRefusesWhatDoesNotFit) {
+  uint8_t buffer[kBrokerRequestMost];
+  const BrokerRequest header{.op = BrokerOp::kOpen};
+  const std::string longest(core::Limits::kPathBytes, 'p');
+  EXPECT_EQ(encode_request(header, longest, buffer), kBrokerRequestMost);
+  EXPECT_EQ(encode_request(header, longest + 'p', buffer), 0u);
+  EXPECT_EQ(encode_request(header, "abc", {buffer, sizeof(header) + 2}), 0u);
+  EXPECT_EQ(encode_request(header, "", {buffer, sizeof(header) - 1}), 0u);
+  EXPECT_EQ(encode_request(header, "", {buffer, 0}), 0u);
+}
+
+TEST(BrokerRequest, TruncatedTrailingAndMutated) {
+  for (const BrokerOp op : kAll) {
+    const Bytes message = request(op, takes_path(op) ? "ab/c" : "", flags_of(op));
+    ASSERT_EQ(refusal(message).error, 0);
+    test::expect_truncations_refused(message, decode_request);
+    test::expect_trailing_bytes_refused(message, decode_request);
+    test::expect_mutations_survived(message, decode_request, again);
+  }
+  test::expect_noise_survived(300, decode_request);
+}
+
+TEST(BrokerRequest, UnknownOperations) {
+  for (const uint32_t op : {0u, 14u, 255u, 0x80000001u, ~0u}) {
+    EXPECT_EQ(refusal(request(static_cast<BrokerOp>(op), "")).reason, Reason::kProtocol) << op;
+  }
+}
+
+TEST(BrokerRequest, FlagsOfOtherOperations) {
+  for (const BrokerOp op : kAll) {
+    for (unsigned bit = 0; bit < 32; ++bit) {
+      const uint32_t flag = 1u << bit;
+      const auto why = refusal(request(op, "", flag));
+      EXPECT_EQ(why.error == 0, (flags_of(op) & flag) != 0)
+          << "operation " << static_cast<uint32_t>(op) << " flag " << flag;
+    }
+  }
+}
+
+TEST(BrokerRequest, PathWhereNoneBelongs) {
+  for (const BrokerOp op : kAll) {
+    EXPECT_EQ(refusal(request(op, "a")).error == 0, takes_path(op)) << static_cast<uint32_t>(op);
+  }
+}
+
+TEST(BrokerRequest, HostilePaths) {
+  const std::string name256(256, 'n');
+  const std::string too_long(4096, 'p');
+  std::string deep;
+  while (deep.size() < 4096) deep += "d/";
+  for (const std::string& path :
+       {std::string(".."), std::string("../x"), std::string("a/../b"), std::string("a/.."),
+        std::string("."), std::string("./a"), std::string("a/./b"), std::string("/"),
+        std::string("/etc/passwd"), std::string("//"), std::string("a//b"), std::string("a/"),
+        std::string("a\0b", 3), std::string("\0", 1), std::string("a/b\0", 4), name256,
+        "d/" + name256, too_long, deep}) {
+    for (const BrokerOp op : kAll) {
+      if (!takes_path(op)) continue;
+      const auto why = refusal(request(op, path));
+      EXPECT_EQ(why.error, EINVAL) << path.substr(0, 20);
+      EXPECT_EQ(why.reason, Reason::kPathMalformed) << path.substr(0, 20);
+    }
+  }
+  EXPECT_EQ(refusal(request(BrokerOp::kOpen, std::string(255, 'n'))).error, 0);
+  EXPECT_EQ(refusal(request(BrokerOp::kOpen, "...")).error, 0);
+  EXPECT_EQ(refusal(request(BrokerOp::kOpen, "..a/.b")).error, 0);
+}
+
+TEST(BrokerRequest, PathLengthThatLies) {
+  BrokerRequest header{.op = BrokerOp::kOpen};
+  for (const uint32_t length : {0u, 1u, 3u, 4096u, 0x7fffffffu, 0xfffffff0u, ~0u}) {
+    header.path_length = length;
+    EXPECT_EQ(refusal(raw(header, "ab")).reason, Reason::kProtocol) << length;
+  }
+}
+
+TEST(BrokerRequest, NegativeNumbers) {
+  for (const BrokerOp op : kAll) {
+    for (int64_t BrokerRequest::*field :
+         {&BrokerRequest::offset, &BrokerRequest::offset2, &BrokerRequest::length}) {
+      for (const int64_t value : {int64_t{-1}, INT64_MIN}) {
+        BrokerRequest header{};
+        header.op = op;
+        header.*field = value;
+        EXPECT_EQ(refusal(raw(header, "")).reason, Reason::kProtocol);
+      }
+    }
+  }
+}
+
+TEST(BrokerRequest, OnlyTheTwoCloserKindsAreOneWay) {
+  for (const BrokerOp op : kAll) {
+    EXPECT_EQ(one_way(op), op == BrokerOp::kDropWrite || op == BrokerOp::kClose);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::wire

@@ -1,0 +1,53 @@
+// The descriptor numbers of the code and of the policies are the same.
+#include "sandbox/fds.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "sandbox/compiler/symbols.h"
+
+namespace sluice::sandbox {
+namespace {
+
+TEST(Fds, SymbolsOfThePoliciesAgree) {
+  struct Pair {
+    const char* name;
+    int number;
+  };
+  for (const auto& [name, number] :
+       {Pair{"FD_FUSE", kFdFuse}, {"FD_ROOT", kFdRoot}, {"FD_ROOT_RW", kFdRootRw},
+        {"FD_GRANT_RW", kFdGrantRw}, {"FD_GRANT_RO", kFdGrantRo}, {"FD_DATA", kFdData},
+        {"FD_EVENTS", kFdEvents}}) {
+    const auto value = symbol_value(name);
+    ASSERT_TRUE(value.has_value()) << name;
+    EXPECT_EQ(*value, static_cast<uint64_t>(number)) << name;
+  }
+}
+
+TEST(Fds, NumbersAreApartAndAboveStandardError) {
+  std::set<int> numbers;
+  for (const int number : {kFdFuse, kFdRoot, kFdRootRw, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents,
+                           kFdConfig, kFdCounters}) {
+    EXPECT_GT(number, 2);
+    EXPECT_TRUE(numbers.insert(number).second) << number;
+  }
+}
+
+// What stays for life lies below FD_FREE, where no policy lets it be closed or replaced.
+TEST(Fds, FixedOnesAreBelowFree) {
+  const auto free = symbol_value("FD_FREE");
+  const auto most = symbol_value("FD_MAX");
+  ASSERT_TRUE(free && most);
+  for (const int number : {kFdFuse, kFdRoot, kFdRootRw, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents}) {
+    EXPECT_LT(static_cast<uint64_t>(number), *free);
+  }
+  // What is closed after it was read, and then free for others.
+  EXPECT_GE(static_cast<uint64_t>(kFdConfig), *free);
+  EXPECT_GE(static_cast<uint64_t>(kFdCounters), *free);
+  EXPECT_GT(*most, *free);
+  EXPECT_LT(*most, uint64_t{1} << 31);  // no negative descriptor, nor AT_FDCWD
+}
+
+}  // namespace
+}  // namespace sluice::sandbox

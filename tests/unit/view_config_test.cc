@@ -1,0 +1,98 @@
+// What the service tells a broker and a worker at their start.
+#include "wire/view_config.h"
+
+#include <gtest/gtest.h>
+
+#include "core/limits.h"
+#include "tests/unit/decoder_checks.h"
+
+namespace sluice::wire {
+namespace {
+
+using core::Limits;
+using core::Reason;
+using test::Bytes;
+using test::with;
+
+enum Offset : size_t {
+  kMagicAt = 0, kFlagsAt = 4, kCoherenceAt = 8, kGrantsAt = 12, kInitLengthAt = 16, kRulesLengthAt = 20
+};
+
+ViewConfig full() {
+  ViewConfig config;
+  config.read_only = true;
+  config.coherence_milliseconds = 1500;
+  config.most_grants = 100;
+  config.init = {1, 2, 3, 4, 5};
+  const std::vector<std::string_view> patterns = {"/secret/", "*.key"};
+  auto rules = core::Rules::compile(patterns);
+  config.rules = std::get<core::Rules>(std::move(rules));
+  return config;
+}
+
+TEST(ViewConfig, RoundTrip) {
+  for (const bool read_only : {false, true}) {
+    for (const bool preserve : {false, true}) {
+      ViewConfig config = full();
+      config.read_only = read_only;
+      config.preserve = preserve;
+      const auto decoded = decode_view_config(encode_view_config(config));
+      ASSERT_TRUE(decoded.ok());
+      EXPECT_EQ(decoded->read_only, read_only);
+      EXPECT_EQ(decoded->preserve, preserve);
+      EXPECT_EQ(decoded->coherence_milliseconds, config.coherence_milliseconds);
+      EXPECT_EQ(decoded->most_grants, config.most_grants);
+      EXPECT_EQ(decoded->init, config.init);
+      EXPECT_EQ(decoded->rules, config.rules);
+      EXPECT_TRUE(decoded->rules.hides("a/b.key", false));
+    }
+  }
+}
+
+TEST(ViewConfig, NoRulesAndNoInit) {
+  ViewConfig config;
+  config.most_grants = 1;
+  const auto decoded = decode_view_config(encode_view_config(config));
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_TRUE(decoded->rules.empty());
+  EXPECT_TRUE(decoded->init.empty());
+}
+
+TEST(ViewConfig, TruncatedTrailingAndMutated) {
+  const Bytes message = encode_view_config(full());
+  test::expect_truncations_refused(message, decode_view_config);
+  test::expect_trailing_bytes_refused(message, decode_view_config);
+  test::expect_mutations_survived(message, decode_view_config, [](const ViewConfig& config) {
+    return encode_view_config(config);
+  });
+  test::expect_noise_survived(200, decode_view_config);
+}
+
+TEST(ViewConfig, OutOfRange) {
+  const Bytes good = encode_view_config(full());
+  EXPECT_FALSE(decode_view_config(with<uint32_t>(good, kMagicAt, 0)).ok());
+  for (unsigned bit = 2; bit < 32; ++bit) {
+    EXPECT_FALSE(decode_view_config(with(good, kFlagsAt, 1u << bit)).ok()) << bit;
+  }
+  EXPECT_FALSE(
+      decode_view_config(with(good, kCoherenceAt, Limits::kCoherenceMillisecondsMost + 1)).ok());
+  EXPECT_FALSE(decode_view_config(with(good, kGrantsAt, 0u)).ok());
+  EXPECT_FALSE(decode_view_config(with(good, kGrantsAt, Limits::kGrantsPerView + 1)).ok());
+  EXPECT_TRUE(decode_view_config(with(good, kGrantsAt, Limits::kGrantsPerView)).ok());
+  for (const size_t at : {kInitLengthAt, kRulesLengthAt}) {
+    for (const uint32_t length : {0u, 0x7fffffffu, 0xfffffff8u, ~0u}) {
+      EXPECT_FALSE(decode_view_config(with(good, at, length)).ok()) << at << " says " << length;
+    }
+  }
+}
+
+TEST(ViewConfig, RulesThatDoNotCompileEndIt) {
+  Bytes message = encode_view_config(full());
+  message[message.size() - 5] = '[';  // "[.key"
+  const auto decoded = decode_view_config(message);
+  ASSERT_FALSE(decoded.ok());
+  EXPECT_EQ(decoded.failure().reason, Reason::kRuleSyntax);
+}
+
+}  // namespace
+}  // namespace sluice::wire
