@@ -15,13 +15,12 @@ absl::StatusCode code_of(const core::Failure& failure) {
     case Reason::kIdentityRoot:
     case Reason::kRuleSyntax:
     case Reason::kLimitRules:
+    case Reason::kNameTaken:
       return absl::StatusCode::kInvalidArgument;
     case Reason::kSourceNotDirectory:
     case Reason::kSourceForeignMount:
     case Reason::kSourceFilesystem:
     case Reason::kSourceStacked:
-    case Reason::kSourceUnreadable:
-    case Reason::kCasefold:
       return absl::StatusCode::kFailedPrecondition;
     case Reason::kKernelNoPassthrough:
     case Reason::kKernelNoLandlock:
@@ -29,6 +28,7 @@ absl::StatusCode code_of(const core::Failure& failure) {
     case Reason::kNotPermitted:
     case Reason::kLimitViews:
     case Reason::kLimitViewsOfUser:
+    case Reason::kLimitSetups:
       return absl::StatusCode::kPermissionDenied;
     default:
       return failure.error == EPERM || failure.error == EACCES ? absl::StatusCode::kPermissionDenied

@@ -35,8 +35,6 @@ constexpr std::array<Entry, kReasons> kEntries = {{
      "use a directory on ext4, xfs, btrfs, f2fs, bcachefs, zfs or tmpfs"},
     {"source-stacked", "the source is on FUSE or overlayfs, on which passthrough cannot stack",
      "use the directory below it"},
-    {"source-unreadable", "the view's user may not search the source",
-     "give the user access, or name another with --identity"},
     {"kernel-no-passthrough", "the kernel has no FUSE passthrough",
      "use Linux 6.9 or later with CONFIG_FUSE_PASSTHROUGH=y"},
     {"kernel-no-landlock", "Landlock is missing or too old",
@@ -63,8 +61,8 @@ constexpr std::array<Entry, kReasons> kEntries = {{
     {"no-such-view", "no view of that name or target", "see sluice ls"},
     {"confinement-violated", "a confined process made a call that its policy forbids",
      "report this: it is a hole or an attack"},
-    {"casefold", "the directory folds case, so a rule could be evaded by another spelling",
-     "use a directory that does not fold case, or no rules"},
+    {"name-taken", "another view has that name", "choose another with --name, or leave it out"},
+    {"limit-setups", "the service is busy with other newcomers", "try again in a moment"},
 }};
 
 const Entry& entry(Reason reason) {

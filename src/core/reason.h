@@ -21,7 +21,6 @@ enum class Reason : uint32_t {
   kSourceForeignMount,   // the source is in a mount namespace the service cannot clone from
   kSourceFilesystem,     // the source's filesystem type is not on the allow-list
   kSourceStacked,        // the source is FUSE or overlayfs: passthrough cannot stack on it
-  kSourceUnreadable,     // the identity may not search the source
   kKernelNoPassthrough,  // the kernel does not offer FUSE passthrough
   kKernelNoLandlock,     // Landlock is missing or older than needed
   kLimitViews,           // views on this host
@@ -43,7 +42,8 @@ enum class Reason : uint32_t {
   kTimeout,              // a peer or a child did not answer in time
   kNoSuchView,           // no view of that name or target
   kConfinementViolated,  // a confined process was killed by its seccomp policy
-  kCasefold,             // the directory folds case: rules by name could be evaded
+  kNameTaken,            // another view has that name
+  kLimitSetups,          // peers that are being served at this moment
   kCount
 };
 

@@ -122,7 +122,7 @@ void Service::admit(os::Fd peer) {
     return entry.second->identity.uid == identity->uid;
   });
   if (pending_.size() >= core::Limits::kSetupsPerHost || mine >= core::Limits::kSetupsPerUser) {
-    const core::Failure busy{EAGAIN, core::Reason::kLimitViews};
+    const core::Failure busy{EAGAIN, core::Reason::kLimitSetups};
     (void)os::set_nonblocking(peer.get());
     (void)os::send_message(peer.get(), wire::encode_reply({busy.error, busy.reason, 0, {}}));
     log(Level::kWarning, "refused",
@@ -277,7 +277,8 @@ void Service::end_view(uint64_t id, const char* why) {
     if (!ending.ok()) {
       put_end(std::move(*child));
     } else if (!ending->exited) {
-      log(Level::kError, ending->code == kSigsys ? "confinement-violated" : "killed",
+      log(Level::kError,
+          ending->code == kSigsys ? core::reason_name(core::Reason::kConfinementViolated) : "killed",
           {{"view", view->info.name}, {"process", name}, {"signal", absl::StrCat(ending->code)}});
     }
   }

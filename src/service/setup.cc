@@ -73,7 +73,7 @@ core::Result<std::string> choose_name(const Setup& setup, const Hello& hello) {
                        [&](const wire::ViewInfo& view) { return view.name == name; });
   };
   if (hello.name.empty()) return absl::StrCat("view-", setup.view_id);
-  if (taken(hello.name)) return Failure{EEXIST, Reason::kProtocol};
+  if (taken(hello.name)) return Failure{EEXIST, Reason::kNameTaken};
   return hello.name;
 }
 

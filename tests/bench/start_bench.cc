@@ -23,8 +23,9 @@ constexpr double kDeadlineSeconds = 240;
 bool Report(const std::string& what, const std::vector<double>& seconds) {
   const double most = *std::max_element(seconds.begin(), seconds.end());
   const bool met = most <= kMostSecondsToServe;
-  std::printf("%-44s %9.1f %9.1f   <= %g%s\n", what.c_str(), Median(seconds) * 1e3, most * 1e3,
-              kMostSecondsToServe * 1e3, met ? "" : "  TOO LONG");
+  const double least = *std::min_element(seconds.begin(), seconds.end());
+  std::printf("%-44s %9.1f %9.1f %9.1f   <= %g%s\n", what.c_str(), least * 1e3,
+              Median(seconds) * 1e3, most * 1e3, kMostSecondsToServe * 1e3, met ? "" : "  TOO LONG");
   std::fflush(stdout);
   return met;
 }
@@ -35,8 +36,8 @@ int Run() {
   const Deadline deadline(kDeadlineSeconds);
   const Grounds grounds;
   bool met = true;
-  std::printf("%-44s %9s %9s\n", ("ms to a served view, " + std::to_string(kRuns) + " runs").c_str(),
-              "median", "most");
+  const std::string title = "ms to a served view, " + std::to_string(kRuns) + " runs";
+  std::printf("%-44s %9s %9s %9s\n", title.c_str(), "least", "median", "most");
   for (const Ground& ground : grounds.all()) {
     met = Report(ground.name + ", sluice mount alone", SecondsToServe(ground, kRuns, deadline)) && met;
     const std::string socket = grounds.base() + "/" + ground.name + ".sock";

@@ -97,7 +97,8 @@ TEST(BrokerRequest, RoundTrip) {
 
 TEST(BrokerRequest, EncoderRefusesWhatDoesNotFit) {
   uint8_t buffer[kBrokerRequestMost];
-  const BrokerRequest header{.op = BrokerOp::kOpen};
+  BrokerRequest header{};
+  header.op = BrokerOp::kOpen;
   const std::string longest(core::Limits::kPathBytes, 'p');
   EXPECT_EQ(encode_request(header, longest, buffer), kBrokerRequestMost);
   EXPECT_EQ(encode_request(header, longest + 'p', buffer), 0u);
@@ -164,7 +165,8 @@ TEST(BrokerRequest, HostilePaths) {
 }
 
 TEST(BrokerRequest, PathLengthThatLies) {
-  BrokerRequest header{.op = BrokerOp::kOpen};
+  BrokerRequest header{};
+  header.op = BrokerOp::kOpen;
   for (const uint32_t length : {0u, 1u, 3u, 4096u, 0x7fffffffu, 0xfffffff0u, ~0u}) {
     header.path_length = length;
     EXPECT_EQ(refusal(raw(header, "ab")).reason, Reason::kProtocol) << length;

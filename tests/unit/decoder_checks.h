@@ -35,7 +35,7 @@ class ExactBlock {
 template <typename Decode>
 void expect_truncations_refused(const Bytes& message, Decode decode) {
   for (size_t length = 0; length < message.size(); ++length) {
-    const ExactBlock block(std::span(message).first(length));
+    const ExactBlock block(std::span<const uint8_t>(message).first(length));
     EXPECT_FALSE(decode(block.bytes()).ok()) << "cut to " << length << " of " << message.size();
   }
 }
@@ -43,7 +43,7 @@ void expect_truncations_refused(const Bytes& message, Decode decode) {
 template <typename Decode>
 void expect_trailing_bytes_refused(const Bytes& message, Decode decode) {
   for (const size_t extra : {1, 2, 4, 8, 64, 4096}) {
-    for (const uint8_t fill : {0, 0xff}) {
+    for (const uint8_t fill : {uint8_t{0}, uint8_t{0xff}}) {
       Bytes longer = message;
       longer.resize(message.size() + extra, fill);
       const ExactBlock block(longer);

@@ -70,9 +70,11 @@ trap clean_up EXIT
 FAILED=0
 fail() {
   FAILED=$((FAILED + 1))
-  printf '  FAILED (%s:%s): %s\n' "${BASH_SOURCE[-1]##*/}" "${BASH_LINENO[$((${#BASH_LINENO[@]} - 3))]}" "$1"
+  local frame=1
+  while [[ ${BASH_SOURCE[frame]:-} == */common.sh ]]; do frame=$((frame + 1)); done
+  printf '  FAILED (%s:%s): %s\n' "${0##*/}" "${BASH_LINENO[frame - 1]}" "$1"
   shift
-  printf '    %s\n' "$@"
+  [ $# = 0 ] || printf '    %s\n' "$@"
 }
 expect_eq() { # what expected got
   [ "$2" = "$3" ] || fail "$1" "expected: $2" "got:      $3"
@@ -107,7 +109,9 @@ eventually() { # seconds command...
 expect_soon() { # what seconds command...
   local what=$1 seconds=$2
   shift 2
-  eventually "$seconds" "$@" || fail "$what" "expected: within $seconds s" "command:  $*"
+  eventually "$seconds" "$@" && return
+  fail "$what" "expected: within $seconds s" "command:  $*"
+  return 1
 }
 
 # ---- Commands, none of which may hang ----
@@ -190,7 +194,7 @@ mount_view() {
     return 1
   fi
 }
-serves() { grep -q '^sluice: ' "$W/mount.out"; }
+serves() { grep -qs '^sluice: ' "$W/mount.out"; }
 serves_or_ended() { serves || ended "$VIEW"; }
 # The foreground command has ended: its status in $STATUS, and how long it took in $TOOK.
 await_view() {

@@ -56,6 +56,7 @@ case_ctrl_c_on_a_terminal() {
 case_closed_terminal() {
   on_terminal
   kill -KILL "$TERMINAL"
+  wait "$TERMINAL" 2> /dev/null
   exec 7>&-
   expect_soon "the view ends with its terminal" 3 ended "$BROKER" "$WORKER" "$SERVICE"
   expect_nothing_left "closed terminal"
@@ -78,18 +79,19 @@ case_plain_umount() {
 }
 case_umount_force() {
   start || return
-  exec 8< <(as_a sleep 30 < "$W/target/file" 2> /dev/null) # not ours to open: root may not
+  as_a tail -f "$W/target/file" > "$W/tail.out" 2>&1 &
+  STARTED+=($!)
+  expect_soon "the user has it open" 5 grep -q content "$W/tail.out"
   expect_ok "sluice umount --force" timed sluice umount --force "$W/target"
-  exec 8<&-
   ended_well "sluice umount --force"
 }
 
 # Whoever has a file open goes on with it; new ones find the directory below.
 case_lazy_umount_with_an_open_file() {
   start || return
-  mkfifo "$W/step"
-  as_a bash -c 'exec 5<> "$1/file"; echo opened; read -r < "$2"; echo more >&5 && cat /proc/self/fd/5 > /dev/null &&
-    IFS= read -r -d "" text <&5; exec 5>&-; echo ended' user "$W/target" "$W/step" > "$W/user.out" 2> "$W/user.err" &
+  mkfifo -m 644 "$W/step"
+  as_a bash -c 'exec 5<> "$1/file"; echo opened; read -r < "$2"; echo more >&5 && cat <&5; echo ended' \
+    user "$W/target" "$W/step" > "$W/user.out" 2>&1 &
   local user=$!
   STARTED+=("$user")
   expect_soon "the user has it open" 5 grep -q opened "$W/user.out"
@@ -103,7 +105,7 @@ case_lazy_umount_with_an_open_file() {
   ended "$VIEW" && fail "the view serves on while a file is open"
   echo go > "$W/step"
   expect_soon "the user ends" 5 ended "$user"
-  expect_match "the open file stayed usable" ended "$(cat "$W/user.out" "$W/user.err")"
+  expect_eq "the open file stayed usable" "opened nt ended" "$(echo $(cat "$W/user.out"))"
   expect_eq "what it wrote is in the source" more "$(head -1 "$W/source/file")"
   ended_well "umount -l"
 }
@@ -142,7 +144,23 @@ case_background_holds_no_output_open() {
   local from
   from=$(milliseconds)
   timed sluice mount --background --identity $USER_A "$W/source" "$W/target" 2>&1 | timeout 5 cat > "$W/out"
-  [ $(($(milliseconds) - from)) -lt 4000 ] || fail "the output of --background ends with the command"
+  [ $(($(milliseconds) - from)) -lt 4000 ] ||
+    fail "the output of --background ends with the command" "expected: end of file at once" "got:      none within 4 s"
+  timed sluice umount "$W/target" || fail "sluice umount"
+}
+
+# Nobody reads its log any more: no reason for a service to end.
+case_background_whose_reader_left() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  { timed sluice mount --background --identity $USER_A --name v "$W/source" "$W/target" 2>&1 & } | head -c 1 > "$W/out"
+  expect_soon "it serves" 5 is_view "$W/target"
+  sleep 0.2
+  local i
+  for i in 1 2 3; do as_a cat "$W/target/file" "$W/target/dir/deep" > "$W/out" 2>&1; done
+  sleep 0.2
+  expect_eq "it serves on" content "$(as_a cat "$W/target/file" 2>&1)"
+  expect_match "its service is there" '^[0-9]+$' "$(our_processes sluiced)"
   timed sluice umount "$W/target" || fail "sluice umount"
 }
 

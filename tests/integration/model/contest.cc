@@ -19,14 +19,22 @@ std::optional<Mismatch> differ(const Operation& operation, Side& plain, Side& vi
   return both;
 }
 
-void print_mismatch(const std::vector<Operation>& operations, const Mismatch& mismatch) {
+std::string in_words(const std::vector<Operation>& operations, const Mismatch& mismatch) {
   const size_t first =
       operations.size() > kShownOperations ? operations.size() - kShownOperations : 0;
+  std::string out;
   for (size_t i = first; i < operations.size(); ++i) {
-    std::fprintf(stderr, "  %zu %s\n", i, describe(operations[i]).c_str());
+    out += "  " + std::to_string(i) + " " + describe(operations[i]) + "\n";
   }
-  std::fprintf(stderr, "    plain: %s\n    view:  %s\n", show(mismatch.plain).c_str(),
-               show(mismatch.view).c_str());
+  return out + "    plain: " + show(mismatch.plain) + "\n    view:  " + show(mismatch.view) + "\n";
+}
+
+std::string report(const Round& round, const Arena& arena, const Arena& spare) {
+  std::string out = in_words(round.operations, *round.mismatch);
+  if (!arena.writable) return out;
+  const auto fewer = shrink(round.operations, *round.mismatch, spare);
+  if (!fewer) return out + "  It did not happen again with the same operations: a race.\n";
+  return out + "  These are enough:\n" + in_words(fewer->operations, *fewer->mismatch);
 }
 
 }  // namespace
@@ -62,29 +70,22 @@ std::optional<Mismatch> replay(const std::vector<Operation>& operations, const A
 
 bool play_and_report(const Catalogue& catalogue, const Arena& arena, const std::string& name,
                      uint64_t seed, size_t steps) {
-  const Arena own{arena.plain + "/" + name, arena.view + "/" + name, arena.writable};
+  const Arena own{arena.plain + "/" + name + "/top", arena.view + "/" + name + "/top"};
+  const Arena spare{arena.plain + "/spare/top/" + name, arena.view + "/spare/top/" + name};
   const Round round = play(catalogue, own, seed, steps);
+  std::string found;
   if (round.mismatch) {
-    std::fprintf(stderr, "MISMATCH %s: seed %lu, step %zu (model_test --seed %lu --steps %zu)\n",
-                 round.operations.back().name, static_cast<unsigned long>(seed),
-                 round.mismatch->step, static_cast<unsigned long>(seed), steps);
-    print_mismatch(round.operations, *round.mismatch);
-    if (!arena.writable) return false;
-    const auto fewer = shrink(round.operations, *round.mismatch, own);
-    if (!fewer) {
-      std::fprintf(stderr, "  It did not happen again with the same operations: a race.\n");
-      return false;
-    }
-    std::fprintf(stderr, "  These are enough:\n");
-    print_mismatch(fewer->operations, *fewer->mismatch);
-    return false;
+    found = report(round, arena, spare);
+  } else {
+    ::umask(022);
+    found = differences(tree_of(own.plain), tree_of(own.view), "plain", "view");
   }
-  ::umask(022);
-  const std::string trees =
-      differences(tree_of(own.plain), tree_of(own.view), "plain", "view");
-  if (trees.empty()) return true;
-  std::fprintf(stderr, "MISMATCH of the trees: seed %lu, steps %zu\n%s",
-               static_cast<unsigned long>(seed), steps, trees.c_str());
+  if (found.empty()) return true;
+  // In one piece, since others report too.
+  std::fprintf(stderr, "MISMATCH %s: seed %lu (model_test --seed %lu --steps %zu)\n%s",
+               round.mismatch ? round.operations.back().name : "of the trees",
+               static_cast<unsigned long>(seed), static_cast<unsigned long>(seed), steps,
+               found.c_str());
   return false;
 }
 

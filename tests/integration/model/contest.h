@@ -33,8 +33,8 @@ Round play(const Catalogue& catalogue, const Arena& arena, uint64_t seed, size_t
 std::optional<Mismatch> replay(const std::vector<Operation>& operations, const Arena& arena);
 
 // Plays a round in directories of its own, compares the trees at the end, and reports what differs
-// with the operations that led to it. name: of the directories, in both of the arena's. False: it
-// differs.
+// with the operations that led to it. name: of the directories that have a "top" for it, in both
+// of the arena's; "spare" is one for more tries. False: it differs.
 bool play_and_report(const Catalogue& catalogue, const Arena& arena, const std::string& name,
                      uint64_t seed, size_t steps);
 

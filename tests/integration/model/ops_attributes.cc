@@ -11,8 +11,14 @@
 namespace sluice::model {
 namespace {
 
-constexpr uint32_t kModes[] = {0755, 0755, 0777, 0700, 0644, 0600, 0444, 0400,
-                               0200, 0000, 0500, 0300, 04755, 02755, 06777, 01777};
+constexpr uint32_t kUsualModes[] = {0755, 0777, 0700, 0750};
+constexpr uint32_t kModes[] = {0644, 0600, 0444, 0400, 0200,  0000,
+                               0500, 0300, 04755, 02755, 06777, 01777};
+
+// Seldom one that keeps everybody out.
+uint32_t some_mode(Random& random) {
+  return random.chance(70) ? random.pick(kUsualModes) : random.pick(kModes);
+}
 
 void make_path(Random& random, const World& world, Operation& operation) {
   world.place(random, operation);
@@ -21,7 +27,7 @@ void make_path(Random& random, const World& world, Operation& operation) {
 
 void make_file(Random& random, const World& world, Operation& operation) {
   operation.slot = world.open_file(random);
-  operation.mode = random.pick(kModes);
+  operation.mode = some_mode(random);
 }
 
 Outcome run_stat(Side& side, const Operation& operation) {
@@ -39,7 +45,7 @@ Outcome run_fstat(Side& side, const Operation& operation) {
 
 void make_chmod(Random& random, const World& world, Operation& operation) {
   world.place(random, operation);
-  operation.mode = random.pick(kModes);
+  operation.mode = some_mode(random);
 }
 
 Outcome run_chmod(Side& side, const Operation& operation) {
@@ -136,8 +142,15 @@ Outcome run_statfs(Side& side, const Operation& operation) {
               std::to_string(stat.f_namemax)};
 }
 
+// So that not all that follows is refused.
+void make_nothing(Random&, const World&, Operation&) {}
+Outcome run_restore(Side& side, const Operation&) {
+  ::umask(022);
+  return outcome(::fchmod(side.at(-1), 0755));
+}
+
 void make_umask(Random& random, const World&, Operation& operation) {
-  constexpr uint32_t kMasks[] = {022, 022, 0, 077, 0277, 0777};
+  constexpr uint32_t kMasks[] = {022, 022, 0, 0, 077, 027, 0277, 0777};
   operation.mode = random.pick(kMasks);
 }
 
@@ -161,6 +174,7 @@ void add_attribute_operations(Catalogue& catalogue) {
   catalogue.add({"access", 14, make_access, run_access});
   catalogue.add({"statfs", 3, make_path, run_statfs});
   catalogue.add({"umask", 4, make_umask, run_umask});
+  catalogue.add({"restore", 20, make_nothing, run_restore});
 }
 
 }  // namespace sluice::model

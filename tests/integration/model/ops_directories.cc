@@ -14,7 +14,7 @@ namespace sluice::model {
 namespace {
 
 void make_open(Random& random, const World& world, Operation& operation) {
-  world.place(random, operation);
+  world.place(random, operation, World::Want::kDirectory);
   operation.slot = static_cast<int>(random.below(Side::kDirectories));
   if (random.chance(10)) operation.flags = O_PATH;
 }
@@ -47,7 +47,7 @@ Outcome run_list(Side& side, const Operation& operation) {
 }
 
 void make_list(Random& random, const World& world, Operation& operation) {
-  world.place(random, operation);
+  world.place(random, operation, World::Want::kDirectory);
   if (random.chance(20)) operation.path = ".";
   operation.length = random.between(300, 3000);
 }

@@ -23,7 +23,7 @@ Outcome run_rename(Side& side, const Operation& operation) {
 }
 
 void make_link(Random& random, const World& world, Operation& operation) {
-  world.place(random, operation);
+  world.place(random, operation, World::Want::kFile);
   operation.path2 = world.new_path(random);
   if (random.chance(30)) operation.flags = AT_SYMLINK_FOLLOW;
 }
@@ -59,6 +59,14 @@ void make_path(Random& random, const World& world, Operation& operation) {
   world.place(random, operation);
 }
 
+void make_file(Random& random, const World& world, Operation& operation) {
+  world.place(random, operation, World::Want::kFile);
+}
+
+void make_directory(Random& random, const World& world, Operation& operation) {
+  world.place(random, operation, World::Want::kDirectory);
+}
+
 Outcome run_readlink(Side& side, const Operation& operation) {
   char target[4200];
   const ssize_t length = ::readlinkat(side.at(operation.directory), operation.path.c_str(), target,
@@ -76,7 +84,8 @@ Outcome run_rmdir(Side& side, const Operation& operation) {
 
 void make_mkdir(Random& random, const World& world, Operation& operation) {
   world.new_place(random, operation);
-  constexpr uint32_t kModes[] = {0755, 0755, 0755, 0700, 0777, 02755, 01777, 0500, 0300, 0000};
+  constexpr uint32_t kModes[] = {0755, 0755, 0755, 0755,  0755,  0755, 0700,
+                                 0777, 0777, 0770, 02755, 01777, 0500, 0300, 0000};
   operation.mode = random.pick(kModes);
 }
 
@@ -104,8 +113,8 @@ void add_name_operations(Catalogue& catalogue) {
   catalogue.add({"link", 24, make_link, run_link});
   catalogue.add({"symlink", 20, make_symlink, run_symlink});
   catalogue.add({"readlink", 10, make_path, run_readlink});
-  catalogue.add({"unlink", 34, make_path, run_unlink});
-  catalogue.add({"rmdir", 14, make_path, run_rmdir});
+  catalogue.add({"unlink", 34, make_file, run_unlink});
+  catalogue.add({"rmdir", 14, make_directory, run_rmdir});
   catalogue.add({"mkdir", 40, make_mkdir, run_mkdir});
   catalogue.add({"mknod", 10, make_mknod, run_mknod});
 }

@@ -29,7 +29,7 @@ void make_open(Random& random, const World& world, Operation& operation) {
     if (random.chance(25)) operation.flags |= O_EXCL;
     world.new_place(random, operation);
   } else {
-    world.place(random, operation);
+    world.place(random, operation, World::Want::kFile);
   }
   if (random.chance(15)) operation.flags |= O_TRUNC;
   if (random.chance(12)) operation.flags |= O_APPEND;
@@ -55,7 +55,7 @@ Outcome run_open(Side& side, const Operation& operation) {
 }
 
 void make_temp(Random& random, const World& world, Operation& operation) {
-  world.place(random, operation);
+  world.place(random, operation, World::Want::kDirectory);
   if (random.chance(60)) operation.path = ".";
   operation.slot = static_cast<int>(random.below(Side::kFiles));
   operation.flags = O_TMPFILE | access_mode(random);

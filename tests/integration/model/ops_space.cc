@@ -35,7 +35,7 @@ Outcome run_ftruncate(Side& side, const Operation& operation) {
 }
 
 void make_truncate(Random& random, const World& world, Operation& operation) {
-  operation.path = world.path(random);
+  operation.path = world.path(random, World::Want::kFile);
   operation.length = some_size(random);
 }
 

@@ -38,6 +38,7 @@ void play_all(const Stage& stage, const Catalogue& catalogue, const Arena& arena
       stage.make_directory(name_of(process, round));
     }
   }
+  stage.make_directory("spare");
   std::vector<pid_t> pids;
   for (size_t process = 0; process < options.processes; ++process) {
     pids.push_back(

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdio>
 #include <cstring>
 
 #include "tests/integration/model/checks.h"
@@ -21,7 +22,10 @@ class Shrinker {
     const std::string suffix = ".shrink" + std::to_string(++tries_);
     const Arena fresh{arena_.plain + suffix, arena_.view + suffix};
     ::umask(022);
-    if (::mkdir(fresh.plain.c_str(), 0755) < 0 || ::mkdir(fresh.view.c_str(), 0755) < 0) return {};
+    if (::mkdir(fresh.plain.c_str(), 0755) < 0 || ::mkdir(fresh.view.c_str(), 0755) < 0) {
+      std::perror(fresh.view.c_str());
+      return {};
+    }
     auto mismatch = replay(operations, fresh);
     if (!mismatch) return {};
     if (std::strcmp(operations[mismatch->step].name, name_) != 0 ||

@@ -7,7 +7,7 @@
 
 namespace sluice::model {
 
-// In fresh directories beside the arena's. Nothing if it does not happen a second time.
+// In directories that it makes: the arena's names with something behind. Nothing if it does not happen a second time.
 std::optional<Round> shrink(const std::vector<Operation>& operations, const Mismatch& mismatch,
                             const Arena& arena);
 

@@ -29,7 +29,7 @@ Stage::Stage(const Options& options, const std::string& work, bool on_tmpfs)
          "tmpfs");
   }
   for (const std::string& path : {plain(), under(), view()}) {
-    must(::mkdir(path.c_str(), 0755) == 0 && ::chown(path.c_str(), kUser, kUser) == 0, path);
+    must(::mkdir(path.c_str(), 0755) == 0, path);
   }
 }
 
@@ -58,7 +58,9 @@ std::unique_ptr<MountedView> Stage::mount_as(const std::string& identity,
 void Stage::make_directory(const std::string& name) const {
   for (const std::string& parent : {plain(), under()}) {
     const std::string path = parent + "/" + name;
-    must(::mkdir(path.c_str(), 0755) == 0 && ::chown(path.c_str(), kUser, kUser) == 0, path);
+    must(::mkdir(path.c_str(), 0755) == 0, path);
+    const std::string top = path + "/top";
+    must(::mkdir(top.c_str(), 0755) == 0 && ::chown(top.c_str(), kUser, kUser) == 0, top);
   }
 }
 

@@ -28,7 +28,8 @@ class Stage {
   std::unique_ptr<MountedView> mount(std::vector<std::string> more = {}) const;
   std::unique_ptr<MountedView> mount_as(const std::string& identity,
                                         std::vector<std::string> more = {}) const;
-  // A directory in plain() and under() that belongs to kUser.
+  // name/top in plain() and under(), which belongs to kUser; name does not, so that nobody gets
+  // into another's directory by "..".
   void make_directory(const std::string& name) const;
 
  private:

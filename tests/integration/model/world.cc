@@ -6,7 +6,8 @@
 namespace sluice::model {
 namespace {
 
-constexpr size_t kKnown = 40;
+constexpr size_t kKnown = 30;
+constexpr size_t kLongestKnown = 400;
 
 constexpr const char* kNames[] = {"a", "b", "c", "d", "e", "f"};
 
@@ -49,9 +50,18 @@ std::string World::name(Random& random) const {
   }
 }
 
-std::string World::path(Random& random) const {
+const std::string& World::known(Random& random, Want want) const {
+  size_t at = random.below(known_.size());
+  for (int tries = 0; tries < 6 && want != Want::kAny; ++tries) {
+    if (known_[at].directory == (want == Want::kDirectory)) break;
+    at = random.below(known_.size());
+  }
+  return known_[at].path;
+}
+
+std::string World::path(Random& random, Want want) const {
   if (known_.empty() || random.chance(12)) return name(random);
-  std::string path = random.pick(std::span<const std::string>(known_));
+  std::string path = known(random, want);
   if (random.chance(10)) path += "/" + name(random);
   if (random.chance(3)) {
     constexpr const char* kEnds[] = {"/", "/.", "/..", "//", "/./"};
@@ -63,11 +73,11 @@ std::string World::path(Random& random) const {
 std::string World::new_path(Random& random) const {
   if (known_.empty() || random.chance(35)) return name(random);
   if (random.chance(15)) return path(random);
-  return random.pick(std::span<const std::string>(known_)) + "/" + name(random);
+  return known(random, random.chance(95) ? Want::kDirectory : Want::kAny) + "/" + name(random);
 }
 
-void World::place(Random& random, Operation& operation) const {
-  operation.path = path(random);
+void World::place(Random& random, Operation& operation, Want want) const {
+  operation.path = path(random, want);
   if (random.chance(88)) return;
   operation.directory = open_directory(random);
   operation.path = name(random);
@@ -91,26 +101,42 @@ int World::live_mapping(Random& random) const {
                    [&](int slot) { return plain_.mapping(slot).start != nullptr; });
 }
 
-void World::add(std::string path) {
-  if (path.size() > 400) return;
-  if (std::find(known_.begin(), known_.end(), path) != known_.end()) return;
+void World::add(std::string path, bool directory) {
+  if (path.size() > kLongestKnown) return;
+  drop(path);
   if (known_.size() == kKnown) known_.erase(known_.begin());
-  known_.push_back(std::move(path));
+  known_.push_back({std::move(path), directory});
 }
 
-void World::drop(const std::string& path) { std::erase(known_, path); }
+void World::drop(const std::string& path) {
+  std::erase_if(known_, [&](const Known& known) { return known.path == path; });
+}
 
 void World::learn(const Operation& operation, const Outcome& outcome) {
-  const bool absent = outcome.error == ENOENT || outcome.error == ENOTDIR;
   const std::string_view name = operation.name;
+  const bool done = outcome.error == 0;
+  const bool of_directory = name == "mkdir" || name == "list" || name == "open_directory";
+  const bool of_file = name == "open" || name == "link" || name == "symlink" || name == "mknod" ||
+                       name == "link_file" || name == "truncate";
   if (operation.directory < 0 && !operation.path.empty()) {
-    if (absent || (outcome.error == 0 && (name == "unlink" || name == "rmdir"))) {
+    if (outcome.error == ENOENT || outcome.error == ENOTDIR ||
+        (done && (name == "unlink" || name == "rmdir"))) {
       drop(operation.path);
-    } else if (outcome.error == 0) {
-      add(operation.path);
+    } else if (outcome.error == EISDIR) {
+      add(operation.path, true);
+    } else if (done && (of_directory || of_file)) {
+      add(operation.path, of_directory);
     }
   }
-  if (outcome.error == 0 && !operation.path2.empty() && name != "symlink") add(operation.path2);
+  if (done && name == "link") add(operation.path2, false);
+  if (done && name == "rename") {
+    const auto from = std::find_if(known_.begin(), known_.end(), [&](const Known& known) {
+      return known.path == operation.path;
+    });
+    const bool directory = from != known_.end() && from->directory;
+    if (operation.flags == 0) drop(operation.path);
+    add(operation.path2, directory);
+  }
 }
 
 }  // namespace sluice::model

@@ -1,0 +1,144 @@
+#include "hostile_worker.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "os/file.h"
+#include "os/memory_file.h"
+#include "os/mount.h"
+#include "os/socket.h"
+#include "sandbox/fds.h"
+#include "wire/event.h"
+#include "wire/view_config.h"
+
+namespace sluice::adversary {
+namespace {
+
+template <typename T>
+T must(core::Result<T> result, const char* step) {
+  if (!result.ok()) {
+    ADD_FAILURE() << step << ": " << std::strerror(result.failure().error) << ", "
+                  << core::reason_name(result.failure().reason);
+    std::abort();
+  }
+  return *std::move(result);
+}
+
+os::Fd open_path(const std::string& path, int flags) { return os::Fd(::open(path.c_str(), flags | O_CLOEXEC)); }
+
+}  // namespace
+
+Tree::Tree() {
+  const char* base = std::getenv("TMPDIR");
+  root_ = std::string(base != nullptr ? base : "/var/tmp") + "/sluice-adversary-XXXXXX";
+  if (::mkdtemp(root_.data()) == nullptr) std::abort();
+  ::chmod(root_.c_str(), 0755);
+  for (const char* name : {"/view", "/outside"}) {
+    std::filesystem::create_directory(root_ + name);
+    if (::chown((root_ + name).c_str(), kUser, kUser) != 0) std::abort();
+  }
+}
+
+Tree::~Tree() {
+  std::error_code ignored;
+  std::filesystem::remove_all(root_, ignored);
+}
+
+void Tree::write(const std::string& full_path, const std::string& content, uint32_t mode) const {
+  std::ofstream(full_path) << content;
+  if (::chown(full_path.c_str(), kUser, kUser) != 0 || ::chmod(full_path.c_str(), mode) != 0) std::abort();
+}
+
+HostileWorker::HostileWorker(const Tree& tree, bool read_only,
+                             const std::vector<std::string_view>& rules, uint32_t most_grants) {
+  connection_ = must(service::make_connection({kUser, kUser, false, read_only, "adversary"}), "connection");
+  const os::Fd source = open_path(tree.path(), O_PATH | O_DIRECTORY);
+  const os::Fd root_ro = must(os::clone_tree(source.get(), true), "clone");
+  const os::Fd root_rw = read_only ? must(os::duplicate(root_ro.get()), "dup")
+                                   : must(os::clone_tree(source.get(), false), "clone");
+  wire::ViewConfig config;
+  config.read_only = read_only;
+  config.most_grants = most_grants;
+  config.init = connection_.init;
+  config.rules = std::get<core::Rules>(core::Rules::compile(rules));
+  const os::Fd configuration = must(os::sealed_file("test", wire::encode_view_config(config)), "memfd");
+  std::pair<os::Fd, os::Fd> pairs[4];
+  for (auto& pair : pairs) pair = must(os::socket_pair(), "socketpair");
+  const os::Fd null = open_path("/dev/null", O_RDWR);
+  const char* programs = std::getenv("SLUICE_BIN");
+  const os::Fd executable =
+      open_path(std::string(programs != nullptr ? programs : ".") + "/sluice-broker", O_PATH);
+  os::ChildSpec spec{};
+  spec.executable = executable.get();
+  spec.name = "sluice-broker";
+  spec.fds = {{null.get(), 0}, {null.get(), 1}, {STDERR_FILENO, 2},
+              {connection_.device.get(), sandbox::kFdFuse}, {root_ro.get(), sandbox::kFdRoot},
+              {root_rw.get(), sandbox::kFdRootRw}, {pairs[0].first.get(), sandbox::kFdGrantRw},
+              {pairs[1].first.get(), sandbox::kFdGrantRo}, {pairs[2].first.get(), sandbox::kFdData},
+              {pairs[3].first.get(), sandbox::kFdEvents}, {configuration.get(), sandbox::kFdConfig}};
+  spec.uid = spec.gid = kUser;
+  spec.capabilities = {CAP_SYS_ADMIN, CAP_SETPCAP};
+  spec.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  spec.most_files = 1024;
+  broker_ = must(os::spawn(spec), "spawn");
+  for (int i = 0; i < 3; ++i) channels_[i] = std::move(pairs[i].second);
+  events_ = std::move(pairs[3].second);
+  for (auto& pair : pairs) pair.first.reset();
+  for (const os::Fd& channel : channels_) (void)os::set_timeout(channel.get(), 5000);
+  uint8_t message[wire::kEventMost];
+  const bool answered = must(os::wait_readable(events_.get(), 5000), "ready");
+  const size_t length = answered ? must(os::read_message(events_.get(), message), "ready") : 0;
+  const auto event = wire::decode_event({message, length});
+  if (!event.ok() || event->header.kind != wire::EventKind::kReady) std::abort();
+}
+
+HostileWorker::~HostileWorker() { os::end_child(broker_); }
+
+Reply HostileWorker::ask(Channel channel, const wire::BrokerRequest& request, std::string_view path) {
+  std::vector<uint8_t> bytes(sizeof(request) + path.size());
+  wire::BrokerRequest header = request;
+  header.path_length = static_cast<uint32_t>(path.size());
+  std::memcpy(bytes.data(), &header, sizeof(header));
+  std::memcpy(bytes.data() + sizeof(header), path.data(), path.size());
+  Reply reply{-1, core::Reason::kNone, {}};
+  if (!send(channel, bytes)) return reply;
+  const auto got = os::read_message(channels_[channel].get(),
+                                    {reinterpret_cast<uint8_t*>(&reply.body), sizeof(reply.body)});
+  if (!got.ok() || *got != sizeof(reply.body)) return reply;
+  reply.error = reply.body.error;
+  reply.reason = static_cast<core::Reason>(reply.body.reason);
+  return reply;
+}
+
+bool HostileWorker::send(Channel channel, const std::vector<uint8_t>& bytes) {
+  return os::send_message(channels_[channel].get(), bytes).ok();
+}
+
+Reply HostileWorker::open(Channel channel, std::string_view path, uint32_t flags,
+                          const std::string& claimed_file) {
+  wire::BrokerRequest request{};
+  request.op = wire::BrokerOp::kOpen;
+  request.flags = flags;
+  const os::Fd fd = open_path(claimed_file, O_PATH | O_NOFOLLOW);
+  if (auto stat = os::stat_held(fd.get()); stat.ok()) {
+    request.dev = os::dev_of(*stat);
+    request.ino = stat->stx_ino;
+  }
+  return ask(channel, request, path);
+}
+
+bool HostileWorker::broker_lives() {
+  const auto ending = os::reap(broker_.pidfd.get());
+  return !ending.ok() && ending.failure().error == EAGAIN;
+}
+
+}  // namespace sluice::adversary

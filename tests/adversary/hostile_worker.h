@@ -1,0 +1,58 @@
+// A broker as the service starts it, with the test in its worker's place: it can send any bytes on the
+// worker's channels, which is all that a worker under an attacker's control could do to it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "os/fd.h"
+#include "os/process.h"
+#include "service/connection.h"
+#include "wire/broker_message.h"
+
+namespace sluice::adversary {
+
+inline constexpr uint32_t kUser = 61236;
+
+// A directory tree of the test's own, of the view's user, removed at the end.
+class Tree {
+ public:
+  Tree();
+  ~Tree();
+  std::string path(const std::string& name = "") const { return root_ + "/view/" + name; }
+  std::string outside(const std::string& name) const { return root_ + "/outside/" + name; }
+  void write(const std::string& full_path, const std::string& content, uint32_t mode = 0644) const;
+
+ private:
+  std::string root_;
+};
+
+struct Reply {
+  int error;  // errno; -1: the broker hung up
+  core::Reason reason;
+  wire::BrokerReply body;
+};
+
+class HostileWorker {
+ public:
+  HostileWorker(const Tree& tree, bool read_only, const std::vector<std::string_view>& rules = {},
+                uint32_t most_grants = 64);
+  ~HostileWorker();
+
+  enum Channel { kReadWrite, kReadOnly, kData };
+  Reply ask(Channel channel, const wire::BrokerRequest& request, std::string_view path = {});
+  // Raw bytes, without waiting for an answer.
+  bool send(Channel channel, const std::vector<uint8_t>& bytes);
+  Reply open(Channel channel, std::string_view path, uint32_t flags, const std::string& claimed_file);
+  bool broker_lives();
+  int broker_pid() const { return broker_.pid; }
+
+ private:
+  service::Connection connection_;
+  os::Fd channels_[3];
+  os::Fd events_;
+  os::Child broker_;
+};
+
+}  // namespace sluice::adversary

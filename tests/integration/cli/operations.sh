@@ -1,0 +1,205 @@
+#!/usr/bin/env bash
+# What happens to a view while the world below it changes, and what its service says of it.
+. "$(dirname "$0")/common.sh"
+
+end_view() {
+  kill -TERM "$VIEW"
+  await_view
+  expect_eq "the view's exit status" 0 "$STATUS"
+}
+
+# The disk is full: the writer hears of it, what was written stays, the view goes on.
+case_disk_full() {
+  mkdir "$W/source" "$W/target"
+  mount -t tmpfs -o size=4m,mode=755,uid=$USER_A,gid=$USER_A tmpfs "$W/source"
+  make_source "$W/source"
+  mount_view --identity $USER_A "$W/source" "$W/target" || return
+  head -c 8000000 /dev/urandom > "$W/data"
+  local out
+  out=$(as_a dd if="$W/data" of="$W/target/large" bs=64k 2>&1)
+  expect_eq "the writer's exit status" 1 $?
+  expect_match "the writer is told" 'No space left on device' "$out"
+  local size
+  size=$(stat -c %s "$W/source/large")
+  [ "$size" -gt 1000000 ] || fail "what fits is written" "got: $size bytes"
+  cmp -n "$size" "$W/data" "$W/source/large" || fail "what was written is right"
+  expect_eq "as the view shows it" "$(sha256sum < "$W/source/large")" "$(as_a sha256sum < <(as_a cat "$W/target/large"))"
+  expect_match "making a file and filling it fails too" 'No space left' "$(as_a sh -c "head -c 100000 /dev/zero > $W/target/more" 2>&1)"
+  expect_ok "room is made through the view" as_a rm "$W/target/large"
+  expect_ok "and it can be written again" as_a dd if="$W/data" of="$W/target/again" bs=64k count=16
+  cmp -n 1048576 "$W/data" "$W/source/again" || fail "what was written again is right"
+  expect_match "truncate beyond the disk is no trouble" '^$' "$(as_a truncate -s 100M "$W/target/sparse" 2>&1)"
+  expect_match "fallocate beyond the disk" 'No space left' "$(as_a fallocate -l 100M "$W/target/sparse2" 2>&1)"
+  end_view
+  umount "$W/source"
+}
+
+case_source_deleted() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  mount_view --identity $USER_A --coherence 0s "$W/source" "$W/target" || return
+  as_a bash -c 'exec 5< "$1/file"; echo opened; sleep 1; cat <&5' user "$W/target" > "$W/user" 2>&1 &
+  local user=$!
+  STARTED+=($user)
+  expect_soon "a user has a file open" 5 grep -q opened "$W/user"
+  rm -r "$W/source"
+  expect_eq "the view is empty" "" "$(as_a ls -A "$W/target" 2> /dev/null)"
+  expect_fails "its files are gone" as_a cat "$W/target/file"
+  expect_fails "nothing can be made in it" as_a touch "$W/target/new"
+  expect_ok "it still answers" as_a stat -f "$W/target"
+  expect_soon "the user ends" 5 ended $user
+  expect_eq "the open file stayed usable" "opened content" "$(echo $(cat "$W/user"))"
+  end_view
+}
+
+# The view holds a clone of its own of the source's mount.
+case_source_unmounted() {
+  mkdir "$W/source" "$W/target"
+  mount -t tmpfs -o mode=755,uid=$USER_A,gid=$USER_A tmpfs "$W/source"
+  make_source "$W/source"
+  mount_view --identity $USER_A "$W/source" "$W/target" || return
+  expect_ok "umount -l of the source" timed umount -l "$W/source"
+  expect_eq "the view goes on: reading" content "$(as_a cat "$W/target/file")"
+  expect_ok "writing" as_a sh -c "echo more > $W/target/new"
+  expect_eq "and reading it back" more "$(as_a cat "$W/target/new")"
+  expect_eq "the directory below is empty" "" "$(ls -A "$W/source")"
+  end_view
+}
+
+case_source_changed_behind_the_view() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  mount_view --identity $USER_A --coherence 0s --hide '*.key' "$W/source" "$W/target" || return
+  echo new > "$W/source/new"
+  expect_eq "a file made behind it" new "$(as_a cat "$W/target/new")"
+  mv "$W/source/new" "$W/source/new.key"
+  expect_fails "renamed to a hidden name" as_a cat "$W/target/new"
+  expect_fails "and not there by that name" as_a cat "$W/target/new.key"
+  mv "$W/source/file" "$W/source/dir/moved"
+  expect_eq "moved" content "$(as_a cat "$W/target/dir/moved")"
+  rm "$W/source/dir/moved"
+  echo other > "$W/source/dir/moved"
+  chown $USER_A "$W/source/dir/moved"
+  expect_eq "replaced" other "$(as_a cat "$W/target/dir/moved")"
+  mkdir "$W/source/mounted"
+  expect_eq "a directory made behind it" "" "$(as_a ls -A "$W/target/mounted")"
+  mount -t tmpfs -o mode=755 tmpfs "$W/source/mounted"
+  touch "$W/source/mounted/foreign"
+  expect_eq "what is mounted over it later is not in the view" "" "$(as_a ls -A "$W/target/mounted")"
+  umount "$W/source/mounted"
+  end_view
+}
+
+# Not even root: only who the view is for.
+case_only_its_user() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  mount_view --identity $USER_A "$W/source" "$W/target" || return
+  expect_fails "root may not list it" timed ls "$W/target/"
+  expect_fails "root may not read in it" timed cat "$W/target/file"
+  expect_fails "nor another user" as_b ls "$W/target/"
+  expect_eq "its user may" content "$(as_a cat "$W/target/file")"
+  end_view
+}
+
+case_read_only() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  local before
+  mount_view --identity $USER_A --ro "$W/source" "$W/target" || return
+  before=$(snapshot_of "$W/source")
+  expect_match "write" 'Read-only file system' "$(as_a sh -c "echo x > $W/target/file" 2>&1)"
+  expect_fails "make" as_a touch "$W/target/new"
+  expect_fails "remove" as_a rm "$W/target/file"
+  expect_fails "rename" as_a mv "$W/target/file" "$W/target/other"
+  expect_fails "mkdir" as_a mkdir "$W/target/new"
+  expect_fails "chmod" as_a chmod 600 "$W/target/file"
+  expect_fails "truncate" as_a truncate -s 0 "$W/target/file"
+  expect_fails "remounting it read-write does not help" timed mount -o remount,rw "$W/target" && as_a touch "$W/target/file"
+  expect_eq "nothing has changed" "$before" "$(snapshot_of "$W/source")"
+  end_view
+}
+
+case_policy_file() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  printf 'hide = [\n  ".env",      # a comment\n  "*.key",\n]\n' > "$W/policy.toml"
+  mount_view --identity $USER_A --policy "$W/policy.toml" --hide dir/ "$W/source" "$W/target" || return
+  expect_eq "rules of the file and of the words" "file keys" "$(echo $(as_a ls -A "$W/target"))"
+  expect_eq "hidden below" "" "$(as_a ls -A "$W/target/keys")"
+  end_view
+}
+
+# A thing of the machine, which one view may not stop.
+case_sync_with_a_stopped_worker() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  mount_view --identity $USER_A --name v "$W/source" "$W/target" || return
+  note_processes v
+  kill -STOP "$WORKER"
+  local from
+  from=$(milliseconds)
+  timed sync
+  [ $(($(milliseconds) - from)) -lt 10000 ] || fail "sync(1) does not wait for a worker"
+  kill -CONT "$WORKER"
+  end_view
+}
+
+case_doctor() {
+  local out
+  mkdir "$W/place"
+  chmod 777 "$W/place"
+  out=$(timed sluice doctor "$W/place")
+  expect_eq "doctor: exit status" 0 $?
+  expect_no_match "doctor: nothing is wrong" 'FAIL' "$out"
+  out=$(timed sluice doctor "$W/place" --json)
+  expect_eq "doctor --json: exit status" 0 $?
+  expect_eq "doctor --json: every step has its fields" true \
+    "$(jq 'length >= 8 and all(.[]; (keys == ["found","mend","step","verdict","why"]) and (.verdict | IN("ok","warn","FAIL")))' <<< "$out")"
+  expect_eq "doctor leaves nothing behind" "" "$(ls -A "$W/place")"
+  expect_nothing_left doctor
+  start_service
+  out=$(as_a sluice doctor "$W/place" --json)
+  expect_eq "doctor of a user: exit status" 0 $?
+  expect_eq "doctor of a user leaves nothing behind" "" "$(ls -A "$W/place")"
+  stop_service
+  out=$(as_a sluice doctor "$W/place" --json)
+  expect_eq "doctor without a service: exit status" 5 $?
+  expect_eq "it names the step" FAIL "$(jq -r '.[] | select(.step == "service").verdict' <<< "$out")"
+  expect_eq "and leaves nothing behind" "" "$(ls -A "$W/place")"
+}
+
+# Names that somebody else chose, on one line and without escapes, wherever they are printed.
+case_hostile_names() {
+  local source=$W/$'s\e[31m\n"\\' target=$W/$'t\n x'
+  make_source "$source"
+  mkdir "$target"
+  mount_view --identity $USER_A --name v "$source" "$target" || return
+  touch "$source"/$'f\e[32m\n'
+  as_a cat "$target"/$'f\e[32m\n' > /dev/null || fail "a file of that name can be read"
+  local text
+  for text in "$(cat "$W/mount.out")" "$(cat "$W/mount.err")" "$(timed sluice ls)" "$(timed sluice status)" \
+    "$(timed sluice ls --json)" "$(timed sluice status --json)"; do
+    LC_ALL=C grep -q '[^ -~]' <<< "$text" && fail "only printable characters" "got: $(od -c <<< "$text" | head -20)"
+  done
+  expect_eq "one line for a view" 2 "$(timed sluice ls | wc -l)"
+  expect_match "the name in ls" 's\\x1b\[31m\\x0a\\x22\\x5c -> ' "$(timed sluice ls)"
+  expect_ok "umount by that name" timed sluice umount "$target"
+  await_view
+}
+
+# A strict umask of root's is no reason for others not to see what is theirs.
+case_umask_of_root() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  (umask 077 && exec sluice mount --identity $USER_A --name v "$W/source" "$W/target") > "$W/mount.out" 2> "$W/mount.err" &
+  VIEW=$!
+  STARTED+=($VIEW)
+  expect_soon "the view comes up" 5 serves
+  expect_eq "its user sees it in ls" '["v"]' "$(as_a sluice ls --json | jq -c 'map(.name)')"
+  expect_ok "files get the mode that their user's umask says" as_a sh -c "umask 022; touch $W/target/new"
+  expect_eq "and not root's" 644 "$(stat -c %a "$W/source/new")"
+  end_view
+}
+
+run_cases
