@@ -29,7 +29,7 @@ CString::CString(std::string_view text)
     : cut_(text.size() >= sizeof(buffer_) ||
            (!text.empty() && std::memchr(text.data(), 0, text.size()) != nullptr)) {
   const size_t length = cut_ ? 0 : text.size();
-  std::memcpy(buffer_, text.data(), length);
+  if (length > 0) std::memcpy(buffer_, text.data(), length);
   buffer_[length] = 0;
 }
 

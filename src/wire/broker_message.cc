@@ -46,7 +46,7 @@ size_t encode_request(BrokerRequest header, std::string_view path, std::span<uin
   if (path.size() > core::Limits::kPathBytes || out.size() < sizeof(header) + path.size()) return 0;
   header.path_length = static_cast<uint32_t>(path.size());
   std::memcpy(out.data(), &header, sizeof(header));
-  std::memcpy(out.data() + sizeof(header), path.data(), path.size());
+  copy_text(out.data() + sizeof(header), path);
   return sizeof(header) + path.size();
 }
 

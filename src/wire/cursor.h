@@ -13,6 +13,11 @@
 
 namespace sluice::wire {
 
+// memcpy, also of nothing from nowhere, which memcpy itself does not allow.
+inline void copy_text(void* to, std::string_view text) {
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+}
+
 class Reader {
  public:
   explicit Reader(std::span<const uint8_t> bytes) : rest_(bytes) {}

@@ -24,7 +24,7 @@ size_t encode_event(Event header, std::string_view text, std::span<uint8_t> out)
   text = text.substr(0, std::min(text.size(), out.size() - sizeof(header)));
   header.text_length = static_cast<uint32_t>(text.size());
   std::memcpy(out.data(), &header, sizeof(header));
-  std::memcpy(out.data() + sizeof(header), text.data(), text.size());
+  copy_text(out.data() + sizeof(header), text);
   return sizeof(header) + text.size();
 }
 

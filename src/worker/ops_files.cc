@@ -191,7 +191,7 @@ void write_reply(const Worker& worker, uint64_t unique, int error, std::span<con
   const wire::FuseOutHeader header{static_cast<uint32_t>(sizeof(header) + body.size()), -error,
                                    unique};
   std::memcpy(message, &header, sizeof(header));
-  std::memcpy(message + sizeof(header), body.data(), body.size());
+  if (!body.empty()) std::memcpy(message + sizeof(header), body.data(), body.size());
   (void)os::write_message(worker.device, {message, header.len});
 }
 

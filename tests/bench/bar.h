@@ -10,9 +10,11 @@ namespace sluicebench {
 inline constexpr double kLeastThroughput = 0.9;  // of native: random writes, sequential reads
 inline constexpr double kMostOpenClose = 10;     // times native
 inline constexpr double kMostSecondsToServe = 0.050;
-inline constexpr long kMostPrivateKib = 4096;    // broker and worker of an idle view
-// Requests per operation on contents: the opens are in it, but none for a read or a write.
-inline constexpr double kMostDataRequests = 0.05;
+inline constexpr long kMostPrivateKib = 4096;  // broker and worker of an idle view
+// Requests per operation, which no noise moves. On contents: only what opens the file.
+inline constexpr double kMostWriteRequests = 0.05;
+inline constexpr double kMostReadRequests = 0.5;  // of 1 MiB, of which there are not many
+inline constexpr double kMostOpenRequests = 2.1;  // OPEN and RELEASE
 
 // Prints a line for each bar, and whether it was met; false unless all of them were. The sources
 // are filled.

@@ -45,7 +45,8 @@ void RandomWrite(benchmark::State& state, const Place& place) {
   const std::vector<char> block(kPage, 'w');
   Pages pages;
   for (auto _ : state) {
-    Whole(::pwrite(fd.get(), block.data(), kPage, static_cast<off_t>(pages.Next())), kPage, "write");
+    Whole(::pwrite(fd.get(), block.data(), kPage, static_cast<off_t>(pages.Next())), kPage,
+          "write");
   }
 }
 
@@ -64,7 +65,8 @@ void SequentialWrite(benchmark::State& state, const Place& place) {
   const std::vector<char> block(kStretch, 's');
   size_t offset = 0;
   for (auto _ : state) {
-    Whole(::pwrite(fd.get(), block.data(), kStretch, static_cast<off_t>(offset)), kStretch, "write");
+    Whole(::pwrite(fd.get(), block.data(), kStretch, static_cast<off_t>(offset)), kStretch,
+          "write");
     offset = (offset + kStretch) % kDataBytes;
   }
 }

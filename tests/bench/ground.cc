@@ -67,7 +67,8 @@ Grounds::Grounds() {
   Must(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "private mounts");
   ::umask(022);
   const char* named = std::getenv("TMPDIR");
-  base_ = std::string(named != nullptr && *named != '\0' ? named : "/var/tmp") + "/sluice-bench.XXXXXX";
+  base_ =
+      std::string(named != nullptr && *named != '\0' ? named : "/var/tmp") + "/sluice-bench.XXXXXX";
   if (::mkdtemp(base_.data()) == nullptr) Must(-1, base_);
   Must(::chmod(base_.c_str(), 0755), base_);
   const std::string disk = base_ + "/disk", memory = base_ + "/tmpfs";

@@ -18,8 +18,8 @@ inline constexpr int kManyFiles = 10000;
 inline constexpr size_t kDataBytes = size_t{64} << 20;
 
 // The names below a source (and so below its view).
-inline constexpr char kKnown[] = "/known";          // a small file
-inline constexpr char kData[] = "/data";            // kDataBytes long
+inline constexpr char kKnown[] = "/known";           // a small file
+inline constexpr char kData[] = "/data";             // kDataBytes long
 inline constexpr char kThousandDir[] = "/thousand";  // kThousand files, named by FileName()
 inline constexpr char kManyDir[] = "/many";          // kManyFiles
 std::string FileName(int number);                    // with a slash before it

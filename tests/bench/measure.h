@@ -22,10 +22,10 @@ struct Measure {
   };
 
   const char* name;
-  Better better;   // kHigher: throughput, native time / view time; kLower: view time / native time
+  Better better;  // kHigher: throughput, native time / view time; kLower: view time / native time
   Kind kind;
-  int items;       // operations in one iteration
-  bool first;      // the view is a new one for each timing; what is below it is cached all the same
+  int items;   // operations in one iteration
+  bool first;  // the view is a new one for each timing; what is below it is cached all the same
   std::function<void(const Place&)> prepare;                  // before the timing; may be empty
   std::function<void(benchmark::State&, const Place&)> body;  // throws Failure
 };

@@ -61,7 +61,8 @@ void StatAbsent(benchmark::State& state, const Place& place) {
   struct stat stat;
   Pass(state, kManyFiles, [&](int i) {
     const std::string path = directory + FileName(kManyFiles + i);
-    if (::stat(path.c_str(), &stat) == 0 || errno != ENOENT) throw Failure("an absent name is there");
+    if (::stat(path.c_str(), &stat) == 0 || errno != ENOENT)
+      throw Failure("an absent name is there");
   });
 }
 

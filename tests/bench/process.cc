@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -83,7 +84,8 @@ void PrepareProcess() {
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
-  action.sa_handler = SIG_IGN;  // a reader that left is an error of write(); a terminal's output, too
+  action.sa_handler =
+      SIG_IGN;  // a reader that left is an error of write(); a terminal's output, too
   for (const int number : {SIGPIPE, SIGTTOU}) ::sigaction(number, &action, nullptr);
 }
 
@@ -96,6 +98,16 @@ void EndDescendants() {
     }
     ::usleep(20'000);
   }
+}
+
+RealTime::RealTime() {
+  const struct sched_param least = {1};
+  (void)::sched_setscheduler(0, SCHED_RR, &least);
+}
+
+RealTime::~RealTime() {
+  const struct sched_param none = {0};
+  (void)::sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
 Child::Child(const std::function<void()>& body) {
@@ -186,7 +198,8 @@ std::vector<Process> Descendants(pid_t of) {
   std::multimap<pid_t, Process> children;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string number = entry.path().filename();
-    if (!std::all_of(number.begin(), number.end(), [](unsigned char c) { return std::isdigit(c); })) {
+    if (!std::all_of(number.begin(), number.end(),
+                     [](unsigned char c) { return std::isdigit(c); })) {
       continue;
     }
     std::ifstream file(entry.path() / "stat");

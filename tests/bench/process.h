@@ -46,6 +46,16 @@ void PrepareProcess();
 // Ends every process that descends from this one; for the very end, and for a failure.
 void EndDescendants();
 
+// While it lives, this process and what it starts come before all ordinary processes, so that the
+// load of others does not count. Without the right to that: nothing.
+class RealTime {
+ public:
+  RealTime();
+  ~RealTime();
+  RealTime(const RealTime&) = delete;
+  RealTime& operator=(const RealTime&) = delete;
+};
+
 // A forked process, killed and reaped with the object.
 class Child {
  public:

@@ -21,7 +21,7 @@ Ratio RatioOf(const std::vector<double>& rounds) {
 
 std::string Text(const Ratio& ratio) {
   char text[64];
-  const int digits = ratio.median < 9.95 ? 2 : 1;
+  const int digits = ratio.median < 0.1 ? 3 : ratio.median < 9.95 ? 2 : 1;
   std::snprintf(text, sizeof(text), "%.*f [%.*f .. %.*f]", digits, ratio.median, digits, ratio.low,
                 digits, ratio.high);
   return text;

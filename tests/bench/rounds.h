@@ -16,7 +16,7 @@ struct Result {
   std::string filesystem;
   Measure::Better better = Measure::Better::kLower;
   std::vector<double> ratios = {};  // one of each round
-  double native_seconds = 0;   // of one operation, median; to look at, not to compare with
+  double native_seconds = 0;        // of one operation, median; to look at, not to compare with
   double view_seconds = 0;
   double operations = 0;  // that the view served, and what they cost in requests
   Counts requests = {};

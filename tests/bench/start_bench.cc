@@ -25,7 +25,8 @@ bool Report(const std::string& what, const std::vector<double>& seconds) {
   const bool met = most <= kMostSecondsToServe;
   const double least = *std::min_element(seconds.begin(), seconds.end());
   std::printf("%-44s %9.1f %9.1f %9.1f   <= %g%s\n", what.c_str(), least * 1e3,
-              Median(seconds) * 1e3, most * 1e3, kMostSecondsToServe * 1e3, met ? "" : "  TOO LONG");
+              Median(seconds) * 1e3, most * 1e3, kMostSecondsToServe * 1e3,
+              met ? "" : "  TOO LONG");
   std::fflush(stdout);
   return met;
 }
@@ -39,7 +40,8 @@ int Run() {
   const std::string title = "ms to a served view, " + std::to_string(kRuns) + " runs";
   std::printf("%-44s %9s %9s %9s\n", title.c_str(), "least", "median", "most");
   for (const Ground& ground : grounds.all()) {
-    met = Report(ground.name + ", sluice mount alone", SecondsToServe(ground, kRuns, deadline)) && met;
+    met = Report(ground.name + ", sluice mount alone", SecondsToServe(ground, kRuns, deadline)) &&
+          met;
     const std::string socket = grounds.base() + "/" + ground.name + ".sock";
     const Listener service(socket, deadline);
     const auto seconds = SecondsToServe(ground, kRuns, deadline, socket);

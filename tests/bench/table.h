@@ -8,8 +8,8 @@
 
 namespace sluicebench {
 
-// One line per measure, one column of ratios per filesystem, and what an operation of the view costs
-// in requests.
+// One line per measure, one column of ratios per filesystem, and what an operation of the view
+// costs in requests.
 void PrintTable(const std::vector<Result>& results);
 
 // All rounds, for programs; throws Failure.

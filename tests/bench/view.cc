@@ -67,8 +67,8 @@ View::View(const Ground& ground, const Deadline& deadline, const std::string& so
     : socket_(socket), log_(::memfd_create("log", MFD_CLOEXEC)) {
   static int number = 0;
   name_ = "bench-" + std::to_string(::getpid()) + "-" + std::to_string(++number);
-  std::vector<std::string> words = {BinDirectory() + "/sluice", "mount", "--identity",
-                                    std::to_string(kIdentity), "--name", name_};
+  std::vector<std::string> words = {BinDirectory() + "/sluice", "mount",  "--identity",
+                                    std::to_string(kIdentity),  "--name", name_};
   if (!socket.empty()) words.insert(words.end(), {"--socket", socket});
   words.insert(words.end(), {ground.source(), ground.target()});
   if (::access(words[0].c_str(), X_OK) != 0) throw Failure("no " + words[0] + " (set SLUICE_BIN)");

@@ -27,7 +27,8 @@ constexpr char kUsage[] =
     "  --seconds S     how long one timing of a loop takes at least (default 0.15)\n"
     "  --json FILE     also write every round there\n"
     "  --bar           only what must not get worse; fails where it did\n"
-    "  TMPDIR (default /var/tmp) says which disk; SLUICE_BIN where sluice is (default: beside this)\n";
+    "  TMPDIR (default /var/tmp) says which disk; SLUICE_BIN where sluice is (default: beside "
+    "this)\n";
 constexpr double kBarDeadline = 200;
 constexpr double kDeadline = 1800;
 
@@ -40,12 +41,10 @@ struct Options {
 };
 
 bool Parse(int argc, char** argv, Options* options) {
-  const struct option known[] = {{"filter", required_argument, nullptr, 'f'},
-                                 {"rounds", required_argument, nullptr, 'r'},
-                                 {"seconds", required_argument, nullptr, 's'},
-                                 {"json", required_argument, nullptr, 'j'},
-                                 {"bar", no_argument, nullptr, 'b'},
-                                 {nullptr, 0, nullptr, 0}};
+  const struct option known[] = {
+      {"filter", required_argument, nullptr, 'f'},  {"rounds", required_argument, nullptr, 'r'},
+      {"seconds", required_argument, nullptr, 's'}, {"json", required_argument, nullptr, 'j'},
+      {"bar", no_argument, nullptr, 'b'},           {nullptr, 0, nullptr, 0}};
   for (int c; (c = ::getopt_long(argc, argv, "", known, nullptr)) != -1;) {
     if (c == 'f') options->filter = optarg;
     if (c == 'r') options->rounds = std::atoi(optarg);

@@ -48,16 +48,16 @@ TEST(Golden, ProgramsSayWhatTheTextSays) {
   }
 }
 
-TEST(Golden, TheRequiredCallsAreTheOnlyOnes) {
+TEST(Golden, OnlyTheCountedCallsLive) {
   for (const auto& [compiled, most] : kCases) {
     const Policy policy = source_of(compiled);
     int alive = 0;
     for (uint32_t number = 0; number <= kHighestCall; ++number) {
-      const auto corners = corners_of(policy, number);
-      const auto lives = [&](const CallData& call) {
-        return bpf_evaluate(compiled.program, call).action == kActionAllow;
-      };
-      if (std::any_of(corners.begin(), corners.end(), lives)) ++alive;
+      for (const CallData& corner : corners_of(policy, number)) {
+        if (bpf_evaluate(compiled.program, corner).action != kActionAllow) continue;
+        ++alive;
+        break;
+      }
     }
     EXPECT_EQ(alive, compiled.calls) << compiled.name;
   }
@@ -87,7 +87,7 @@ TEST(Golden, AWrongJumpShows) {
     int jumps = 0;
     for (size_t at = 0; at < compiled.program.size(); ++at) {
       const auto [code, jt, jf, k] = compiled.program[at];
-      if ((code & 7) != kJump || code == kAlways || ++jumps % 9 != 1) continue;
+      if ((code & 7) != kJump || code == kAlways || ++jumps % 23 != 1) continue;
       if (k == 0xffffffff) continue;  // the number -1, after the x32 bit: denied on both ways
       std::vector<Instruction> program(compiled.program.begin(), compiled.program.end());
       std::swap(program[at].jt, program[at].jf);

@@ -30,7 +30,9 @@ TEST(Escape, EveryByte) {
     const std::string out = escaped(in);
     const bool stays = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
     EXPECT_EQ(out.size(), stays ? 1u : 4u) << byte;
-    if (stays) EXPECT_EQ(out, in);
+    if (stays) {
+      EXPECT_EQ(out, in);
+    }
     EXPECT_EQ(unescaped(out), in) << byte;
   }
 }

@@ -171,8 +171,8 @@ case_target_of_an_unprivileged_user() {
   out=$(as_a sluice mount "$W/source" "$W/target" 2>&1)
   expect_eq "a user may not mount: exit status" $REFUSED $?
   expect_match "a user may not mount" 'try: use sluice run' "${out//$'\n'/ }"
-  expect_soon "no view is left of it" 2 test "$(timed sluice ls --json | jq length)" = 0
-  expect_soon "nor a process of one" 2 test -z "$(our_processes 'sluice-*')"
+  no_view_is_left() { [ "$(timed sluice ls --json | jq length)" = 0 ] && [ -z "$(our_processes 'sluice-*')" ]; }
+  expect_soon "no view is left of it, nor a process" 2 no_view_is_left
   stop_service
 }
 

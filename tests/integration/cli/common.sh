@@ -1,6 +1,8 @@
 # Sourced first by every test here. It starts the test again in mount and process namespaces of its
 # own, with a /run of its own: views and sockets of the machine are neither seen nor touched, "no
 # process is left" can be said exactly, and whatever a failing test leaves ends with its namespaces.
+# Its mounts are slaves, not private: a view that somebody else takes off meanwhile must go, and not
+# live on in a copy here.
 #
 # A test is a function; `run_cases` calls all whose names begin with case_, each with an empty work
 # directory $W, and afterwards demands that no process, mount or socket is left.
@@ -27,15 +29,25 @@ if [ -z "${SLUICE_CLI_INSIDE:-}" ]; then
   done
   unshare -m -p --fork true 2> /dev/null || skip "may not make namespaces"
   export SLUICE_CLI_INSIDE=1
-  exec timeout -k 5 110 unshare --mount --propagation private --pid --fork --kill-child=KILL \
+  exec timeout -k 5 110 unshare --mount --propagation slave --pid --fork --kill-child=KILL \
     --mount-proc bash "$0" "$@"
 fi
 
 # ---- The place ----
 
+# Copies of other people's views, which would keep them from ending.
+awk '{ for (i = 7; i <= NF; ++i) if ($i == "-" && $(i + 1) == "fuse.sluice") print $5 }' /proc/self/mountinfo |
+  while read -r path; do umount -l "$(printf %b "${path//\\/\\0}")"; done
 mount -t tmpfs -o mode=755 tmpfs /run || exit 1
 unset SLUICE_SOCKET JOURNAL_STREAM
-PATH=$SLUICE_BIN:$PATH
+# The programs at a place that every user reaches, wherever this tree lies.
+mkdir /run/bin /run/peer
+mount --bind "$SLUICE_BIN" /run/bin || exit 1
+if [ -n "${SLUICE_PEER:-}" ]; then
+  cp "$SLUICE_PEER" /run/peer/peer || exit 1
+  SLUICE_PEER=/run/peer/peer
+fi
+PATH=/run/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
 BASE=$(mktemp -d "${TMPDIR:-/var/tmp}/sluice-cli-XXXXXX") || exit 1
 chmod 755 "$BASE"
@@ -45,13 +57,16 @@ case $(stat -f -c %T "$BASE") in
 esac
 
 STARTED=()
-stop_started() {
+# Ends what the case has started and not ended itself; with an argument, all but that one.
+stop_started() { # [pid]
   local pid
+  for pid in "${STARTED[@]}"; do [ "$pid" = "${1:-}" ] || kill -TERM "$pid" 2> /dev/null; done
   for pid in "${STARTED[@]}"; do
-    kill -KILL "$pid" 2> /dev/null
+    [ "$pid" = "${1:-}" ] && continue
+    eventually 1 ended "$pid" || kill -KILL "$pid" 2> /dev/null
     wait "$pid" 2> /dev/null
   done
-  STARTED=()
+  STARTED=(${1:+"$1"})
 }
 unmount_all() { # below the work directory, the last first; lazily, so that it cannot hang
   local path
@@ -124,6 +139,9 @@ as() { # uid command...
 }
 as_a() { as $USER_A "$@"; }
 as_b() { as $USER_B "$@"; }
+# The same for the background, `"${A[@]}" command &`: $! is then the command itself.
+A=(setpriv --reuid=$USER_A --regid=$USER_A --clear-groups --)
+B=(setpriv --reuid=$USER_B --regid=$USER_B --clear-groups --)
 
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 

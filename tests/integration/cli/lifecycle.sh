@@ -79,9 +79,9 @@ case_plain_umount() {
 }
 case_umount_force() {
   start || return
-  as_a tail -f "$W/target/file" > "$W/tail.out" 2>&1 &
+  "${A[@]}" tail -f "$W/target/file" > "$W/tail.out" 2>&1 &
   STARTED+=($!)
-  expect_soon "the user has it open" 5 grep -q content "$W/tail.out"
+  expect_soon "the user has it open" 5 grep -qs content "$W/tail.out"
   expect_ok "sluice umount --force" timed sluice umount --force "$W/target"
   ended_well "sluice umount --force"
 }
@@ -90,11 +90,11 @@ case_umount_force() {
 case_lazy_umount_with_an_open_file() {
   start || return
   mkfifo -m 644 "$W/step"
-  as_a bash -c 'exec 5<> "$1/file"; echo opened; read -r < "$2"; echo more >&5 && cat <&5; echo ended' \
+  "${A[@]}" bash -c 'exec 5<> "$1/file"; echo opened; read -r < "$2"; echo more >&5 && cat <&5; echo ended' \
     user "$W/target" "$W/step" > "$W/user.out" 2>&1 &
   local user=$!
   STARTED+=("$user")
-  expect_soon "the user has it open" 5 grep -q opened "$W/user.out"
+  expect_soon "the user has it open" 5 grep -qs opened "$W/user.out"
   expect_fails "umount of a view in use" timed umount "$W/target"
   local refused
   refused=$(timed sluice umount "$W/target" 2>&1)
@@ -113,10 +113,10 @@ case_lazy_umount_with_an_open_file() {
 # A foreground view whose command ends while somebody is in there: it goes now, they are released.
 case_sigterm_with_an_open_file() {
   start || return
-  as_a tail -f "$W/target/file" > "$W/tail.out" 2>&1 &
+  "${A[@]}" tail -f "$W/target/file" > "$W/tail.out" 2>&1 &
   local user=$!
   STARTED+=("$user")
-  expect_soon "the user has it open" 5 grep -q content "$W/tail.out"
+  expect_soon "the user has it open" 5 grep -qs content "$W/tail.out"
   kill -TERM "$VIEW"
   ended_well "SIGTERM with an open file"
   kill "$user" 2> /dev/null
@@ -168,7 +168,7 @@ case_background_whose_reader_left() {
 
 # Users of the view while it happens: one that waits in it, one that goes on asking.
 users_in_view() {
-  as_a bash -c 'cd "$1" && while :; do stat dir/deep > /dev/null 2>&1 || { echo released; exit; }; sleep 0.01; done' \
+  "${A[@]}" bash -c 'cd "$1" && while :; do stat dir/deep > /dev/null 2>&1 || { echo released; exit; }; sleep 0.01; done' \
     user "$W/target" > "$W/asking" 2>&1 &
   ASKING=$!
   STARTED+=("$ASKING")
@@ -178,7 +178,7 @@ users_in_view() {
 killed() { # name
   local from
   from=$(milliseconds)
-  expect_soon "$1 killed: who asks is told, and free" 2 grep -q released "$W/asking"
+  expect_soon "$1 killed: who asks is told, and free" 2 grep -qs released "$W/asking"
   await_view
   [ $(($(milliseconds) - from)) -lt 3000 ] || fail "$1 killed: all ends within 2 s" "took: $(($(milliseconds) - from)) ms"
   is_no_view "$W/target" || fail "$1 killed: nothing stays mounted"
@@ -207,7 +207,7 @@ case_command_killed() {
   start && users_in_view || return
   kill -KILL "$VIEW"
   wait "$VIEW" 2> /dev/null
-  expect_soon "who asks is told, and free" 2 grep -q released "$W/asking"
+  expect_soon "who asks is told, and free" 2 grep -qs released "$W/asking"
   expect_soon "the processes end" 2 ended "$BROKER" "$WORKER" "$SERVICE"
   # Nobody is there to take the dead mount off; a person can.
   expect_ok "sluice umount of a dead view" timed sluice umount "$W/target"
@@ -219,7 +219,7 @@ case_service_of_a_background_view_killed() {
   note_processes v
   users_in_view
   kill -KILL "$SERVICE"
-  expect_soon "who asks is told, and free" 2 grep -q released "$W/asking"
+  expect_soon "who asks is told, and free" 2 grep -qs released "$W/asking"
   expect_soon "the view ends with its service" 2 ended "$BROKER" "$WORKER"
   expect_ok "sluice umount of a dead view" timed sluice umount "$W/target"
   # Its socket could not be taken away by the dead; it must not disturb the living.

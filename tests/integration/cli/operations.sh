@@ -38,10 +38,10 @@ case_source_deleted() {
   make_source "$W/source"
   mkdir "$W/target"
   mount_view --identity $USER_A --coherence 0s "$W/source" "$W/target" || return
-  as_a bash -c 'exec 5< "$1/file"; echo opened; sleep 1; cat <&5' user "$W/target" > "$W/user" 2>&1 &
+  "${A[@]}" bash -c 'exec 5< "$1/file"; echo opened; sleep 1; cat <&5' user "$W/target" > "$W/user" 2>&1 &
   local user=$!
   STARTED+=($user)
-  expect_soon "a user has a file open" 5 grep -q opened "$W/user"
+  expect_soon "a user has a file open" 5 grep -qs opened "$W/user"
   rm -r "$W/source"
   expect_eq "the view is empty" "" "$(as_a ls -A "$W/target" 2> /dev/null)"
   expect_fails "its files are gone" as_a cat "$W/target/file"

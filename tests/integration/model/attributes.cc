@@ -25,10 +25,14 @@ std::string in_words(const struct stat& stat) {
                 stat.st_mode, static_cast<unsigned long>(stat.st_nlink), stat.st_uid, stat.st_gid,
                 static_cast<long>(stat.st_size), static_cast<unsigned long>(stat.st_rdev),
                 static_cast<long>(stat.st_blksize));
+  // The kernel serves a pipe itself, and tells no FUSE filesystem when it was written to.
+  if (S_ISFIFO(stat.st_mode)) return text;
   return text + time_in_words("mtime", stat.st_mtim);
 }
 
-std::string access_time(const struct stat& stat) { return time_in_words("atime", stat.st_atim); }
+std::string access_time(const struct stat& stat) {
+  return S_ISFIFO(stat.st_mode) ? std::string() : time_in_words("atime", stat.st_atim);
+}
 
 std::string attributes_in_words(const char* path) {
   std::vector<char> names(65536);

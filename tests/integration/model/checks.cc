@@ -48,7 +48,7 @@ pid_t start_as(uid_t uid, const std::function<void()>& action) {
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
   failed = 0;
-  if (uid != 0) become(uid);
+  if (uid != 0 && ::geteuid() == 0) become(uid);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(2);
   action();

@@ -19,22 +19,25 @@ std::optional<Mismatch> differ(const Operation& operation, Side& plain, Side& vi
   return both;
 }
 
-std::string in_words(const std::vector<Operation>& operations, const Mismatch& mismatch) {
+std::string in_words(const Round& round) {
+  const auto& operations = round.operations;
   const size_t first =
       operations.size() > kShownOperations ? operations.size() - kShownOperations : 0;
   std::string out;
   for (size_t i = first; i < operations.size(); ++i) {
     out += "  " + std::to_string(i) + " " + describe(operations[i]) + "\n";
   }
-  return out + "    plain: " + show(mismatch.plain) + "\n    view:  " + show(mismatch.view) + "\n";
+  if (!round.mismatch) return out;
+  return out + "    plain: " + show(round.mismatch->plain) +
+         "\n    view:  " + show(round.mismatch->view) + "\n";
 }
 
 std::string report(const Round& round, const Arena& arena, const Arena& spare) {
-  std::string out = in_words(round.operations, *round.mismatch);
+  std::string out = in_words(round);
   if (!arena.writable) return out;
-  const auto fewer = shrink(round.operations, *round.mismatch, spare);
+  const auto fewer = shrink(round, spare);
   if (!fewer) return out + "  It did not happen again with the same operations: a race.\n";
-  return out + "  These are enough:\n" + in_words(fewer->operations, *fewer->mismatch);
+  return out + "  These are enough:\n" + in_words(*fewer);
 }
 
 }  // namespace
@@ -52,7 +55,9 @@ Round play(const Catalogue& catalogue, const Arena& arena, uint64_t seed, size_t
     Outcome on_view = operation.run(view, operation);
     world.learn(operation, on_plain);
     if (on_plain == on_view) continue;
-    round.mismatch = {step, std::move(on_plain), std::move(on_view)};
+    const Mismatch mismatch{step, std::move(on_plain), std::move(on_view)};
+    round.known = is_known(operation, mismatch);
+    if (!round.known) round.mismatch = mismatch;
     break;
   }
   return round;
@@ -68,25 +73,26 @@ std::optional<Mismatch> replay(const std::vector<Operation>& operations, const A
   return std::nullopt;
 }
 
-bool play_and_report(const Catalogue& catalogue, const Arena& arena, const std::string& name,
+std::string compare_trees(const Arena& arena) {
+  ::umask(022);
+  return differences(tree_of(arena.plain), tree_of(arena.view), "plain", "view");
+}
+
+Verdict play_and_report(const Catalogue& catalogue, const Arena& arena, const std::string& name,
                      uint64_t seed, size_t steps) {
   const Arena own{arena.plain + "/" + name + "/top", arena.view + "/" + name + "/top"};
   const Arena spare{arena.plain + "/spare/top/" + name, arena.view + "/spare/top/" + name};
   const Round round = play(catalogue, own, seed, steps);
-  std::string found;
-  if (round.mismatch) {
-    found = report(round, arena, spare);
-  } else {
-    ::umask(022);
-    found = differences(tree_of(own.plain), tree_of(own.view), "plain", "view");
-  }
-  if (found.empty()) return true;
+  if (round.known) return Verdict::kKnown;
+  const std::string trees = round.mismatch ? std::string() : compare_trees(own);
+  if (!round.mismatch && trees.empty()) return Verdict::kSame;
+  const std::string found = trees + report(round, arena, spare);
   // In one piece, since others report too.
   std::fprintf(stderr, "MISMATCH %s: seed %lu (model_test --seed %lu --steps %zu)\n%s",
                round.mismatch ? round.operations.back().name : "of the trees",
                static_cast<unsigned long>(seed), static_cast<unsigned long>(seed), steps,
                found.c_str());
-  return false;
+  return Verdict::kDifferent;
 }
 
 }  // namespace sluice::model

@@ -23,6 +23,8 @@ constexpr Phase kPhases[] = {
     {"contest-preserved", false, play_contest_preserved},
     {"contest-tmpfs", true, play_contest_at_once},
     {"read-only", false, play_contest_read_only},
+    {"shared", false, play_shared},
+    {"shared-tmpfs", true, play_shared},
 };
 
 int play_phases(const Options& options, const std::string& work) {

@@ -90,6 +90,8 @@ void make_seek(Random& random, const World& world, Operation& operation) {
 // Not far beyond the end: what is written there makes the file as large.
 Outcome run_seek(Side& side, const Operation& operation) {
   const int fd = side.file(operation.slot);
+  struct stat stat;
+  if (::fstat(fd, &stat) == 0 && S_ISDIR(stat.st_mode)) return {};  // offsets there mean nothing
   const off_t at = ::lseek(fd, operation.offset, operation.flags);
   if (at > kMostOffset) return outcome(::lseek(fd, at % kMostOffset, SEEK_SET));
   return outcome(at);

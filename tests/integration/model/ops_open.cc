@@ -1,5 +1,6 @@
 // Opening and creating, temporary files, duplicates and reopening through /proc.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
@@ -86,7 +87,18 @@ void make_reopen(Random& random, const World& world, Operation& operation) {
   if (random.chance(10)) operation.flags |= O_APPEND;
 }
 
+// A view can give the right to write to a file without a name only to who comes with it.
+bool gains_writing(const Side& side, const Operation& operation) {
+  struct stat stat;
+  const int fd = side.file(operation.slot);
+  return ::fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_nlink == 0 &&
+         (operation.flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY &&
+         ((::fcntl(fd, F_GETFL) & (O_ACCMODE | O_PATH)) == O_RDONLY ||
+          (::fcntl(fd, F_GETFL) & O_PATH) != 0);
+}
+
 Outcome run_reopen(Side& side, const Operation& operation) {
+  if (gains_writing(side, operation)) return {-1, ESTALE, {}};
   return store(side, operation.other,
                ::open(in_proc(side, operation.slot).c_str(), operation.flags | kAlways));
 }
@@ -112,12 +124,15 @@ Outcome run_close(Side& side, const Operation& operation) {
 
 void make_flags(Random& random, const World& world, Operation& operation) {
   operation.slot = world.open_file(random);
-  operation.flags = O_NONBLOCK | (random.chance(50) ? O_APPEND : 0);
+  operation.flags = random.chance(50) ? O_APPEND : 0;
 }
 
+// Only adds: the kernel opens the backing file with the flags of the open, and so keeps O_APPEND and
+// O_DIRECT on a passed-through file for ever.
 Outcome run_flags(Side& side, const Operation& operation) {
   const int fd = side.file(operation.slot);
-  if (::fcntl(fd, F_SETFL, operation.flags) < 0) return outcome(-1);
+  const int before = ::fcntl(fd, F_GETFL);
+  if (before < 0 || ::fcntl(fd, F_SETFL, before | operation.flags) < 0) return outcome(-1);
   return outcome(::fcntl(fd, F_GETFL));
 }
 

@@ -14,8 +14,8 @@ constexpr int64_t kMostMilliseconds = 8000;
 
 class Shrinker {
  public:
-  Shrinker(const char* name, const Mismatch& wanted, const Arena& arena)
-      : name_(name), wanted_(wanted), arena_(arena), end_(now_milliseconds() + kMostMilliseconds) {}
+  Shrinker(const Round& wanted, const Arena& arena)
+      : wanted_(wanted), arena_(arena), end_(now_milliseconds() + kMostMilliseconds) {}
 
   // Whether these end in a mismatch of the same kind.
   std::optional<Round> reproduce(const std::vector<Operation>& operations) {
@@ -26,26 +26,23 @@ class Shrinker {
       std::perror(fresh.view.c_str());
       return {};
     }
-    auto mismatch = replay(operations, fresh);
-    if (!mismatch) return {};
-    if (std::strcmp(operations[mismatch->step].name, name_) != 0 ||
-        mismatch->plain.error != wanted_.plain.error ||
-        mismatch->view.error != wanted_.view.error) {
-      return {};
-    }
-    Round round{operations, mismatch};
-    round.operations.resize(mismatch->step + 1);
+    Round round{operations, replay(operations, fresh)};
+    if (round.mismatch) round.operations.resize(round.mismatch->step + 1);
+    if (!same_kind(round)) return {};
+    if (!round.mismatch && compare_trees(fresh).empty()) return {};
     return round;
   }
 
   // Leaves out pieces, smaller and smaller ones.
   Round shorten(Round round) {
+    const size_t kept = round.mismatch ? 1 : 0;  // the last one
     for (size_t piece = round.operations.size() / 2; piece > 0; piece /= 2) {
-      for (size_t at = 0; at + 1 < round.operations.size();) {
+      for (size_t at = 0; at + kept < round.operations.size();) {
         if (now_milliseconds() > end_) return round;
         std::vector<Operation> fewer = round.operations;
-        const size_t until = std::min(at + piece, fewer.size() - 1);
-        fewer.erase(fewer.begin() + static_cast<long>(at), fewer.begin() + static_cast<long>(until));
+        const size_t until = std::min(at + piece, fewer.size() - kept);
+        fewer.erase(fewer.begin() + static_cast<long>(at),
+                    fewer.begin() + static_cast<long>(until));
         if (auto again = reproduce(fewer)) {
           round = *std::move(again);
         } else {
@@ -57,8 +54,14 @@ class Shrinker {
   }
 
  private:
-  const char* name_;
-  const Mismatch& wanted_;
+  bool same_kind(const Round& round) const {
+    if (!wanted_.mismatch || !round.mismatch) return wanted_.mismatch.has_value() == round.mismatch.has_value();
+    return std::strcmp(round.operations.back().name, wanted_.operations.back().name) == 0 &&
+           round.mismatch->plain.error == wanted_.mismatch->plain.error &&
+           round.mismatch->view.error == wanted_.mismatch->view.error;
+  }
+
+  const Round& wanted_;
   const Arena& arena_;
   const int64_t end_;
   int tries_ = 0;
@@ -66,10 +69,9 @@ class Shrinker {
 
 }  // namespace
 
-std::optional<Round> shrink(const std::vector<Operation>& operations, const Mismatch& mismatch,
-                            const Arena& arena) {
-  Shrinker shrinker(operations.back().name, mismatch, arena);
-  auto again = shrinker.reproduce(operations);
+std::optional<Round> shrink(const Round& round, const Arena& arena) {
+  Shrinker shrinker(round, arena);
+  auto again = shrinker.reproduce(round.operations);
   if (!again) return std::nullopt;
   return shrinker.shorten(*std::move(again));
 }

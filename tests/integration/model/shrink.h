@@ -7,8 +7,8 @@
 
 namespace sluice::model {
 
-// In directories that it makes: the arena's names with something behind. Nothing if it does not happen a second time.
-std::optional<Round> shrink(const std::vector<Operation>& operations, const Mismatch& mismatch,
-                            const Arena& arena);
+// In directories that it makes: the arena's names with something behind. What does not end in a
+// mismatch ends in trees that differ. Nothing if it does not happen a second time.
+std::optional<Round> shrink(const Round& round, const Arena& arena);
 
 }  // namespace sluice::model
