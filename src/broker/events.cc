@@ -3,7 +3,7 @@
 #include <ctime>
 
 #include "core/limits.h"
-#include "os/socket.h"
+#include "os/channel.h"
 
 namespace sluice::broker {
 

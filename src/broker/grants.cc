@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/path.h"
-#include "os/fuse_device.h"
+#include "os/backing.h"
 
 namespace sluice::broker {
 namespace {

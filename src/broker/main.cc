@@ -14,11 +14,11 @@
 #include "broker/grants.h"
 #include "broker/server.h"
 #include "generated/broker_policy.h"
+#include "os/channel.h"
 #include "os/landlock.h"
 #include "os/memory_file.h"
-#include "os/mount.h"
-#include "os/process.h"
-#include "os/socket.h"
+#include "os/root.h"
+#include "os/self.h"
 #include "sandbox/confine.h"
 #include "sandbox/fds.h"
 #include "wire/view_config.h"
@@ -101,15 +101,15 @@ int run() {
                                ro ? view.root_ro : view.root_rw));
   };
   Gate gate;
-  const auto serve = [&](Server& server, Domain of) {
+  const auto serve = [&](Server& server, Domain of, int lifeline) {
     confine(of);
     gate.arrive();
     gate.wait_open();
-    server.run();
-    ::_exit(0);  // one channel gone: the worker is gone
+    server.run(lifeline);
+    ::_exit(0);  // the worker is gone, or the service: without it a view ends
   };
-  std::thread read_only_thread(serve, std::ref(read_only), Domain::kReadOnly);
-  std::thread data_thread(serve, std::ref(data), domain);
+  std::thread read_only_thread(serve, std::ref(read_only), Domain::kReadOnly, -1);
+  std::thread data_thread(serve, std::ref(data), domain, sandbox::kFdEvents);
   confine(domain);
   gate.wait_for_arrivals(2);
   must(events, "seccomp", sandbox::install_filter(sandbox::broker_policy()));

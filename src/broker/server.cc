@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "os/socket.h"
+#include "os/channel.h"
 
 namespace sluice::broker {
 namespace {
@@ -39,9 +39,10 @@ Outcome describe(int fd, wire::BrokerReply& reply) {
 
 }  // namespace
 
-void Server::run() {
+void Server::run(int lifeline) {
   uint8_t buffer[wire::kBrokerRequestMost + 1];
   for (;;) {
+    if (lifeline >= 0 && !os::wait_readable_while(channel_, lifeline, -1).ok()) return;
     auto length = os::read_message(channel_, buffer);
     if (!length.ok() || *length == 0) return;
     auto request = wire::decode_request({buffer, *length});

@@ -13,8 +13,9 @@ class Server {
   Server(int channel, Domain domain, const View& view, Grants& grants, Events& events)
       : channel_(channel), domain_(domain), view_(view), grants_(grants), events_(events) {}
 
-  // Serves until the worker closes the channel or breaks the protocol.
-  void run();
+  // Serves until the worker closes the channel or breaks the protocol. With a lifeline (borrowed), also
+  // until its other end is closed.
+  void run(int lifeline = -1);
 
  private:
   wire::BrokerReply answer(const wire::DecodedRequest& request);

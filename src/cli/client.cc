@@ -39,6 +39,10 @@ std::string service_program() {
   return directory + "sluiced";
 }
 
+std::string private_socket_of(pid_t pid) {
+  return absl::StrCat(kRunDirectory, "/", kPrivatePrefix, pid, ".sock");
+}
+
 // Where a private service that outlives its terminal logs: the journal, if there is one.
 os::Fd journal_stream() {
   os::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -65,10 +69,13 @@ os::Fd journal_stream() {
     const os::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     ::dup2(null.get(), STDIN_FILENO);
     ::dup2(null.get(), STDOUT_FILENO);
-    if (::isatty(STDERR_FILENO)) ::dup2(null.get(), STDERR_FILENO);
+    // A pipe or terminal of the caller's would be held open; a file is where it wants the log.
+    struct stat stat;
+    const bool file = ::fstat(STDERR_FILENO, &stat) == 0 && S_ISREG(stat.st_mode);
+    if (!file && std::getenv("JOURNAL_STREAM") == nullptr) ::dup2(null.get(), STDERR_FILENO);
   }
   const std::string fd = absl::StrCat(number);
-  const std::string socket = absl::StrCat(kRunDirectory, "/", kPrivatePrefix, ::getpid(), ".sock");
+  const std::string socket = private_socket_of(::getpid());
   std::vector<const char*> argv = {"sluiced",      "--peer", fd.c_str(), "--listen",
                                    socket.c_str(), "--mode", "0666"};
   if (how.preserve) argv.push_back("--preserve");
@@ -80,7 +87,10 @@ os::Fd journal_stream() {
 }
 
 absl::StatusOr<Service> start_private_service(const PrivateService& how) {
-  if (::mkdir(kRunDirectory, 0755) < 0 && errno != EEXIST) {
+  // Whatever the umask: users find their views there.
+  if (::mkdir(kRunDirectory, 0755) == 0) {
+    ::chmod(kRunDirectory, 0755);
+  } else if (errno != EEXIST) {
     return problem(os::failure(), kRunDirectory);
   }
   auto pair = os::socket_pair();
@@ -144,18 +154,23 @@ absl::StatusOr<Service> reach_service(const std::string& socket, const PrivateSe
 
 void wait_for_service(const Service& service) {
   int status;
-  while (service.private_pid > 0 && ::waitpid(service.private_pid, &status, 0) < 0 && errno == EINTR) {
+  if (service.private_pid <= 0) return;
+  while (::waitpid(service.private_pid, &status, 0) < 0 && errno == EINTR) {
   }
+  ::unlink(private_socket_of(service.private_pid).c_str());  // there still, if it was killed
 }
 
 absl::StatusOr<Answer> ask(int connection, const wire::Hello& hello, int fd,
                            const std::string& what) {
   const std::span<const int> fds = fd < 0 ? std::span<const int>() : std::span<const int>(&fd, 1);
-  if (auto sent = os::send_message(connection, wire::encode_hello(hello), fds); !sent.ok()) {
-    return problem(sent.failure(), what);
-  }
+  // A service that is too busy answers and hangs up before it reads: its answer is there all the same.
+  const auto sent = os::send_message(connection, wire::encode_hello(hello), fds);
+  if (!sent.ok() && sent.failure().error != EPIPE) return problem(sent.failure(), what);
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
   auto message = os::receive_message(connection, buffer, 1);
+  if (!message.ok() && message.failure().error == ECONNRESET) {
+    message = os::receive_message(connection, buffer, 1);
+  }
   if (!message.ok()) return problem(message.failure(), what);
   if (message->length == 0) {
     return problem(absl::StatusCode::kUnavailable, absl::StrCat(what, ": the service hung up"),
@@ -177,8 +192,12 @@ absl::StatusOr<std::vector<ListedView>> list_views(const std::string& socket) {
   if (directory == nullptr) return views;
   while (const struct dirent* entry = ::readdir(directory)) {
     if (!absl::StartsWith(entry->d_name, kPrivatePrefix)) continue;
+    const std::string private_socket = absl::StrCat(kRunDirectory, "/", entry->d_name);
+    if (list_at(private_socket, views).ok()) continue;
     // One that was killed leaves its socket behind, and answers no more.
-    (void)list_at(absl::StrCat(kRunDirectory, "/", entry->d_name), views);
+    if (auto alive = os::connect_to(private_socket); !alive.ok() && alive.failure().error == ECONNREFUSED) {
+      ::unlink(private_socket.c_str());
+    }
   }
   ::closedir(directory);
   return views;

@@ -22,7 +22,7 @@
 #include "os/file.h"
 #include "os/landlock.h"
 #include "os/mount.h"
-#include "os/process.h"
+#include "os/self.h"
 #include "os/socket.h"
 
 namespace sluice::cli {

@@ -49,7 +49,8 @@ absl::StatusOr<Identity> decide_identity(const std::string& option, uint32_t sou
   }
   const struct passwd* user = nullptr;
   uint32_t uid = source_owner;
-  if (option.empty() || absl::SimpleAtoi(option, &uid)) {
+  const bool digits = !option.empty() && option.find_first_not_of("0123456789") == std::string::npos;
+  if (option.empty() || (digits && absl::SimpleAtoi(option, &uid))) {
     user = ::getpwuid(uid);
   } else {
     user = ::getpwnam(option.c_str());
@@ -66,6 +67,9 @@ absl::StatusOr<Identity> decide_identity(const std::string& option, uint32_t sou
     identity.named = true;
     identity.uid = identity.gid = uid;
     identity.groups = {uid};
+  }
+  if (identity.uid == ~0u) {  // "no user" to the kernel
+    return problem(absl::StatusCode::kInvalidArgument, "4294967295 is not a user", "see getent passwd");
   }
   if (identity.uid == 0) {
     return problem(absl::StatusCode::kInvalidArgument, "a view does not act as root",

@@ -56,6 +56,14 @@ std::string unescape(std::string_view text) {
   return out;
 }
 
+bool is_view(const std::string& path) {
+  bool view = false;
+  for (const MountLine& mount : read_mounts()) {
+    if (mount.path == path) view = mount.type == "fuse.sluice";  // the last one is on top
+  }
+  return view;
+}
+
 }  // namespace
 
 absl::StatusOr<Target> open_target(const std::string& path, const Source& source) {
@@ -64,7 +72,11 @@ absl::StatusOr<Target> open_target(const std::string& path, const Source& source
     if (errno == ENOTCONN) {
       return unusable(path, "is a view that has ended", "take it off with sluice umount first");
     }
-    if (errno == EACCES) {
+    const int error = errno;
+    if (auto full = resolve_mountpoint(path); error == EACCES && full.ok() && is_view(*full)) {
+      return unusable(path, "is a view already", "take it off with sluice umount first");
+    }
+    if (error == EACCES) {
       return unusable(path, "cannot be reached, or is another user's view",
                       "see sluice ls, or name another directory");
     }

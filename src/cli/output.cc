@@ -21,6 +21,7 @@ absl::StatusCode code_of(const core::Failure& failure) {
     case Reason::kSourceForeignMount:
     case Reason::kSourceFilesystem:
     case Reason::kSourceStacked:
+    case Reason::kSourceUnreadable:
       return absl::StatusCode::kFailedPrecondition;
     case Reason::kKernelNoPassthrough:
     case Reason::kKernelNoLandlock:

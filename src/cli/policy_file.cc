@@ -10,6 +10,7 @@
 
 #include "cli/output.h"
 #include "core/escape.h"
+#include "core/rules.h"
 #include "os/fd.h"
 
 namespace sluice::cli {
@@ -29,7 +30,10 @@ absl::StatusOr<std::string> read_file(const std::string& file) {
   const os::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat stat;
   if (!fd || ::fstat(fd.get(), &stat) < 0) {
-    return problem(os::failure(), absl::StrCat("policy \"", core::escaped(file), "\""));
+    const char* why = errno == ENOENT ? "does not exist" : errno == ELOOP ? "is a symbolic link"
+                                                                        : "cannot be read";
+    return problem(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat("policy \"", core::escaped(file), "\" ", why), "name a policy file");
   }
   if (!S_ISREG(stat.st_mode) || stat.st_size > kMostBytes) {
     return problem(absl::StatusCode::kInvalidArgument,
@@ -66,6 +70,14 @@ absl::StatusOr<std::vector<std::string>> read_policy(const std::string& file) {
       const auto* pattern = item.as_string();
       if (pattern == nullptr) {
         return at(file, item.source(), "a pattern is not a string", "put it in quotes");
+      }
+      const std::string_view text_of[] = {pattern->get()};
+      const auto compiled = core::Rules::compile(text_of);
+      if (const auto* error = std::get_if<core::RuleError>(&compiled)) {
+        return at(file, item.source(),
+                  absl::StrCat("pattern \"", core::escaped(text_of[0]), "\", byte ",
+                               error->error.offset + 1, ": ", std::string(error->error.what)),
+                  "write it as in gitignore(5)");
       }
       patterns.push_back(pattern->get());
     }

@@ -77,7 +77,7 @@ struct Prepared {
   become_identity(identity);
   auto before = os::stat_held(prepared.source.fd.get());
   enter_namespaces(identity.preserve ? gate : -1);
-  must(os::make_mounts_private().ok(), "private mounts");
+  must(os::make_mounts_slaves().ok(), "mounts");
   // The descriptor is of the old namespace; the same directory is looked up in the new one.
   const os::Fd here(::open(prepared.source.path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   auto now = here ? os::stat_held(here.get()) : os::failure();

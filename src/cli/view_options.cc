@@ -32,7 +32,9 @@ absl::StatusOr<uint32_t> parse_duration(const std::string& text) {
   for (const Unit& unit : kUnits) {
     absl::string_view number = text;
     uint32_t value;
-    if (!absl::ConsumeSuffix(&number, unit.suffix) || !absl::SimpleAtoi(number, &value)) continue;
+    if (!absl::ConsumeSuffix(&number, unit.suffix)) continue;
+    if (number.find_first_not_of("0123456789") != absl::string_view::npos) continue;
+    if (!absl::SimpleAtoi(number, &value)) continue;
     const uint64_t milliseconds = value * unit.milliseconds;
     if (milliseconds > core::Limits::kCoherenceMillisecondsMost) break;
     return static_cast<uint32_t>(milliseconds);
@@ -68,7 +70,8 @@ absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options) {
 void add_view_options(CLI::App& command, ViewOptions& options) {
   command.add_option("--identity", options.identity,
                      "act as USER (root only), or \"preserve\": keep every owner (root only)")
-      ->option_text("USER");
+      ->option_text("USER")
+      ->check([](const std::string& user) { return std::string(user.empty() ? "is empty" : ""); });
   command.add_flag("--ro", options.read_only, "a read-only view");
   command.add_option("--hide", options.hide, "hide what matches PATTERN, as in gitignore(5); repeatable")
       ->option_text("PATTERN")

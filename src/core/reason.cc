@@ -62,6 +62,8 @@ constexpr std::array<Entry, kReasons> kEntries = {{
     {"confinement-violated", "a confined process made a call that its policy forbids",
      "report this: it is a hole or an attack"},
     {"name-taken", "another view has that name", "choose another with --name, or leave it out"},
+    {"source-unreadable", "the view's user may not search the source",
+     "give the user access, or name another with --identity"},
     {"limit-setups", "the service is busy with other newcomers", "try again in a moment"},
 }};
 

@@ -43,6 +43,7 @@ enum class Reason : uint32_t {
   kNoSuchView,           // no view of that name or target
   kConfinementViolated,  // a confined process was killed by its seccomp policy
   kNameTaken,            // another view has that name
+  kSourceUnreadable,     // the view's user may not search the source
   kLimitSetups,          // peers that are being served at this moment
   kCount
 };

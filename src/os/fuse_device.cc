@@ -1,14 +1,12 @@
 #include "os/fuse_device.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include <cstdio>
 
 #include "os/file.h"
-#include "os/kernel_abi.h"
 
 namespace sluice::os {
 namespace {
@@ -50,18 +48,6 @@ core::Result<Fd> make_fuse_mount(int device, const FuseMount& options) {
   const unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                               (options.read_only ? unsigned{MOUNT_ATTR_RDONLY} : 0u);
   return checked_fd(::syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes));
-}
-
-core::Result<int> backing_open(int device, int file) {
-  const abi::FuseBackingMap map{file, 0, 0};
-  const int id = ::ioctl(device, abi::kFuseBackingOpen, &map);
-  if (id < 0) return failure();
-  return id;
-}
-
-core::Outcome backing_close(int device, int backing_id) {
-  const auto id = static_cast<uint32_t>(backing_id);
-  return checked(::ioctl(device, abi::kFuseBackingClose, &id));
 }
 
 }  // namespace sluice::os

@@ -1,4 +1,4 @@
-// One FUSE connection: /dev/fuse, its superblock, and the two ioctls that grant passthrough.
+// One FUSE connection: /dev/fuse and its superblock.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,5 @@ struct FuseMount {
 // Service. Makes the superblock on device (borrowed) and returns its detached mount: nosuid, nodev,
 // default_permissions. The kernel has sent INIT when this returns. Needs CAP_SYS_ADMIN.
 core::Result<Fd> make_fuse_mount(int device, const FuseMount& options);
-
-// Broker. Registers what file (borrowed) holds: the backing id, > 0. Needs CAP_SYS_ADMIN in the
-// initial user namespace (Linux 6.9).
-core::Result<int> backing_open(int device, int file);
-core::Outcome backing_close(int device, int backing_id);
 
 }  // namespace sluice::os

@@ -51,17 +51,6 @@ core::Result<uint64_t> filesystem_magic(int fd) {
   return uint64_t{answer.sb_magic};
 }
 
-core::Outcome enter_tree(Fd tree) {
-  // The old root is below the new one for a moment; unmounting "." then takes it away.
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ||
-      ::syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
-      ::fchdir(tree.get()) < 0 || ::syscall(SYS_pivot_root, ".", ".") < 0 ||
-      ::umount2(".", MNT_DETACH) < 0 || ::chdir("/") < 0) {
-    return failure();
-  }
-  return core::Done{};
-}
-
 core::Outcome attach_mount(int mount, int target) {
   return checked(::syscall(SYS_move_mount, mount, "", target, "",
                            MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
@@ -71,6 +60,9 @@ core::Outcome unmount(const char* path, int flags) {
 }
 core::Outcome make_mounts_private() {
   return checked(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr));
+}
+core::Outcome make_mounts_slaves() {
+  return checked(::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr));
 }
 core::Outcome unshare_mounts() { return checked(::unshare(CLONE_NEWNS)); }
 

@@ -20,16 +20,14 @@ core::Result<uint64_t> filesystem_magic(int fd);
 // The number of the mount that fd is at; the kernel never gives it to another (Linux 6.8).
 core::Result<uint64_t> unique_mount_id(int fd);
 
-// Worker, before it is confined: makes the detached tree (consumed) the root and working directory
-// of this process and of its own mount namespace; nothing else is mounted there afterwards.
-core::Outcome enter_tree(Fd tree);
-
 // Command: attaches a detached mount on what target (O_PATH directory) holds.
 core::Outcome attach_mount(int mount, int target);
 // Command: takes the topmost mount off a path. flags: 0, MNT_DETACH, MNT_FORCE.
 core::Outcome unmount(const char* path, int flags);
 // Command, in a mount namespace of its own: nothing that happens here goes elsewhere.
 core::Outcome make_mounts_private();
+// The same, but what is unmounted outside goes away here too: this namespace holds nobody's mount.
+core::Outcome make_mounts_slaves();
 core::Outcome unshare_mounts();
 
 }  // namespace sluice::os

@@ -193,12 +193,4 @@ core::Result<Ending> reap(int pidfd) {
   return Ending{info.si_code == CLD_EXITED, info.si_status};
 }
 
-core::Outcome become_undumpable() { return checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
-
-uint32_t most_files() {
-  struct rlimit limit {};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  return static_cast<uint32_t>(std::min<rlim_t>(limit.rlim_max, 1u << 20));
-}
-
 }  // namespace sluice::os

@@ -48,14 +48,8 @@ struct Ending {
 };
 core::Result<Ending> reap(int pidfd);
 
-// First thing in every process that holds or parses something: nobody may trace it or read its
-// memory, and it dumps no core.
-core::Outcome become_undumpable();
-
 // Service. A copy of this process that runs body and exits; descriptors other than 0 to 2 and `keep`
 // are closed in it, so that it pins no other view. It is killed when its time is over.
 core::Result<Child> fork_helper(std::span<const int> keep, void (*body)(void*), void* argument);
-
-uint32_t most_files();  // the hard RLIMIT_NOFILE
 
 }  // namespace sluice::os

@@ -1,14 +1,11 @@
 #include "os/socket.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include <algorithm>
 #include <cstring>
-#include <ctime>
 
 namespace sluice::os {
 namespace {
@@ -144,33 +141,10 @@ core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, siz
   return message;
 }
 
-core::Result<size_t> read_message(int socket, std::span<uint8_t> buffer) {
-  const ssize_t length = ::read(socket, buffer.data(), buffer.size());
-  if (length < 0) return failure();
-  return static_cast<size_t>(length);
-}
-core::Outcome write_message(int socket, std::span<const uint8_t> bytes) {
-  return checked(::write(socket, bytes.data(), bytes.size()));
-}
-
-core::Outcome set_nonblocking(int fd) {
-  const int flags = ::fcntl(fd, F_GETFL);
-  return checked(flags < 0 ? -1 : ::fcntl(fd, F_SETFL, flags | O_NONBLOCK));
-}
-
 core::Outcome set_timeout(int socket, uint32_t milliseconds) {
   const struct timeval time {milliseconds / 1000, milliseconds % 1000 * 1000};
   if (::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) < 0) return failure();
   return checked(::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)));
-}
-
-core::Result<bool> wait_readable(int fd, int milliseconds) {
-  struct pollfd entry {fd, POLLIN, 0};
-  // ppoll, since the confined processes that use this may call nothing else of its kind.
-  const struct timespec time {milliseconds / 1000, milliseconds % 1000 * 1000000L};
-  const int ready = ::ppoll(&entry, 1, milliseconds < 0 ? nullptr : &time, nullptr);
-  if (ready < 0) return failure();
-  return ready > 0;
 }
 
 }  // namespace sluice::os

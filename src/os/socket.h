@@ -39,16 +39,7 @@ struct Message {
 };
 core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, size_t most_fds);
 
-// For confined processes: read(2) and write(2). Descriptors that a peer attaches are dropped by the
-// kernel, since nothing takes them. 0: the peer closed.
-core::Result<size_t> read_message(int socket, std::span<uint8_t> buffer);
-core::Outcome write_message(int socket, std::span<const uint8_t> bytes);
-
-core::Outcome set_nonblocking(int fd);
 // Receiving and sending on it fail with EAGAIN after so long.
 core::Outcome set_timeout(int socket, uint32_t milliseconds);
-
-// Waits until fd is readable or closed; false: the time is over. < 0 milliseconds: for ever.
-core::Result<bool> wait_readable(int fd, int milliseconds);
 
 }  // namespace sluice::os

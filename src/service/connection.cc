@@ -1,6 +1,6 @@
 #include "service/connection.h"
 
-#include "os/socket.h"
+#include "os/channel.h"
 #include "wire/init.h"
 
 namespace sluice::service {

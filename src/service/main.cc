@@ -15,7 +15,7 @@
 #include "core/escape.h"
 #include "sandbox/confine.h"
 #include "service/log.h"
-#include "os/process.h"
+#include "os/self.h"
 #include "os/socket.h"
 #include "service/service.h"
 
@@ -84,6 +84,7 @@ int run(int argc, char** argv) {
   }
   if (listen.empty() && peer < 0) return usage_error("nothing to serve");
 
+  os::ignore_broken_pipes();  // whoever reads the log may go
   if (auto done = os::become_undumpable(); !done.ok()) return fail("undumpable", done.failure());
   auto executables = open_executables();
   if (!executables.ok()) return fail("broker and worker beside sluiced", executables.failure());

@@ -8,7 +8,9 @@
 #include <climits>
 #include <string>
 
+#include "os/channel.h"
 #include "os/memory_file.h"
+#include "os/self.h"
 #include "os/socket.h"
 #include "sandbox/fds.h"
 #include "service/log.h"
@@ -35,9 +37,9 @@ core::Outcome wait_ready(const char* who, int events) {
   if (event.ok() && event->header.kind == wire::EventKind::kReady) return core::Done{};
   if (event.ok()) {
     const core::Failure why{event->header.error, static_cast<core::Reason>(event->header.reason)};
+    if (why.reason != core::Reason::kSystem) return why;  // says it all
     log(Level::kError, "child-failed",
         {{"process", who}, {"step", std::string(event->text)}, {"reason", describe(why)}});
-    if (why.reason != core::Reason::kSystem) return why;
   } else {
     log(Level::kError, "child-failed", {{"process", who}, {"step", "start"}});
   }
@@ -104,7 +106,7 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   worker.name = "sluice-worker";
   worker.fds = {{null->get(), 0}, {null->get(), 1}, {STDERR_FILENO, 2},
                 {device, sandbox::kFdFuse},
-                {config.read_only ? root_ro : root_rw, sandbox::kFdRoot},
+                {root_rw, sandbox::kFdRoot},
                 {pairs[0].second.get(), sandbox::kFdGrantRw},
                 {pairs[1].second.get(), sandbox::kFdGrantRo},
                 {pairs[2].second.get(), sandbox::kFdData},

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "core/limits.h"
+#include "os/channel.h"
 #include "os/memory_file.h"
 #include "service/log.h"
 #include "service/setup.h"
@@ -52,7 +53,7 @@ core::Outcome Service::run() {
       return added;
     }
   }
-  if (embedded) admit(std::move(options_.first_peer));
+  if (embedded) admit(std::move(options_.first_peer), false);
   while (!stopping_ && !(embedded && views_.empty() && pending_.empty())) {
     auto events = poller_.wait(pending_.empty() ? -1 : 1000);
     if (!events.ok()) return events.failure();
@@ -78,7 +79,7 @@ void Service::handle(uint64_t event) {
   const auto source = static_cast<Source>(event % kSources);
   switch (source) {
     case kListener:
-      if (auto peer = os::accept_from(options_.listener.get()); peer.ok()) admit(*std::move(peer));
+      if (auto peer = os::accept_from(options_.listener.get()); peer.ok()) admit(*std::move(peer), true);
       return;
     case kSignals:
       stopping_ = true;
@@ -115,7 +116,7 @@ void Service::handle(uint64_t event) {
   }
 }
 
-void Service::admit(os::Fd peer) {
+void Service::admit(os::Fd peer, bool log_refusal) {
   auto identity = os::peer_of(peer.get());
   if (!identity.ok()) return;
   const auto mine = std::count_if(pending_.begin(), pending_.end(), [&](const auto& entry) {
@@ -132,8 +133,8 @@ void Service::admit(os::Fd peer) {
   auto report = os::socket_pair();
   if (!report.ok()) return;
   const uint64_t id = ++last_id_;
-  Setup setup{peer.get(), report->second.get(), *identity, &executables_, options_.may_preserve, id,
-              snapshot()};
+  Setup setup{peer.get(), report->second.get(), *identity, &executables_, options_.may_preserve,
+              log_refusal, id, snapshot()};
   const int keep[] = {peer.get(), report->second.get(), executables_.broker.get(),
                       executables_.worker.get()};
   auto child = os::fork_helper(

@@ -50,7 +50,7 @@ class Service {
   static uint64_t tag(uint64_t id, Source source) { return id * kSources + source; }
 
   Service(Options options, Executables executables, os::Poller poller, os::Fd signals);
-  void admit(os::Fd peer);
+  void admit(os::Fd peer, bool log_refusal);
   void take_report(uint64_t id);
   void finish_setup(uint64_t id, bool in_time);
   void add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds, os::Fd peer);

@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "os/file.h"
 #include "os/mount.h"
+#include "os/self.h"
 #include "service/connection.h"
 #include "service/log.h"
 
@@ -100,8 +101,9 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, os::Fd source_fd
   if (!source.ok()) return source.failure();
   auto root_ro = os::clone_tree(source->get(), true);
   if (!root_ro.ok()) return root_ro.failure();
-  // A read-only view has no writable tree anywhere.
-  auto root_rw = hello.read_only ? os::duplicate(root_ro->get()) : os::clone_tree(source->get(), false);
+  // Two mounts in any case, since broker and worker each attach one; but a read-only view has no
+  // writable tree anywhere.
+  auto root_rw = os::clone_tree(source->get(), hello.read_only);
   if (!root_rw.ok()) return root_rw.failure();
   auto connection = make_connection(
       {identity->uid, identity->gid, hello.preserve, hello.read_only, hello.source});
@@ -208,7 +210,7 @@ void run_setup(const Setup& setup) {
   (void)os::set_timeout(setup.peer, core::Limits::kSetupSeconds * 1000);
   const auto served = serve(setup);
   if (served.ok() || served.failure().reason == Reason::kNone) return;
-  log(Level::kWarning, "refused",
+  if (setup.log_refusal) log(Level::kWarning, "refused",
       {{"peer_uid", absl::StrCat(setup.identity.uid)},
        {"peer_pid", absl::StrCat(setup.identity.pid)},
        {"reason", describe(served.failure())}});

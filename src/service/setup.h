@@ -16,6 +16,7 @@ struct Setup {
   os::Peer identity;            // of the peer
   const Executables* executables;
   bool may_preserve;            // started with --preserve
+  bool log_refusal;             // not where the peer is the one user of this service, and is told
   uint64_t view_id;             // for the view that may come of it
   std::vector<wire::ViewInfo> views;  // as they were when this process was forked
 };

@@ -99,6 +99,12 @@ core::Result<Hello> decode_hello(std::span<const uint8_t> message) {
   hello.gid = header.gid;
   hello.coherence_milliseconds = header.coherence_milliseconds;
   for (uint32_t i = 0; i < header.groups; ++i) hello.groups.push_back(reader.take<uint32_t>());
+  // To setresuid(2) and its kin this number means "leave it as it is".
+  constexpr uint32_t kUnchanged = ~0u;
+  if (hello.uid == kUnchanged || hello.gid == kUnchanged ||
+      std::count(hello.groups.begin(), hello.groups.end(), kUnchanged) != 0) {
+    return kMalformed;
+  }
   hello.name = reader.take_text(header.name_length);
   hello.source = reader.take_text(header.source_length);
   hello.target = reader.take_text(header.target_length);
@@ -170,7 +176,11 @@ core::Result<ViewInfo> decode_view(std::span<const uint8_t> message) {
   view.name = reader.take_text(header.name_length);
   view.source = reader.take_text(header.source_length);
   view.target = reader.take_text(header.target_length);
-  if (!reader.finished() || header.magic != kMagic || header.version != kVersion) return kMalformed;
+  if (!reader.finished() || header.magic != kMagic || header.version != kVersion ||
+      (header.flags & ~(kReadOnly | kPreserve | kTied)) != 0 || header.padding != 0 ||
+      (!view.name.empty() && !valid_view_name(view.name))) {
+    return kMalformed;
+  }
   view.id = header.id;
   view.started = header.started;
   view.uid = header.uid;

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "os/socket.h"
+#include "os/channel.h"
 
 namespace sluice::worker {
 namespace {

@@ -10,11 +10,11 @@
 
 #include "generated/worker_ro_policy.h"
 #include "generated/worker_rw_policy.h"
+#include "os/channel.h"
 #include "os/landlock.h"
 #include "os/memory_file.h"
-#include "os/mount.h"
-#include "os/process.h"
-#include "os/socket.h"
+#include "os/root.h"
+#include "os/self.h"
 #include "sandbox/confine.h"
 #include "sandbox/fds.h"
 #include "wire/event.h"
@@ -74,7 +74,7 @@ int run() {
   BrokerLink read_only(sandbox::kFdGrantRo);
   OpenFiles files(*table, config.read_only, read_write, read_only, *counters);
   DataThread data(sandbox::kFdData);
-  Worker worker{config, *table, files, data, *counters, sandbox::kFdFuse, {}};
+  Worker worker{config, *table, files, data, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
   const auto session = Session::create(worker);
   if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
   data.start();

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "os/socket.h"
+#include "os/channel.h"
 #include "worker/worker.h"
 
 namespace sluice::worker {

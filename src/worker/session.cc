@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "os/socket.h"
+#include "os/channel.h"
 
 namespace sluice::worker {
 namespace {
@@ -82,6 +82,7 @@ void Session::run() {
       if (const int64_t time = OpenFiles::now(); time >= next_tick) {
         worker_.tick();
         next_tick = time + 4;
+        if (!os::wait_readable_while(worker_.device, worker_.service, 0).ok()) return;
       }
       continue;
     }
@@ -89,7 +90,8 @@ void Session::run() {
     if (error == EINTR || error == ENOENT) continue;  // ENOENT: the request was given up
     if (error != EAGAIN) return;                      // ENODEV: unmounted; ECONNABORTED: aborted
     due = worker_.tick();
-    if (!os::wait_readable(worker_.device, due).ok()) return;
+    // Without its service a view has nobody to end it, list it or log for it: it ends.
+    if (!os::wait_readable_while(worker_.device, worker_.service, due).ok()) return;
   }
 }
 

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "os/socket.h"
+#include "os/channel.h"
 
 namespace sluice::worker {
 namespace {

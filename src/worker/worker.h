@@ -24,6 +24,7 @@ struct Worker {
   DataThread& data;
   wire::Counters& counters;
   int device;
+  int service;  // the event channel: closed when the service is gone
 
   // A file opened now: if it is still open in a moment, the kernel must ask for its attributes each
   // time, since others may change its size. Files that are soon closed cost nothing extra.

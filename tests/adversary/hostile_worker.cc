@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "os/channel.h"
 #include "os/file.h"
 #include "os/memory_file.h"
 #include "os/mount.h"

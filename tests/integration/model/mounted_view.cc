@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 
 #include "tests/integration/model/checks.h"
 
@@ -22,7 +24,8 @@ constexpr int64_t kEndMilliseconds = 5000;
 // No service but its own: one that runs on this machine is another build.
 constexpr char kNoSocket[] = "/run/sluice/model-test.none";
 
-pid_t start_program(std::vector<std::string> arguments, int* output) {
+// log: where its standard error goes; -1: where the test's goes.
+pid_t start_program(std::vector<std::string> arguments, int* output, int log = -1) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0) return -1;
   std::fflush(nullptr);
@@ -30,6 +33,7 @@ pid_t start_program(std::vector<std::string> arguments, int* output) {
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     ::dup2(ends[1], STDOUT_FILENO);
+    if (log >= 0) ::dup2(log, STDERR_FILENO);
     ::unsetenv("SLUICE_SOCKET");
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -61,6 +65,16 @@ std::string read_until(int fd, const std::string& wanted, int64_t milliseconds) 
   return text;
 }
 
+// What the service said besides that it granted files.
+void print_log(int log) {
+  std::string text(1 << 20, '\0');
+  const ssize_t got = ::pread(log, text.data(), text.size(), 0);
+  std::istringstream lines(text.substr(0, static_cast<size_t>(got < 0 ? 0 : got)));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("event=granted") == std::string::npos) std::fprintf(stderr, "  %s\n", line.c_str());
+  }
+}
+
 bool ended(pid_t pid, int64_t milliseconds) {
   return within(milliseconds, [pid] { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
 }
@@ -82,11 +96,14 @@ std::unique_ptr<MountedView> MountedView::start(const std::string& programs,
   all.push_back(source);
   all.push_back(target);
   int output;
-  view->pid_ = start_program(all, &output);
+  view->log_ = ::memfd_create("log", MFD_CLOEXEC);
+  view->failures_ = failures();
+  view->pid_ = start_program(all, &output, view->log_);
   const std::string said = read_until(output, "\n", kStartMilliseconds);
   ::close(output);
   if (said.rfind("sluice: ", 0) != 0) {
     std::fprintf(stderr, "FAIL: sluice mount does not serve; it said \"%s\"\n", said.c_str());
+    print_log(view->log_);
     return nullptr;
   }
   return view;
@@ -101,6 +118,8 @@ MountedView::~MountedView() {
     (void)ended(pid_, kEndMilliseconds);
   }
   ::umount2(target_.c_str(), MNT_DETACH);  // where it has left one
+  if (failures() != failures_) print_log(log_);
+  ::close(log_);
 }
 
 int64_t MountedView::requests(const std::string& opcode) const {

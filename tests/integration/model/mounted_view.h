@@ -33,6 +33,8 @@ class MountedView {
   std::string target_;
   std::string name_;
   pid_t pid_ = -1;
+  int log_ = -1;       // what it and the service say
+  int failures_ = 0;   // of the test before it: the log is printed if there are more
 };
 
 }  // namespace sluice::model
