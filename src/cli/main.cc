@@ -1,4 +1,6 @@
 // sluice: the command. Unprivileged; everything that needs privilege is the service's.
+#include <absl/strings/str_cat.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -68,6 +70,11 @@ void describe(CLI::App& app, Commands& commands, int& status) {
   probe.callback([&] { status = doctor_probe(commands.probe); });
 }
 
+bool has_command(const CLI::App& app, const std::string& name) {
+  const auto commands = app.get_subcommands([&](const CLI::App* command) { return command->get_name() == name; });
+  return !commands.empty();
+}
+
 int run(int argc, char** argv) {
   CLI::App app("A filtered view of a directory at native speed.", "sluice");
   Commands commands;
@@ -77,7 +84,10 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return report(problem(absl::StatusCode::kInvalidArgument, core::escaped(error.what()),
+    const bool known = argc < 2 || argv[1][0] == '-' || has_command(app, argv[1]);
+    const std::string what = known ? core::escaped(error.what())
+                                   : absl::StrCat("no command \"", core::escaped(argv[1]), "\"");
+    return report(problem(absl::StatusCode::kInvalidArgument, what,
                           "see sluice --help"));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sluice: %s\n", error.what());

@@ -75,7 +75,7 @@ absl::StatusOr<std::vector<std::string>> read_policy(const std::string& file) {
       const auto compiled = core::Rules::compile(text_of);
       if (const auto* error = std::get_if<core::RuleError>(&compiled)) {
         return at(file, item.source(),
-                  absl::StrCat("pattern \"", core::escaped(text_of[0]), "\", byte ",
+                  absl::StrCat("pattern \"", core::escaped(text_of[0]), "\": at byte ",
                                error->error.offset + 1, ": ", std::string(error->error.what)),
                   "write it as in gitignore(5)");
       }

@@ -204,6 +204,7 @@ VIEW= # the foreground command's pid
 # mount_view ARGUMENTS...: in the foreground, with its output in $W/mount.out and $W/mount.err;
 # returns when it serves.
 mount_view() {
+  rm -f "$W/mount.out"  # of an earlier one: it would look as if this one served
   sluice mount "$@" > "$W/mount.out" 2> "$W/mount.err" &
   VIEW=$!
   STARTED+=("$VIEW")

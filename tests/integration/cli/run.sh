@@ -36,6 +36,7 @@ case_passes_signals_on() {
   local signal pid
   for signal in TERM HUP INT USR1 USR2 QUIT; do
     # A shell starts its background commands with SIGINT and SIGQUIT ignored.
+    rm -f "$W/out"
     env --default-signal sluice run --identity $USER_A "$W/source" -- bash -c "trap 'echo got; exit 7' $signal; echo ready; while :; do sleep 0.02; done" \
       > "$W/out" 2> "$W/err" &
     pid=$!

@@ -21,8 +21,9 @@ std::string time_in_words(const char* name, const struct timespec& time) {
 
 std::string in_words(const struct stat& stat) {
   char text[160];
-  std::snprintf(text, sizeof(text), "mode=0%o nlink=%lu uid=%u gid=%u size=%ld rdev=%lx blksize=%ld",
-                stat.st_mode, static_cast<unsigned long>(stat.st_nlink), stat.st_uid, stat.st_gid,
+  std::snprintf(text, sizeof(text),
+                "mode=0%o nlink=%lu uid=%u gid=%u size=%ld rdev=%lx blksize=%ld", stat.st_mode,
+                static_cast<unsigned long>(stat.st_nlink), stat.st_uid, stat.st_gid,
                 static_cast<long>(stat.st_size), static_cast<unsigned long>(stat.st_rdev),
                 static_cast<long>(stat.st_blksize));
   // The kernel serves a pipe itself, and tells no FUSE filesystem when it was written to.

@@ -75,7 +75,7 @@ int64_t now_milliseconds() {
 }
 
 void sleep_milliseconds(int64_t milliseconds) {
-  const struct timespec time {milliseconds / 1000, milliseconds % 1000 * 1000000};
+  const struct timespec time { milliseconds / 1000, milliseconds % 1000 * 1000000 };
   ::nanosleep(&time, nullptr);
 }
 

@@ -62,7 +62,9 @@ int run_contained(const Options& options, const std::function<int(const std::str
   }
   ::setpgid(child, child);
   int status = -1;
-  const auto ended = [&] { return interrupted != 0 || ::waitpid(child, &status, WNOHANG) == child; };
+  const auto ended = [&] {
+    return interrupted != 0 || ::waitpid(child, &status, WNOHANG) == child;
+  };
   if (!within(options.deadline_seconds * 1000, ended) || interrupted != 0) {
     std::fprintf(stderr, "FAIL: %s\n", interrupted != 0 ? "interrupted" : "the deadline is over");
     interrupted = 0;

@@ -79,7 +79,7 @@ std::string compare_trees(const Arena& arena) {
 }
 
 Verdict play_and_report(const Catalogue& catalogue, const Arena& arena, const std::string& name,
-                     uint64_t seed, size_t steps) {
+                        uint64_t seed, size_t steps) {
   const Arena own{arena.plain + "/" + name + "/top", arena.view + "/" + name + "/top"};
   const Arena spare{arena.plain + "/spare/top/" + name, arena.view + "/spare/top/" + name};
   const Round round = play(catalogue, own, seed, steps);

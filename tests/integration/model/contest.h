@@ -44,6 +44,6 @@ std::string compare_trees(const Arena& arena);
 // of the arena's; "spare" is one for more tries.
 enum class Verdict : char { kNone, kSame, kKnown, kDifferent };
 Verdict play_and_report(const Catalogue& catalogue, const Arena& arena, const std::string& name,
-                     uint64_t seed, size_t steps);
+                        uint64_t seed, size_t steps);
 
 }  // namespace sluice::model

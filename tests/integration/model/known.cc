@@ -15,7 +15,8 @@ long mode_in(const std::string& words) {
 }
 
 // Data is written with the broker's identity. In preserve mode that is in none of the caller's
-// groups, so the filesystem takes away set-group-ID also from a file that its group may not execute.
+// groups, so the filesystem takes away set-group-ID also from a file that its group may not
+// execute.
 bool only_group_bit(const Outcome& plain, const Outcome& view) {
   const long mode = mode_in(plain.data);
   return mode >= 0 && (mode & S_IXGRP) == 0 && (mode ^ mode_in(view.data)) == S_ISGID;
@@ -29,8 +30,8 @@ bool is_known(const Operation& operation, const Mismatch& mismatch) {
   // The calls on extended attributes take no O_PATH descriptor, so the worker needs a name that it
   // can reach: not that of an open file whose directory has been closed to it.
   if (name.ends_with("xattr") && operation.path.empty() && error == EACCES) return true;
-  // The broker finds a file by its path below the view's root, so every directory on the way must let
-  // the identity through: neither a descriptor of a directory nor one in /proc is a way around.
+  // The broker finds a file by its path below the view's root, so every directory on the way must
+  // let the identity through: neither a descriptor of a directory nor one in /proc is a way around.
   if ((name == "reopen" || operation.directory >= 0) && error == EACCES) return true;
   // A directory that was removed has no path. Filesystems differ here too.
   if (name == "open_temp" && error == ESTALE) return true;

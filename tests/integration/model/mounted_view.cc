@@ -71,7 +71,8 @@ void print_log(int log) {
   const ssize_t got = ::pread(log, text.data(), text.size(), 0);
   std::istringstream lines(text.substr(0, static_cast<size_t>(got < 0 ? 0 : got)));
   for (std::string line; std::getline(lines, line);) {
-    if (line.find("event=granted") == std::string::npos) std::fprintf(stderr, "  %s\n", line.c_str());
+    if (line.find("event=granted") == std::string::npos)
+      std::fprintf(stderr, "  %s\n", line.c_str());
   }
 }
 

@@ -12,8 +12,8 @@ namespace sluice::model {
 
 class MountedView {
  public:
-  // Starts it and waits until it serves; nullptr, with the reason on standard error, if it does not.
-  // arguments: the options of `sluice mount`.
+  // Starts it and waits until it serves; nullptr, with the reason on standard error, if it does
+  // not. arguments: the options of `sluice mount`.
   static std::unique_ptr<MountedView> start(const std::string& programs, const std::string& source,
                                             const std::string& target,
                                             std::vector<std::string> arguments);
@@ -33,8 +33,8 @@ class MountedView {
   std::string target_;
   std::string name_;
   pid_t pid_ = -1;
-  int log_ = -1;       // what it and the service say
-  int failures_ = 0;   // of the test before it: the log is printed if there are more
+  int log_ = -1;      // what it and the service say
+  int failures_ = 0;  // of the test before it: the log is printed if there are more
 };
 
 }  // namespace sluice::model

@@ -12,7 +12,7 @@ namespace sluice::model {
 namespace {
 
 constexpr uint32_t kUsualModes[] = {0755, 0777, 0700, 0750};
-constexpr uint32_t kModes[] = {0644, 0600, 0444, 0400, 0200,  0000,
+constexpr uint32_t kModes[] = {0644, 0600, 0444,  0400,  0200,  0000,
                                0500, 0300, 04755, 02755, 06777, 01777};
 
 // Seldom one that keeps everybody out.
@@ -108,8 +108,8 @@ Outcome set_times(int fd, const char* path, const Operation& operation) {
     return outcome(-1);
   }
   struct stat stat;
-  const int result = path == nullptr ? ::fstat(fd, &stat)
-                                     : ::fstatat(fd, path, &stat, operation.flags);
+  const int result =
+      path == nullptr ? ::fstat(fd, &stat) : ::fstatat(fd, path, &stat, operation.flags);
   return outcome(result, result < 0 ? std::string() : in_words(stat) + access_time(stat));
 }
 

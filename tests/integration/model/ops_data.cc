@@ -52,15 +52,16 @@ Outcome run_read(Side& side, const Operation& operation) {
   const auto length = static_cast<size_t>(operation.length);
   const Buffer buffer = buffer_of(length);
   const ssize_t got = ::read(side.file(operation.slot), buffer.get(), length);
-  return outcome(got, got < 0 ? std::string() : std::string(buffer.get(), static_cast<size_t>(got)));
+  return outcome(got,
+                 got < 0 ? std::string() : std::string(buffer.get(), static_cast<size_t>(got)));
 }
 
 Outcome run_pread(Side& side, const Operation& operation) {
   const auto length = static_cast<size_t>(operation.length);
   const Buffer buffer = buffer_of(length);
-  const ssize_t got =
-      ::pread(side.file(operation.slot), buffer.get(), length, operation.offset);
-  return outcome(got, got < 0 ? std::string() : std::string(buffer.get(), static_cast<size_t>(got)));
+  const ssize_t got = ::pread(side.file(operation.slot), buffer.get(), length, operation.offset);
+  return outcome(got,
+                 got < 0 ? std::string() : std::string(buffer.get(), static_cast<size_t>(got)));
 }
 
 Buffer filled(const Operation& operation) {

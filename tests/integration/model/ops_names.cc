@@ -51,8 +51,8 @@ void make_symlink(Random& random, const World& world, Operation& operation) {
 }
 
 Outcome run_symlink(Side& side, const Operation& operation) {
-  return outcome(::symlinkat(operation.path2.c_str(), side.at(operation.directory),
-                             operation.path.c_str()));
+  return outcome(
+      ::symlinkat(operation.path2.c_str(), side.at(operation.directory), operation.path.c_str()));
 }
 
 void make_path(Random& random, const World& world, Operation& operation) {
@@ -69,9 +69,10 @@ void make_directory(Random& random, const World& world, Operation& operation) {
 
 Outcome run_readlink(Side& side, const Operation& operation) {
   char target[4200];
-  const ssize_t length = ::readlinkat(side.at(operation.directory), operation.path.c_str(), target,
-                                      sizeof(target));
-  return outcome(length, length < 0 ? std::string() : std::string(target, static_cast<size_t>(length)));
+  const ssize_t length =
+      ::readlinkat(side.at(operation.directory), operation.path.c_str(), target, sizeof(target));
+  return outcome(length,
+                 length < 0 ? std::string() : std::string(target, static_cast<size_t>(length)));
 }
 
 Outcome run_unlink(Side& side, const Operation& operation) {
@@ -84,14 +85,13 @@ Outcome run_rmdir(Side& side, const Operation& operation) {
 
 void make_mkdir(Random& random, const World& world, Operation& operation) {
   world.new_place(random, operation);
-  constexpr uint32_t kModes[] = {0755, 0755, 0755, 0755,  0755,  0755, 0700,
-                                 0777, 0777, 0770, 02755, 01777, 0500, 0300, 0000};
+  constexpr uint32_t kModes[] = {0755, 0755, 0755,  0755,  0755, 0755, 0700, 0777,
+                                 0777, 0770, 02755, 01777, 0500, 0300, 0000};
   operation.mode = random.pick(kModes);
 }
 
 Outcome run_mkdir(Side& side, const Operation& operation) {
-  return outcome(
-      ::mkdirat(side.at(operation.directory), operation.path.c_str(), operation.mode));
+  return outcome(::mkdirat(side.at(operation.directory), operation.path.c_str(), operation.mode));
 }
 
 void make_mknod(Random& random, const World& world, Operation& operation) {

@@ -13,7 +13,7 @@ namespace {
 // Never waits, whatever is opened.
 constexpr int kAlways = O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
 
-constexpr uint32_t kModes[] = {0644, 0600, 0666, 0777, 0444, 0000,  0200,
+constexpr uint32_t kModes[] = {0644, 0600, 0666, 0777, 0444,  0000,  0200,
                                0400, 0640, 0755, 0222, 04755, 02755, 06777};
 
 int access_mode(Random& random) {
@@ -75,8 +75,7 @@ void make_link_file(Random& random, const World& world, Operation& operation) {
 
 Outcome run_link_file(Side& side, const Operation& operation) {
   return outcome(::linkat(AT_FDCWD, in_proc(side, operation.slot).c_str(),
-                          side.at(operation.directory), operation.path.c_str(),
-                          AT_SYMLINK_FOLLOW));
+                          side.at(operation.directory), operation.path.c_str(), AT_SYMLINK_FOLLOW));
 }
 
 void make_reopen(Random& random, const World& world, Operation& operation) {
@@ -109,8 +108,7 @@ void make_duplicate(Random& random, const World& world, Operation& operation) {
 }
 
 Outcome run_duplicate(Side& side, const Operation& operation) {
-  return store(side, operation.other,
-               ::fcntl(side.file(operation.slot), F_DUPFD_CLOEXEC, 0));
+  return store(side, operation.other, ::fcntl(side.file(operation.slot), F_DUPFD_CLOEXEC, 0));
 }
 
 void make_close(Random& random, const World& world, Operation& operation) {
@@ -127,8 +125,8 @@ void make_flags(Random& random, const World& world, Operation& operation) {
   operation.flags = random.chance(50) ? O_APPEND : 0;
 }
 
-// Only adds: the kernel opens the backing file with the flags of the open, and so keeps O_APPEND and
-// O_DIRECT on a passed-through file for ever.
+// Only adds: the kernel opens the backing file with the flags of the open, and so keeps O_APPEND
+// and O_DIRECT on a passed-through file for ever.
 Outcome run_flags(Side& side, const Operation& operation) {
   const int fd = side.file(operation.slot);
   const int before = ::fcntl(fd, F_GETFL);

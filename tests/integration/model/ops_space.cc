@@ -58,8 +58,8 @@ void make_allocate(Random& random, const World& world, Operation& operation) {
 }
 
 Outcome run_allocate(Side& side, const Operation& operation) {
-  return outcome(::fallocate(side.file(operation.slot), operation.flags, operation.offset,
-                             operation.length));
+  return outcome(
+      ::fallocate(side.file(operation.slot), operation.flags, operation.offset, operation.length));
 }
 
 void make_find(Random& random, const World& world, Operation& operation) {

@@ -27,8 +27,12 @@ void make_any(Random& random, const World& world, Operation& operation) {
   constexpr const char* kNames[] = {"user.a", "user.a", "user.b"};
   operation.text = random.pick(kNames);
   if (random.chance(12)) {
-    const std::string strange[] = {"user." + std::string(250, 'k'), "user." + std::string(251, 'k'),
-                                   "trusted.t", "nonsense", "user.", "user.\xff\n"};
+    const std::string strange[] = {"user." + std::string(250, 'k'),
+                                   "user." + std::string(251, 'k'),
+                                   "trusted.t",
+                                   "nonsense",
+                                   "user.",
+                                   "user.\xff\n"};
     operation.text = random.pick(strange);
   }
   constexpr int kFlags[] = {0, 0, 0, 0, 0, XATTR_CREATE, XATTR_REPLACE, 4};
@@ -92,10 +96,11 @@ Outcome run_list(Side& side, const Operation& operation) {
   if (nameless(side, operation)) return kNameless;
   std::vector<char> names(static_cast<size_t>(operation.length));
   const std::string path = side.below(operation.path);
-  const ssize_t size =
-      operation.mode == kPath       ? ::listxattr(path.c_str(), names.data(), names.size())
-      : operation.mode == kNoFollow ? ::llistxattr(path.c_str(), names.data(), names.size())
-                                    : ::flistxattr(side.file(operation.slot), names.data(), names.size());
+  const ssize_t size = operation.mode == kPath
+                           ? ::listxattr(path.c_str(), names.data(), names.size())
+                       : operation.mode == kNoFollow
+                           ? ::llistxattr(path.c_str(), names.data(), names.size())
+                           : ::flistxattr(side.file(operation.slot), names.data(), names.size());
   if (size < 0 || names.empty()) return outcome(size);
   return outcome(size, sorted(std::string(names.data(), static_cast<size_t>(size))));
 }

@@ -58,8 +58,8 @@ std::string show(const Outcome& outcome) {
   if (outcome.data.size() <= kShown || is_text(outcome.data)) {
     return out + " \"" + escaped(outcome.data, 600) + "\"";
   }
-  return out + " " + std::to_string(outcome.data.size()) + " bytes, hash " + hex_hash(outcome.data) +
-         " \"" + escaped(outcome.data, 40) + "\"";
+  return out + " " + std::to_string(outcome.data.size()) + " bytes, hash " +
+         hex_hash(outcome.data) + " \"" + escaped(outcome.data, 40) + "\"";
 }
 
 std::string pattern(uint64_t seed, size_t length) {

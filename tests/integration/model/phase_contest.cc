@@ -65,9 +65,7 @@ class Contest {
   }
 
  private:
-  std::string name_at(size_t i) const {
-    return name_of(i / options_.rounds, i % options_.rounds);
-  }
+  std::string name_at(size_t i) const { return name_of(i / options_.rounds, i % options_.rounds); }
 
   // A process's rounds, one after the other.
   void play_rounds(const Catalogue& catalogue, size_t process) {
@@ -131,15 +129,17 @@ void play_contest_read_only(Stage& stage) {
     }
   });
   const std::string plain = stage.plain();
-  expect(::mount(plain.c_str(), plain.c_str(), nullptr, MS_BIND, nullptr) == 0 &&
-             ::mount(nullptr, plain.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) == 0,
-         "read-only bind mount");
+  expect(
+      ::mount(plain.c_str(), plain.c_str(), nullptr, MS_BIND, nullptr) == 0 &&
+          ::mount(nullptr, plain.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) == 0,
+      "read-only bind mount");
   {
     const auto view = stage.mount({"--ro"});
     std::vector<pid_t> pids;
     for (const char* name : kRounds) {
       pids.push_back(start_as(kUser, [&, name] {
-        const uint64_t seed = options.one_round ? options.seed : options.seed * 1000 + (name[1] - '0');
+        const uint64_t seed =
+            options.one_round ? options.seed : options.seed * 1000 + (name[1] - '0');
         expect(play_and_report(catalogue, {plain, stage.view(), false}, name, seed,
                                options.steps * 4) != Verdict::kDifferent,
                "read-only contest");

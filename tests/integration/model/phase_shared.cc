@@ -103,7 +103,8 @@ void replace_by_renaming(const std::string& top) {
   in_parallel("replaced file", [&](int process) {
     if (process == 0) {
       for (int i = 1; i <= kReplacements; ++i) {
-        expect(write_all(top + "/next", O_CREAT | O_TRUNC, contents(i)), "new version: " + error_name());
+        expect(write_all(top + "/next", O_CREAT | O_TRUNC, contents(i)),
+               "new version: " + error_name());
         expect(::rename((top + "/next").c_str(), current.c_str()) == 0, "replace: " + error_name());
       }
       expect(write_all(top + "/done", O_CREAT, ""), "done");
@@ -131,7 +132,8 @@ void take_turns(const std::string& top) {
     expect(write_all(top + "/token" + number, O_CREAT, number), "token");
   }
   in_parallel("who is first", [&](int process) {
-    const int tally = ::open((top + "/tally").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    const int tally =
+        ::open((top + "/tally").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     const auto note = [&](int result, const char* what) {
       expect(result == 0 || errno == ENOENT, std::string(what) + ": " + error_name());
       if (result == 0) expect(::write(tally, what, 1) == 1, "tally");
@@ -147,7 +149,8 @@ void take_turns(const std::string& top) {
   });
   std::map<char, int> count;
   for (const char what : read_all(top + "/tally")) ++count[what];
-  for (const char what : {'u', 'd', 'r'}) expect_equal(count[what], kNames, std::string("first at ") + what);
+  for (const char what : {'u', 'd', 'r'})
+    expect_equal(count[what], kNames, std::string("first at ") + what);
 }
 
 // Anything with anything. Only errors that a plain directory gives too.
@@ -190,7 +193,8 @@ void mix(const std::string& top, uint64_t seed) {
           result = ::chmod(a.c_str(), 0755);
           break;
         default: {
-          constexpr int kFlags[] = {O_RDONLY, O_RDWR, O_RDWR | O_CREAT, O_WRONLY | O_CREAT | O_TRUNC};
+          constexpr int kFlags[] = {O_RDONLY, O_RDWR, O_RDWR | O_CREAT,
+                                    O_WRONLY | O_CREAT | O_TRUNC};
           const int fd = ::open(a.c_str(), random.pick(kFlags) | O_CLOEXEC, 0644);
           result = fd < 0 ? -1 : 0;
           if (fd >= 0) ::close(fd);
@@ -198,10 +202,12 @@ void mix(const std::string& top, uint64_t seed) {
       }
       if (result < 0) ++errors[error_name()];
     }
-    for (const char* usual : {"ENOENT", "EEXIST", "ENOTDIR", "EISDIR", "ENOTEMPTY", "EINVAL", "EPERM"}) {
+    for (const char* usual :
+         {"ENOENT", "EEXIST", "ENOTDIR", "EISDIR", "ENOTEMPTY", "EINVAL", "EPERM"}) {
       errors.erase(usual);
     }
-    for (const auto& [name, count] : errors) expect(false, "mix: " + std::to_string(count) + " " + name);
+    for (const auto& [name, count] : errors)
+      expect(false, "mix: " + std::to_string(count) + " " + name);
   });
 }
 
@@ -210,7 +216,8 @@ void mix(const std::string& top, uint64_t seed) {
 void play_shared(Stage& stage) {
   stage.make_directory("shared");
   const auto view = stage.mount();
-  const std::string top = (stage.options().self_check ? stage.under() : stage.view()) + "/shared/top";
+  const std::string top =
+      (stage.options().self_check ? stage.under() : stage.view()) + "/shared/top";
   run_as(kUser, "shared directory", [&] {
     lock_by_creating(top);
     append_lines(top);

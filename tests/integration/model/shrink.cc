@@ -55,7 +55,8 @@ class Shrinker {
 
  private:
   bool same_kind(const Round& round) const {
-    if (!wanted_.mismatch || !round.mismatch) return wanted_.mismatch.has_value() == round.mismatch.has_value();
+    if (!wanted_.mismatch || !round.mismatch)
+      return wanted_.mismatch.has_value() == round.mismatch.has_value();
     return std::strcmp(round.operations.back().name, wanted_.operations.back().name) == 0 &&
            round.mismatch->plain.error == wanted_.mismatch->plain.error &&
            round.mismatch->view.error == wanted_.mismatch->view.error;

@@ -39,10 +39,10 @@ class Stage {
 };
 
 // The phases, by the file that holds them.
-void play_contest(Stage& stage);            // phase_contest.cc
+void play_contest(Stage& stage);  // phase_contest.cc
 void play_contest_at_once(Stage& stage);
 void play_contest_preserved(Stage& stage);
 void play_contest_read_only(Stage& stage);
-void play_shared(Stage& stage);             // phase_shared.cc
+void play_shared(Stage& stage);  // phase_shared.cc
 
 }  // namespace sluice::model

@@ -36,8 +36,8 @@ std::string content(int directory, const char* name) {
 
 void walk(int directory, const std::string& path, const std::string& shown, Tree& tree);
 
-void add(int directory, const std::string& name, const std::string& path,
-         const std::string& shown, Tree& tree) {
+void add(int directory, const std::string& name, const std::string& path, const std::string& shown,
+         Tree& tree) {
   struct stat stat;
   if (::fstatat(directory, name.c_str(), &stat, AT_SYMLINK_NOFOLLOW) < 0) {
     tree[shown] = error_in_words();
@@ -48,12 +48,12 @@ void add(int directory, const std::string& name, const std::string& path,
   if (S_ISLNK(stat.st_mode)) {
     char target[4200];
     const ssize_t length = ::readlinkat(directory, name.c_str(), target, sizeof(target));
-    words += length < 0 ? error_in_words()
-                        : " -> " + escaped({target, static_cast<size_t>(length)});
+    words +=
+        length < 0 ? error_in_words() : " -> " + escaped({target, static_cast<size_t>(length)});
   }
   if (S_ISDIR(stat.st_mode)) {
-    const int fd = ::openat(directory, name.c_str(),
-                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int fd =
+        ::openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) words += error_in_words();
     if (fd >= 0) walk(fd, path, shown, tree);
   }
@@ -101,7 +101,8 @@ std::string differences(const Tree& a, const Tree& b, const char* a_name, const 
   for (const auto& [path, words] : b) {
     if (!a.contains(path)) note(path, "absent", words);
   }
-  if (count > kMostDifferences) out += "  and " + std::to_string(count - kMostDifferences) + " more\n";
+  if (count > kMostDifferences)
+    out += "  and " + std::to_string(count - kMostDifferences) + " more\n";
   return out;
 }
 

@@ -6,8 +6,8 @@
 
 namespace sluice::model {
 
-// Path to type, attributes, extended attributes and content, in words. What may not be seen is there
-// with its errno.
+// Path to type, attributes, extended attributes and content, in words. What may not be seen is
+// there with its errno.
 using Tree = std::map<std::string, std::string>;
 
 Tree tree_of(const std::string& path);
