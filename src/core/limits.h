@@ -22,6 +22,10 @@ struct Limits {
   static constexpr uint32_t kIdleGrants = 1024;
   // How long it keeps them: a file deleted behind the view holds its blocks for so long.
   static constexpr uint32_t kIdleGrantMilliseconds = 2000;
+  // The same of a file that was replaced or deleted through the view.
+  static constexpr uint32_t kNamelessGrantMilliseconds = 20;
+  // Further names that the worker remembers of a file.
+  static constexpr uint32_t kLinks = 16;
   // Directory descriptors that the worker keeps open.
   static constexpr uint32_t kOpenDirectories = 2048;
   // A source path in the view, as the kernel bounds a path.

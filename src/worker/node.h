@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "os/fd.h"
 #include "os/file.h"
@@ -33,6 +34,12 @@ struct Node {
   uint32_t type = 0;        // S_IFMT of the mode
   Node* parent = nullptr;   // with name: where it was last seen; nullptr: the root, or nameless
   std::string name;
+  // Further names of a file with several links, newest last: one of them takes over when `name` goes.
+  struct Link {
+    Node* parent;
+    std::string name;
+  };
+  std::vector<Link> links;
   uint64_t lookups = 0;     // the kernel's references
   uint32_t children = 0;    // nodes whose parent this is: it stays while there are any
   os::Fd held;              // O_PATH. A directory: a cache. Others: while open, or once nameless.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 
@@ -53,12 +54,18 @@ core::Outcome OpenFiles::open(Node* node, int flags) {
   // only be reopened through an open that is as good.
   const bool nameless = node->parent == nullptr;
   const bool as_good = !write || (nameless && node->write_opens > 0);
-  if (node->grant != 0 && as_good && !truncate) {
+  // The broker empties what it opens for writing; for O_RDONLY|O_TRUNC, and where nothing is opened
+  // any more, it is a request of its own, with the same check.
+  const bool cut_here = truncate && (!write || (nameless && as_good));
+  if (cut_here) {
+    if (auto cut = this->truncate(node, 0); !cut.ok()) return cut;
+  }
+  if (node->grant != 0 && as_good) {
     counters_.grants_kept.fetch_add(1, std::memory_order_relaxed);
   } else {
     // From here on the node is found by its descriptor, whatever happens to its name.
     if (auto held = table_.keep_held(node); !held.ok()) return held;
-    auto reply = ask_grant(node, flags);
+    auto reply = ask_grant(node, cut_here ? flags & ~O_TRUNC : flags);
     if (!reply.ok()) {
       if (node->opens == 0 && node->grant == 0) node->held.reset();
       return reply.failure();
@@ -106,15 +113,12 @@ void OpenFiles::release(Node* node, bool write) {
   }
   if (node->opens > 0) return;
   node->watched = false;
-  if (node->parent == nullptr) {
-    // Deleted: its blocks are freed now, not in a while.
-    close_grant(node);
-    return;
-  }
   if (write) read_write_.tell(about(BrokerOp::kDropWrite, node->grant));
   node->idle_since = now();
   ++idle_count_;
-  idle_.push_back({node->id, node->idle_since});
+  // Deleted: its blocks are freed soon. Not at once, since somebody may be about to open what has just
+  // been replaced by a newer version.
+  (node->parent == nullptr ? idle_nameless_ : idle_).push_back({node->id, node->idle_since});
 }
 
 void OpenFiles::close_grant(Node* node) {
@@ -135,17 +139,23 @@ void OpenFiles::drop_idle(Node* node) {
 }
 
 int OpenFiles::expire() {
+  const int a = expire(idle_, core::Limits::kIdleGrantMilliseconds);
+  const int b = expire(idle_nameless_, core::Limits::kNamelessGrantMilliseconds);
+  return a < 0 ? b : b < 0 ? a : std::min(a, b);
+}
+
+int OpenFiles::expire(std::deque<Idle>& idle, int64_t most_milliseconds) {
   const int64_t time = now();
-  while (!idle_.empty()) {
-    const Idle oldest = idle_.front();
+  while (!idle.empty()) {
+    const Idle oldest = idle.front();
     Node* node = table_.get(oldest.nodeid);
     const bool outdated = node == nullptr || node->idle_since != oldest.since;
     if (!outdated) {
-      const int64_t left = oldest.since + core::Limits::kIdleGrantMilliseconds - time;
+      const int64_t left = oldest.since + most_milliseconds - time;
       if (left > 0 && idle_count_ <= core::Limits::kIdleGrants) return static_cast<int>(left);
       close_grant(node);
     }
-    idle_.pop_front();
+    idle.pop_front();
   }
   return -1;
 }

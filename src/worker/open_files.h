@@ -52,6 +52,7 @@ class OpenFiles {
   };
   core::Result<wire::BrokerReply> ask_grant(Node* node, int flags);
   void close_grant(Node* node);
+  int expire(std::deque<Idle>& idle, int64_t most_milliseconds);
 
   Table& table_;
   const bool view_read_only_;
@@ -59,7 +60,8 @@ class OpenFiles {
   BrokerLink& read_only_link_;
   wire::Counters& counters_;
   std::deque<Idle> idle_;  // oldest first; entries that a later open outdated are skipped
-  size_t idle_count_ = 0;
+  std::deque<Idle> idle_nameless_;  // likewise, for a shorter time
+  size_t idle_count_ = 0;  // in both
 };
 
 }  // namespace sluice::worker

@@ -47,7 +47,7 @@ constexpr int kTimes = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR
 core::Outcome change_temp(Worker& worker, Node* node, const struct stat& wanted, int to_set) {
   wire::BrokerRequest change{};
   if ((to_set & FUSE_SET_ATTR_MODE) != 0) change.flags |= wire::kChangeMode;
-  if ((to_set & kOwner) != 0) change.flags |= wire::kChangeOwner;
+  if ((to_set & kOwner) != 0 || to_set == 0) change.flags |= wire::kChangeOwner;
   if ((to_set & kTimes) != 0) change.flags |= wire::kChangeTimes;
   if (change.flags == 0) return core::Done{};
   struct timespec times[2];
@@ -63,12 +63,14 @@ core::Outcome change_temp(Worker& worker, Node* node, const struct stat& wanted,
 }
 
 core::Outcome change(Worker& worker, Node* node, const struct stat& wanted, int to_set) {
-  if ((to_set & (FUSE_SET_ATTR_MODE | kOwner | kTimes)) == 0) return core::Done{};
+  // chown(-1, -1) changes nothing, and takes away set-user-ID and set-group-ID all the same.
+  const bool nothing = (to_set & (FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MODE | kOwner | kTimes)) == 0;
+  if (!nothing && (to_set & (FUSE_SET_ATTR_MODE | kOwner | kTimes)) == 0) return core::Done{};
   if (worker.files.is_temp(node)) return change_temp(worker, node, wanted, to_set);
   auto held = worker.table.hold(node);
   if (!held.ok()) return held.failure();
   const os::Target target{(*held)->get(), {}};
-  if ((to_set & kOwner) != 0) {
+  if ((to_set & kOwner) != 0 || nothing) {
     auto done = os::change_owner(target, (to_set & FUSE_SET_ATTR_UID) != 0 ? wanted.st_uid : ~0u,
                                  (to_set & FUSE_SET_ATTR_GID) != 0 ? wanted.st_gid : ~0u);
     if (!done.ok()) return done;

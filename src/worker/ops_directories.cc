@@ -67,6 +67,18 @@ class Listing {
 
 Listing* listing_of(const fuse_file_info* file) { return reinterpret_cast<Listing*>(file->fh); }
 
+// A directory that may be read and not searched cannot be opened from within.
+core::Result<os::Fd> open_by_name(Worker& worker, const Node* node) {
+  auto parent = worker.table.directory(node->parent);
+  if (!parent.ok()) return parent.failure();
+  auto fd = os::open_directory((*parent)->get(), node->name);
+  if (!fd.ok()) return fd;
+  auto stat = os::stat_held(fd->get());
+  if (!stat.ok()) return stat.failure();
+  if (key_of(*stat) != node->key) return kStale;
+  return fd;
+}
+
 void opendir(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
   Worker& worker = worker_of(req);
   Node* node = worker.table.get(nodeid);
@@ -74,6 +86,9 @@ void opendir(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
   auto directory = worker.table.directory(node);
   if (!directory.ok()) return fail(req, directory.failure());
   auto fd = os::open_directory((*directory)->get(), ".");
+  if (!fd.ok() && fd.failure().error == EACCES && node->parent != nullptr) {
+    fd = open_by_name(worker, node);
+  }
   if (!fd.ok()) return fail(req, fd.failure());
   auto listing = std::make_unique<Listing>(*std::move(fd));
   file->fh = reinterpret_cast<uint64_t>(listing.get());

@@ -77,8 +77,9 @@ core::Result<Node*> make_file(Worker& worker, fuse_req_t req, Node* parent, cons
                               uint32_t mode, int flags, os::Stat* stat) {
   auto directory = worker.table.directory(parent);
   if (!directory.ok()) return directory.failure();
-  const uint32_t needed = worker.config.preserve ? 0 : 0600 & ~mode;
-  worker.use_umask(fuse_req_ctx(req)->umask & ~needed);
+  const uint32_t umask = fuse_req_ctx(req)->umask;
+  const uint32_t needed = worker.config.preserve ? 0 : 0600 & ~(mode & ~umask);
+  worker.use_umask(umask & ~needed);
   auto made = os::make_node((*directory)->get(), name, S_IFREG | mode | needed);
   const bool is_new = made.ok();
   if (!is_new && (made.failure().error != EEXIST || (flags & O_EXCL) != 0)) return made.failure();
@@ -142,6 +143,10 @@ void submit(fuse_req_t req, fuse_ino_t nodeid, DataThread::Answer answer,
   Worker& worker = worker_of(req);
   const Node* node = worker.table.get(nodeid);
   if (node == nullptr || node->grant == 0) return fail(req, {EBADF, core::Reason::kGrantUnknown});
+  // To the broker these would be a message that no honest worker sends.
+  if (request.offset < 0 || request.offset2 < 0 || request.length < 0) {
+    return fail(req, {EINVAL, core::Reason::kProtocol});
+  }
   request.grant = node->grant;
   worker.data.submit(req, answer, request);
 }
@@ -164,6 +169,8 @@ void fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset, off_t 
 }
 
 void lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence, fuse_file_info*) {
+  // The kernel passes on what an application asks for, and the broker takes no such thing.
+  if (offset < 0) return fail(req, {ENXIO, core::Reason::kNone});
   wire::BrokerRequest request{};
   request.op = BrokerOp::kSeek;
   request.mode = static_cast<uint32_t>(whence);

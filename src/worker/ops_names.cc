@@ -47,7 +47,8 @@ void forget_multi(fuse_req_t req, size_t count, fuse_forget_data* forgets) {
 
 // Makes parent/name with `make`, unless a rule hides it, and answers with what is there then.
 template <typename Make>
-void make_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, uint32_t mode, Make make) {
+void make_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, uint32_t mode, Make make,
+               bool linked = false) {
   Worker& worker = worker_of(req);
   Node* parent = worker.table.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
@@ -56,7 +57,8 @@ void make_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, uint32_t 
   if (!directory.ok()) return fail(req, directory.failure());
   worker.use_umask(fuse_req_ctx(req)->umask);
   auto made = make((*directory)->get());
-  if (made.ok()) made = worker.settle_owner(req, parent, name, mode);
+  // A link is not a new file: it keeps its owner.
+  if (made.ok() && !linked) made = worker.settle_owner(req, parent, name, mode);
   if (!made.ok()) return fail(req, made.failure());
   auto stat = worker.table.stat_child(parent, name);
   if (!stat.ok()) return fail(req, stat.failure());
@@ -91,7 +93,7 @@ void link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent_id, const char* n
     auto from = worker.table.named(node);
     if (!from.ok()) return from.failure();
     return os::make_link(from->directory->get(), from->name, to, name);
-  });
+  }, true);
 }
 
 // Before a name goes away: what the kernel still refers to stays reachable by a descriptor.
@@ -175,8 +177,9 @@ void rename(fuse_req_t req, fuse_ino_t from_id, const char* from_name, fuse_ino_
   if ((flags & RENAME_EXCHANGE) != 0 && to.exists) {
     if (auto may = may_move(worker, to, from); !may.ok()) return fail(req, may.failure());
   }
-  if (from.node != nullptr) worker.files.drop_idle(from.node);
-  if (to.node != nullptr) keep_reachable(worker, to.node);
+  // What is replaced keeps its idle grant for the moment: who has looked it up just now can still open
+  // it, as in a plain directory. Without, a file that is replaced often could not be opened reliably.
+  if (to.node != nullptr) (void)worker.table.keep_held(to.node);
   auto from_dir = worker.table.directory(from.parent);
   if (!from_dir.ok()) return fail(req, from_dir.failure());
   auto to_dir = worker.table.directory(to.parent);
@@ -187,7 +190,10 @@ void rename(fuse_req_t req, fuse_ino_t from_id, const char* from_name, fuse_ino_
   // Two names of one inode: rename(2) then does nothing.
   if (from.node == nullptr || from.node != to.node) {
     if (to.node != nullptr) worker.table.lose_name(to.node, to.parent, to.name);
-    if (from.node != nullptr) worker.table.gain_name(from.node, to.parent, to.name);
+    if (from.node != nullptr) {
+      worker.table.gain_name(from.node, to.parent, to.name);
+      worker.table.lose_name(from.node, from.parent, from.name);
+    }
     if ((flags & RENAME_EXCHANGE) != 0 && to.node != nullptr) {
       worker.table.gain_name(to.node, from.parent, from.name);
     }

@@ -83,12 +83,36 @@ void Table::gain_name(Node* node, Node* parent, std::string_view name) {
   for (const Node* up = parent; up != nullptr; up = up->parent) {
     if (up == node) return;
   }
+  if (node->parent != nullptr && !node->is_directory()) {
+    // What is not true any more is found out when it is used.
+    if (node->links.size() == core::Limits::kLinks) {
+      drop_link(node, node->links.front().parent, std::string(node->links.front().name));
+    }
+    ++node->parent->children;
+    node->links.push_back({node->parent, node->name});
+  }
   set_parent(node, parent, name);
+  drop_link(node, parent, name);
   if (!node->is_directory() && node->opens == 0) node->held.reset();
 }
 
+void Table::drop_link(Node* node, const Node* parent, std::string_view name) {
+  for (auto link = node->links.begin(); link != node->links.end(); ++link) {
+    if (link->parent != parent || link->name != name) continue;
+    Node* before = link->parent;
+    node->links.erase(link);
+    --before->children;
+    release_if_unused(before);
+    return;
+  }
+}
+
 void Table::lose_name(Node* node, const Node* parent, std::string_view name) {
-  if (node->parent == parent && node->name == name) set_parent(node, nullptr, {});
+  if (node->parent != parent || node->name != name) return drop_link(node, parent, name);
+  if (node->links.empty()) return set_parent(node, nullptr, {});
+  const Node::Link link = node->links.back();
+  set_parent(node, link.parent, link.name);
+  drop_link(node, link.parent, link.name);
 }
 
 void Table::forget(Node* node, uint64_t lookups) {
@@ -99,6 +123,9 @@ void Table::forget(Node* node, uint64_t lookups) {
 void Table::release_if_unused(Node* node) {
   while (node != nullptr && node->lookups == 0 && node->children == 0 && node != root()) {
     Node* parent = node->parent;
+    while (!node->links.empty()) {
+      drop_link(node, node->links.back().parent, std::string(node->links.back().name));
+    }
     if (const auto found = by_key_.find(node->key); found != by_key_.end() && found->second == node) {
       by_key_.erase(found);
     }

@@ -94,6 +94,7 @@ class Table {
 
   explicit Table(int root) : root_(root) {}
   Node* make(const FileKey& key, uint32_t type);
+  void drop_link(Node* node, const Node* parent, std::string_view name);
   void set_parent(Node* node, Node* parent, std::string_view name);
   void release_if_unused(Node* node);
   void touch(Node* node);

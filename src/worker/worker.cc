@@ -62,7 +62,7 @@ core::Outcome Worker::settle_owner(fuse_req_t req, Node* parent, std::string_vie
   const bool group_from_parent = (above->stx_mode & S_ISGID) != 0;
   const os::Target target{(*directory)->get(), name};
   auto owned = os::change_owner(target, caller->uid, group_from_parent ? ~0u : caller->gid);
-  if (owned.ok() && S_ISREG(mode) && (mode & (S_ISUID | S_ISGID)) != 0) {
+  if (owned.ok() && !S_ISDIR(mode) && !S_ISLNK(mode) && (mode & (S_ISUID | S_ISGID)) != 0) {
     owned = os::change_mode(target, mode & ~umask & 07777);  // which the change of owner took away
   }
   return owned;
