@@ -7,6 +7,10 @@ target_compile_options(sluice_flags INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 warns falsely where strings are added up (its bug 105651).
   target_compile_options(sluice_flags INTERFACE -Wno-restrict)
+  if(SLUICE_SANITIZER)
+    # And about vectors that grow, once the code is instrumented.
+    target_compile_options(sluice_flags INTERFACE -Wno-stringop-overflow -Wno-array-bounds)
+  endif()
 endif()
 target_compile_definitions(sluice_flags INTERFACE _GNU_SOURCE)
 target_link_options(sluice_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)

@@ -109,7 +109,7 @@ Reply HostileWorker::ask(Channel channel, const wire::BrokerRequest& request, st
   wire::BrokerRequest header = request;
   header.path_length = static_cast<uint32_t>(path.size());
   std::memcpy(bytes.data(), &header, sizeof(header));
-  std::memcpy(bytes.data() + sizeof(header), path.data(), path.size());
+  if (!path.empty()) std::memcpy(bytes.data() + sizeof(header), path.data(), path.size());
   Reply reply{-1, core::Reason::kNone, {}};
   if (!send(channel, bytes)) return reply;
   const auto got = os::read_message(channels_[channel].get(),
