@@ -24,6 +24,9 @@ struct Limits {
   static constexpr uint32_t kIdleGrantMilliseconds = 2000;
   // The same of a file that was replaced or deleted through the view.
   static constexpr uint32_t kNamelessGrantMilliseconds = 20;
+  // For how long, after an open lost to a removal of its name, whatever loses its name keeps a grant,
+  // and how long it keeps it.
+  static constexpr uint32_t kContestedMilliseconds = 500;
   // Further names that the worker remembers of a file.
   static constexpr uint32_t kLinks = 16;
   // Directory descriptors that the worker keeps open.

@@ -50,6 +50,7 @@ struct Node {
   int backing_id = 0;
   uint32_t opens = 0;
   uint32_t write_opens = 0;
+  bool writable = false;    // the broker holds a descriptor for writing
   bool watched = false;     // open for a while: the kernel may not keep its attributes
   int64_t idle_since = 0;   // milliseconds; 0: open, or no grant
   bool is_directory() const { return type == S_IFDIR; }

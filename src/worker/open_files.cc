@@ -50,29 +50,24 @@ core::Outcome OpenFiles::open(Node* node, int flags) {
   const bool truncate = (flags & O_TRUNC) != 0;
   // A grant that is still there serves another reader as it is: the kernel has checked the
   // permission on attributes no older than the view's coherence, and the grant is for this very
-  // inode. Writers are always checked by the broker, except on a file without a name, which can
-  // only be reopened through an open that is as good.
+  // inode. Writers are always checked by the broker, except on a file without a name, for which the
+  // broker has checked this identity when it last had one.
   const bool nameless = node->parent == nullptr;
-  const bool as_good = !write || (nameless && node->write_opens > 0);
+  const bool as_good = node->grant != 0 && (!write || (nameless && node->writable));
+  if (nameless && !as_good) return lost_race();
   // The broker empties what it opens for writing; for O_RDONLY|O_TRUNC, and where nothing is opened
   // any more, it is a request of its own, with the same check.
-  const bool cut_here = truncate && (!write || (nameless && as_good));
+  const bool cut_here = truncate && (!write || nameless);
   if (cut_here) {
     if (auto cut = this->truncate(node, 0); !cut.ok()) return cut;
   }
-  if (node->grant != 0 && as_good) {
-    counters_.grants_kept.fetch_add(1, std::memory_order_relaxed);
-  } else {
-    // From here on the node is found by its descriptor, whatever happens to its name.
-    if (auto held = table_.keep_held(node); !held.ok()) return held;
-    auto reply = ask_grant(node, cut_here ? flags & ~O_TRUNC : flags);
-    if (!reply.ok()) {
-      if (node->opens == 0 && node->grant == 0) node->held.reset();
-      return reply.failure();
+  if (as_good) {
+    if (!nameless) {
+      if (auto held = table_.keep_held(node); !held.ok()) return held;
     }
-    if (node->grant == 0) counters_.grants.fetch_add(1, std::memory_order_relaxed);
-    node->grant = reply->grant;
-    node->backing_id = reply->backing_id;
+    counters_.grants_kept.fetch_add(1, std::memory_order_relaxed);
+  } else if (auto got = get_grant(node, cut_here ? flags & ~O_TRUNC : flags); !got.ok()) {
+    return got;
   }
   if (node->idle_since != 0) {
     node->idle_since = 0;
@@ -81,6 +76,40 @@ core::Outcome OpenFiles::open(Node* node, int flags) {
   ++node->opens;
   if (write) ++node->write_opens;
   return core::Done{};
+}
+
+core::Outcome OpenFiles::get_grant(Node* node, int flags) {
+  // From here on the node is found by its descriptor, whatever happens to its name.
+  if (auto held = table_.keep_held(node); !held.ok()) return held;
+  auto reply = ask_grant(node, flags);
+  if (!reply.ok()) {
+    if (node->grant == 0) table_.let_go(node);
+    return reply.failure();
+  }
+  if (node->grant == 0) counters_.grants.fetch_add(1, std::memory_order_relaxed);
+  node->grant = reply->grant;
+  node->backing_id = reply->backing_id;
+  if ((flags & O_ACCMODE) != O_RDONLY) node->writable = true;
+  return core::Done{};
+}
+
+core::Failure OpenFiles::lost_race() {
+  contested_until_ = now() + core::Limits::kContestedMilliseconds;
+  return {ESTALE, core::Reason::kNone};
+}
+
+void OpenFiles::before_name_goes(Node* node, const Node* parent, std::string_view name,
+                                 bool replaced) {
+  if (node->type != S_IFREG) return;
+  const bool last = node->parent == parent && node->name == name && node->links.empty();
+  if (last && contested()) {
+    // What may not be written can at least be read.
+    const bool kept = node->writable || get_grant(node, O_RDWR).ok() || node->grant != 0 ||
+                      get_grant(node, O_RDONLY).ok();
+    if (kept && node->opens == 0) set_idle(node, true);
+  } else if (!replaced) {
+    drop_idle(node);  // a file that was replaced can be opened for reading as long as it has its grant
+  }
 }
 
 core::Result<Node*> OpenFiles::open_temp(Node* directory, uint32_t mode, bool exclusive,
@@ -100,6 +129,7 @@ core::Result<Node*> OpenFiles::open_temp(Node* directory, uint32_t mode, bool ex
   node->grant = reply->grant;
   node->backing_id = reply->backing_id;
   node->opens = node->write_opens = 1;
+  node->writable = true;
   counters_.grants.fetch_add(1, std::memory_order_relaxed);
   *attributes = *reply;
   return node;
@@ -108,17 +138,26 @@ core::Result<Node*> OpenFiles::open_temp(Node* directory, uint32_t mode, bool ex
 void OpenFiles::release(Node* node, bool write) {
   if (node->opens == 0) return;
   --node->opens;
-  if (write && node->write_opens > 0 && --node->write_opens == 0 && node->opens > 0) {
-    read_write_.tell(about(BrokerOp::kDropWrite, node->grant));
+  const bool nameless = node->parent == nullptr;
+  if (write && node->write_opens > 0 && --node->write_opens == 0 && !(nameless && contested())) {
+    drop_write(node);
   }
   if (node->opens > 0) return;
   node->watched = false;
-  if (write) read_write_.tell(about(BrokerOp::kDropWrite, node->grant));
-  node->idle_since = now();
-  ++idle_count_;
   // Deleted: its blocks are freed soon. Not at once, since somebody may be about to open what has just
   // been replaced by a newer version.
-  (node->parent == nullptr ? idle_nameless_ : idle_).push_back({node->id, node->idle_since});
+  set_idle(node, nameless);
+}
+
+void OpenFiles::set_idle(Node* node, bool nameless) {
+  if (node->idle_since == 0) ++idle_count_;
+  node->idle_since = now();
+  (nameless ? idle_nameless_ : idle_).push_back({node->id, node->idle_since});
+}
+
+void OpenFiles::drop_write(Node* node) {
+  node->writable = false;
+  read_write_.tell(about(BrokerOp::kDropWrite, node->grant));
 }
 
 void OpenFiles::close_grant(Node* node) {
@@ -127,11 +166,12 @@ void OpenFiles::close_grant(Node* node) {
   counters_.grants.fetch_sub(1, std::memory_order_relaxed);
   node->grant = 0;
   node->backing_id = 0;
+  node->writable = false;
   if (node->idle_since != 0) {
     node->idle_since = 0;
     --idle_count_;
   }
-  if (node->parent != nullptr && !node->is_directory()) node->held.reset();
+  table_.let_go(node);
 }
 
 void OpenFiles::drop_idle(Node* node) {
@@ -140,7 +180,9 @@ void OpenFiles::drop_idle(Node* node) {
 
 int OpenFiles::expire() {
   const int a = expire(idle_, core::Limits::kIdleGrantMilliseconds);
-  const int b = expire(idle_nameless_, core::Limits::kNamelessGrantMilliseconds);
+  const int b = expire(idle_nameless_, contested()
+                                           ? core::Limits::kContestedMilliseconds
+                                           : core::Limits::kNamelessGrantMilliseconds);
   return a < 0 ? b : b < 0 ? a : std::min(a, b);
 }
 
@@ -161,7 +203,9 @@ int OpenFiles::expire(std::deque<Idle>& idle, int64_t most_milliseconds) {
 }
 
 core::Outcome OpenFiles::truncate(Node* node, int64_t length) {
-  if (node->write_opens > 0) {
+  const bool nameless = node->parent == nullptr;
+  if (nameless && !node->writable) return lost_race();
+  if (node->write_opens > 0 || nameless) {
     wire::BrokerRequest request = about(BrokerOp::kTruncate, node->grant);
     request.length = length;
     auto reply = read_write_.ask(request);

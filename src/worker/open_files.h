@@ -30,8 +30,13 @@ class OpenFiles {
                                 wire::BrokerReply* attributes);
   void release(Node* node, bool write);
 
-  // Before the node is forgotten, renamed or unlinked: a grant that nobody uses is given back.
+  // Before the node is forgotten: a grant that nobody uses is given back.
   void drop_idle(Node* node);
+  // Before parent/name stops leading to the node, by a removal or, with replaced, since another file
+  // takes its place. A plain directory lets an open or truncate succeed that found the name just
+  // before; here it has nothing to open by, gets ESTALE, and the kernel tries once more. Where that
+  // happens, whatever goes keeps a grant, so that the second try cannot fail for the same reason.
+  void before_name_goes(Node* node, const Node* parent, std::string_view name, bool replaced);
   // Gives back grants that have been idle too long. Milliseconds until the next is due, -1: none.
   int expire();
 
@@ -51,6 +56,12 @@ class OpenFiles {
     int64_t since;
   };
   core::Result<wire::BrokerReply> ask_grant(Node* node, int flags);
+  core::Outcome get_grant(Node* node, int flags);
+  // ESTALE; names are contested from now on for a while.
+  core::Failure lost_race();
+  bool contested() const { return contested_until_ > now(); }
+  void set_idle(Node* node, bool nameless);
+  void drop_write(Node* node);
   void close_grant(Node* node);
   int expire(std::deque<Idle>& idle, int64_t most_milliseconds);
 
@@ -62,6 +73,7 @@ class OpenFiles {
   std::deque<Idle> idle_;  // oldest first; entries that a later open outdated are skipped
   std::deque<Idle> idle_nameless_;  // likewise, for a shorter time
   size_t idle_count_ = 0;  // in both
+  int64_t contested_until_ = 0;
 };
 
 }  // namespace sluice::worker

@@ -97,8 +97,9 @@ void link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent_id, const char* n
 }
 
 // Before a name goes away: what the kernel still refers to stays reachable by a descriptor.
-void keep_reachable(Worker& worker, Node* node) {
-  worker.files.drop_idle(node);
+void keep_reachable(Worker& worker, Node* node, const Node* parent, std::string_view name,
+                    bool replaced) {
+  worker.files.before_name_goes(node, parent, name, replaced);
   (void)worker.table.keep_held(node);
 }
 
@@ -110,12 +111,15 @@ void remove(fuse_req_t req, fuse_ino_t parent_id, const char* name, bool want_di
   if (!stat.ok()) return fail(req, stat.failure());
   if (worker.hides(parent, name, S_ISDIR(stat->stx_mode))) return fail(req, kAbsent);
   Node* node = worker.table.find(*stat);
-  if (node != nullptr) keep_reachable(worker, node);
+  if (node != nullptr) keep_reachable(worker, node, parent, name, false);
   auto directory = worker.table.directory(parent);
   if (!directory.ok()) return fail(req, directory.failure());
   auto removed = os::remove_name((*directory)->get(), name, want_directory);
+  if (node != nullptr) {
+    if (removed.ok()) worker.table.lose_name(node, parent, name);
+    worker.table.let_go(node);
+  }
   if (!removed.ok()) return fail(req, removed.failure());
-  if (node != nullptr) worker.table.lose_name(node, parent, name);
   fuse_reply_err(req, 0);
 }
 
@@ -177,19 +181,25 @@ void rename(fuse_req_t req, fuse_ino_t from_id, const char* from_name, fuse_ino_
   if ((flags & RENAME_EXCHANGE) != 0 && to.exists) {
     if (auto may = may_move(worker, to, from); !may.ok()) return fail(req, may.failure());
   }
-  // What is replaced keeps its idle grant for the moment: who has looked it up just now can still open
-  // it, as in a plain directory. Without, a file that is replaced often could not be opened reliably.
-  if (to.node != nullptr) (void)worker.table.keep_held(to.node);
+  if (to.node != nullptr && to.node != from.node && (flags & RENAME_EXCHANGE) == 0) {
+    keep_reachable(worker, to.node, to.parent, to.name, true);
+  }
   auto from_dir = worker.table.directory(from.parent);
   if (!from_dir.ok()) return fail(req, from_dir.failure());
   auto to_dir = worker.table.directory(to.parent);
   if (!to_dir.ok()) return fail(req, to_dir.failure());
   auto renamed =
       os::rename_name((*from_dir)->get(), from.name, (*to_dir)->get(), to.name, flags);
-  if (!renamed.ok()) return fail(req, renamed.failure());
+  if (!renamed.ok()) {
+    if (to.node != nullptr) worker.table.let_go(to.node);
+    return fail(req, renamed.failure());
+  }
   // Two names of one inode: rename(2) then does nothing.
   if (from.node == nullptr || from.node != to.node) {
-    if (to.node != nullptr) worker.table.lose_name(to.node, to.parent, to.name);
+    if (to.node != nullptr) {
+      worker.table.lose_name(to.node, to.parent, to.name);
+      worker.table.let_go(to.node);
+    }
     if (from.node != nullptr) {
       worker.table.gain_name(from.node, to.parent, to.name);
       worker.table.lose_name(from.node, from.parent, from.name);

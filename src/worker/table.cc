@@ -93,7 +93,11 @@ void Table::gain_name(Node* node, Node* parent, std::string_view name) {
   }
   set_parent(node, parent, name);
   drop_link(node, parent, name);
-  if (!node->is_directory() && node->opens == 0) node->held.reset();
+  let_go(node);
+}
+
+void Table::let_go(Node* node) {
+  if (node->parent != nullptr && !node->is_directory() && node->opens == 0) node->held.reset();
 }
 
 void Table::drop_link(Node* node, const Node* parent, std::string_view name) {

@@ -65,6 +65,8 @@ class Table {
   core::Result<std::shared_ptr<const os::Fd>> hold(Node* node);
   // Keeps a descriptor in the node from now on (before its name goes away, or while it is open).
   core::Outcome keep_held(Node* node);
+  // Undoes it for a file that still has a name and is not open.
+  void let_go(Node* node);
   // The attributes as they are now, checked to be this node's. ESTALE where the name leads elsewhere.
   core::Result<os::Stat> stat(Node* node);
   // Attributes of parent/name. EXDEV at a mount point: the view does not cross it.

@@ -53,7 +53,7 @@ case_ctrl_c_on_a_terminal() {
   prepare
   mkfifo "$W/keys"
   exec 7<> "$W/keys"
-  env --default-signal script -qec "sluice run --identity $USER_A $W/source -- bash -c 'trap \"echo got; exit 7\" INT; echo ready; while :; do sleep 0.02; done'" \
+  env --default-signal script -qec "exec sluice run --identity $USER_A $W/source -- bash -c 'trap \"echo got; exit 7\" INT; echo ready; while :; do sleep 0.02; done'" \
     /dev/null < "$W/keys" > "$W/terminal" 2>&1 7>&- &
   local terminal=$!
   STARTED+=($terminal)
