@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <vector>
 
 #include "os/channel.h"
@@ -15,6 +16,12 @@ namespace {
 ssize_t no_read(int, void*, size_t, void*) {
   errno = ENOSYS;
   return -1;
+}
+
+int64_t nanoseconds() {
+  struct timespec time;
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
 }  // namespace
@@ -70,28 +77,43 @@ void Session::serve(std::span<uint8_t> message) {
   fuse_session_process_buf(session_, &buffer);
 }
 
+// The next request; 0: there was nothing, and the wait is over. Fails once the view has ended.
+core::Result<size_t> Session::next(std::span<uint8_t> buffer) {
+  auto length = os::read_message(worker_.device, buffer);
+  if (length.ok() || length.failure().error != EAGAIN) return length;
+  const int due = worker_.tick();
+  if (const int64_t most = patience_.nanoseconds(); most > 0) {
+    const int64_t until = nanoseconds() + most;
+    do {
+      length = os::read_message(worker_.device, buffer);
+    } while (!length.ok() && length.failure().error == EAGAIN && nanoseconds() < until);
+    patience_.looked(length.ok());
+    if (length.ok() || length.failure().error != EAGAIN) return length;
+  }
+  // Without its service a view has nobody to end it, list it or log for it: it ends.
+  auto readable = os::wait_readable_while(worker_.device, worker_.service, due);
+  if (!readable.ok()) return readable.failure();
+  return size_t{0};
+}
+
 void Session::run() {
   std::vector<uint8_t> buffer(wire::kFuseBufferBytes);
-  int due = -1;
   int64_t next_tick = 0;
   while (!fuse_session_exited(session_)) {
-    auto length = os::read_message(worker_.device, buffer);
-    if (length.ok()) {
-      serve(std::span(buffer).first(*length));
-      // Under load there is never a moment without a request; what is due is done all the same.
-      if (const int64_t time = OpenFiles::now(); time >= next_tick) {
-        worker_.tick();
-        next_tick = time + 4;
-        if (!os::wait_readable_while(worker_.device, worker_.service, 0).ok()) return;
-      }
-      continue;
+    const auto length = next(buffer);
+    if (!length.ok()) {
+      const int error = length.failure().error;
+      if (error == EINTR || error == ENOENT) continue;  // ENOENT: the request was given up
+      return;                                           // ENODEV: unmounted; ECONNABORTED: aborted
     }
-    const int error = length.failure().error;
-    if (error == EINTR || error == ENOENT) continue;  // ENOENT: the request was given up
-    if (error != EAGAIN) return;                      // ENODEV: unmounted; ECONNABORTED: aborted
-    due = worker_.tick();
-    // Without its service a view has nobody to end it, list it or log for it: it ends.
-    if (!os::wait_readable_while(worker_.device, worker_.service, due).ok()) return;
+    if (*length == 0) continue;
+    serve(std::span(buffer).first(*length));
+    // Under load there is never a moment without a request; what is due is done all the same.
+    if (const int64_t time = OpenFiles::now(); time >= next_tick) {
+      worker_.tick();
+      next_tick = time + 4;
+      if (!os::wait_readable_while(worker_.device, worker_.service, 0).ok()) return;
+    }
   }
 }
 

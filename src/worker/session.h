@@ -3,7 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <span>
+#include <thread>
 
+#include "worker/patience.h"
 #include "worker/worker.h"
 
 namespace sluice::worker {
@@ -18,13 +21,15 @@ class Session {
   void run();
 
  private:
-  explicit Session(Worker& worker) : worker_(worker) {}
+  explicit Session(Worker& worker)
+      : worker_(worker), patience_(std::thread::hardware_concurrency() > 1) {}
+  core::Result<size_t> next(std::span<uint8_t> buffer);
   void serve(std::span<uint8_t> message);
   static ssize_t write_reply(int fd, struct iovec* pieces, int count, void* worker);
 
   Worker& worker_;
   fuse_session* session_ = nullptr;
-  bool initialised_ = false;
+  Patience patience_;
 };
 
 }  // namespace sluice::worker
