@@ -36,6 +36,12 @@ core::Outcome keep_capabilities(std::span<const int> keep) {
   return core::Done{};
 }
 
+core::Outcome drop_bounding_set() {
+  capng_clear(CAPNG_SELECT_BOUNDS);
+  if (capng_apply(CAPNG_SELECT_BOUNDS) != 0) return core::Failure{EPERM, core::Reason::kSystem};
+  return core::Done{};
+}
+
 core::Outcome keep_capabilities_for_children(std::span<const int> keep) {
   capng_clear(CAPNG_SELECT_BOTH);
   for (const int capability : keep) {

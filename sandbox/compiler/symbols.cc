@@ -4,8 +4,12 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <signal.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,7 +118,24 @@ constexpr Symbol kSymbols[] = {
     SYMBOL(CLOCK_BOOTTIME),
 
     SYMBOL(F_GETFL),
+    SYMBOL(F_SETFL),
     SYMBOL(F_GETFD),
+
+    SYMBOL(AF_UNIX),
+    SYMBOL(SOCK_SEQPACKET),
+    SYMBOL(SOCK_CLOEXEC),
+    SYMBOL(SOL_SOCKET),
+    SYMBOL(SO_PEERCRED),
+    SYMBOL(SO_PEERGROUPS),
+    SYMBOL(MSG_NOSIGNAL),
+    SYMBOL(MSG_CMSG_CLOEXEC),
+    SYMBOL(P_PIDFD),
+    SYMBOL(WEXITED),
+    SYMBOL(WNOHANG),
+    SYMBOL(SIGKILL),
+    SYMBOL(EPOLL_CTL_ADD),
+    SYMBOL(EPOLL_CTL_DEL),
+    SYMBOL(MREMAP_MAYMOVE),
 
     {"FUSE_DEV_IOC_BACKING_OPEN", os::abi::kFuseBackingOpen},
     {"FUSE_DEV_IOC_BACKING_CLOSE", os::abi::kFuseBackingClose},

@@ -80,6 +80,7 @@ int run() {
   auto tree = os::duplicate(sandbox::kFdRoot);
   if (!tree.ok()) fail(events, "root", tree.failure());
   must(events, "enter the source tree", os::enter_tree(*std::move(tree)));
+  must(events, "real uid", os::take_real_uid(config->private_uid));
   // In preserve mode the files of every owner are served.
   const int keep[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE};
   must(events, "capabilities",
@@ -98,7 +99,7 @@ int run() {
     must(events, "landlock",
          os::landlock_restrict(ro ? os::LandlockDomain::kGrantReadOnly
                                   : os::LandlockDomain::kGrantReadWrite,
-                               ro ? view.root_ro : view.root_rw));
+                               ro ? view.root_ro : view.root_rw, config->missing));
   };
   Gate gate;
   const auto serve = [&](Server& server, Domain of, int lifeline) {

@@ -80,6 +80,9 @@ os::Fd journal_stream() {
                                    socket.c_str(), "--mode", "0666"};
   if (how.preserve) argv.push_back("--preserve");
   if (how.quiet) argv.push_back("--quiet");
+  for (const std::string& name : how.allow_missing) {
+    argv.insert(argv.end(), {"--allow-missing", name.c_str()});
+  }
   argv.push_back(nullptr);
   ::execv(program.c_str(), const_cast<char* const*>(argv.data()));
   std::fprintf(stderr, "sluice: cannot start %s: %s\n", program.c_str(), std::strerror(errno));

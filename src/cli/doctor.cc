@@ -19,6 +19,7 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "core/escape.h"
+#include "core/protection.h"
 #include "os/file.h"
 #include "os/landlock.h"
 #include "os/mount.h"
@@ -66,10 +67,19 @@ Step fuse_device() {
 
 Step landlock() {
   const int abi = os::landlock_abi();
-  return {"Landlock", abi >= 3 ? Verdict::kGood : Verdict::kBad,
-          abi > 0 ? absl::StrCat("ABI ", abi) : "off",
-          "it bounds what a grant may ever open; ABI 3 (Linux 6.2) bounds truncation too",
-          abi >= 3 ? "" : "boot with landlock in lsm="};
+  std::string found = abi > 0 ? absl::StrCat("ABI ", abi) : "off";
+  std::string allow;
+  for (const core::Protection& protection : core::kProtections) {
+    if ((os::landlock_missing() & protection.bit) == 0) continue;
+    const std::string name(protection.name);
+    absl::StrAppend(&found, ", lacks ", name);
+    absl::StrAppend(&allow, " --allow-missing ", name);
+  }
+  return {"Landlock", allow.empty() ? Verdict::kGood : Verdict::kBad, found,
+          "it bounds what a grant may ever open, and what the processes reach",
+          allow.empty() ? ""
+                        : absl::StrCat("use Linux 6.12 or later with landlock in lsm=, or do without: sluiced",
+                                       allow)};
 }
 
 // In a child, because a namespace cannot be left again.

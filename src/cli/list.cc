@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "core/escape.h"
 #include "core/limits.h"
+#include "core/protection.h"
 #include "wire/fuse_names.h"
 
 namespace sluice::cli {
@@ -60,7 +61,8 @@ json summary(const ListedView& view) {
           {"coherence_ms", info.coherence_milliseconds},
           {"started", info.started},
           {"nodes", info.nodes},
-          {"grants", info.grants}};
+          {"grants", info.grants},
+          {"most_grants", info.most_grants}};
 }
 
 json details(const ListedView& view) {
@@ -78,6 +80,10 @@ json details(const ListedView& view) {
   out["grants_kept"] = info.grants_kept;
   out["processes"] = {process("broker", info.broker_pid), process("worker", info.worker_pid)};
   out["socket"] = view.socket;
+  out["missing"] = json::array();
+  for (const core::Protection& protection : core::kProtections) {
+    if ((info.missing & protection.bit) != 0) out["missing"].push_back(protection.name);
+  }
   return out;
 }
 
@@ -89,7 +95,12 @@ json limits() {
           {"setups_per_user", Limits::kSetupsPerUser},
           {"setup_seconds", Limits::kSetupSeconds},
           {"grants_per_view", Limits::kGrantsPerView},
+          {"grants_per_user", Limits::kGrantsPerUser},
           {"idle_grants", Limits::kIdleGrants},
+          {"idle_grant_ms", Limits::kIdleGrantMilliseconds},
+          {"open_directories", Limits::kOpenDirectories},
+          {"requests_in_background", Limits::kBackgroundRequests},
+          {"log_lines_per_second", Limits::kLogLinesPerSecond},
           {"request_timeout_seconds", Limits::kRequestTimeoutSeconds}};
 }
 
@@ -97,7 +108,7 @@ void print_details(const ListedView& view) {
   const json all = details(view);
   std::printf("%s\n", view.info.name.c_str());
   for (const char* key : {"source", "target", "access", "identity", "rules", "coherence_ms", "nodes",
-                          "grants", "grants_asked", "grants_kept"}) {
+                          "grants", "most_grants", "grants_asked", "grants_kept"}) {
     const json& value = all[key];
     std::printf("  %-14s %s\n", key,
                 value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
@@ -107,6 +118,9 @@ void print_details(const ListedView& view) {
                 one["process"].get<std::string>().c_str(), one.value("pid", 0), one.value("uid", -1),
                 one.value("capabilities", "?").c_str(), one.value("seccomp", "?").c_str(),
                 one.value("no_new_privs", false) ? "yes" : "no", one.value("resident_kib", 0));
+  }
+  for (const json& name : all["missing"]) {
+    std::printf("  %-14s %s\n", "missing", name.get<std::string>().c_str());
   }
   std::printf("  requests      ");
   for (const auto& [name, count] : all["requests"].items()) {

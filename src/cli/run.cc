@@ -66,6 +66,34 @@ void enter_namespaces(int map_all_gate) {
   must(write_file("/proc/self/gid_map", absl::StrCat(gid, " ", gid, " 1")), "gid_map");
 }
 
+bool map_all_ids_of(pid_t pid) {
+  const std::string all = "0 0 4294967295";
+  return write_file(absl::StrCat("/proc/", pid, "/uid_map").c_str(), all) &&
+         write_file(absl::StrCat("/proc/", pid, "/gid_map").c_str(), all);
+}
+
+// Root in the namespace that the view was attached in could take it off. In one below it, all that
+// was mounted before is locked in place (user_namespaces(7), mount_namespaces(7)).
+void lock_mounts() {
+  auto gate = os::socket_pair();
+  must(gate.ok(), "socketpair");
+  const pid_t outer = ::getpid();
+  const pid_t mapper = ::fork();
+  must(mapper >= 0, "fork");
+  if (mapper == 0) {
+    // It stays outside, where it may map what the other then is.
+    gate->first.reset();
+    uint8_t byte;
+    const bool asked = ::read(gate->second.get(), &byte, 1) == 1;
+    ::_exit(asked && map_all_ids_of(outer) ? 0 : 1);
+  }
+  must(::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0, "a second user namespace");
+  const uint8_t go = 1;
+  must(::write(gate->first.get(), &go, 1) == 1, "gate");
+  int status = 0;
+  must(::waitpid(mapper, &status, 0) == mapper && status == 0, "id map");
+}
+
 struct Prepared {
   Source source;
   View view;
@@ -92,6 +120,7 @@ struct Prepared {
     std::fprintf(stderr, "sluice: the working directory is hidden in the view; starting in its root\n");
     must(::chdir(prepared.source.path.c_str()) == 0, "working directory");
   }
+  if (identity.preserve) lock_mounts();
   must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
   ::close_range(3, ~0u, 0);
   sigset_t none;
@@ -109,11 +138,7 @@ struct Prepared {
 
 bool map_all_ids(pid_t pid, int gate) {
   uint8_t byte;
-  if (::read(gate, &byte, 1) != 1) return false;
-  const std::string all = "0 0 4294967295";
-  return write_file(absl::StrCat("/proc/", pid, "/uid_map").c_str(), all) &&
-         write_file(absl::StrCat("/proc/", pid, "/gid_map").c_str(), all) &&
-         ::write(gate, &byte, 1) == 1;
+  return ::read(gate, &byte, 1) == 1 && map_all_ids_of(pid) && ::write(gate, &byte, 1) == 1;
 }
 
 // Passes signals on until the command has ended. Those of the terminal reach it by themselves.
@@ -158,9 +183,15 @@ int run_command(const RunOptions& options) {
     return status == kExitUsage ? kExitUsage : kExitRunFailed;
   }
   auto gate = os::socket_pair();
-  if (!gate.ok()) return report(problem(gate.failure(), "socketpair"));
+  if (!gate.ok()) {
+    (void)report(problem(gate.failure(), "socketpair"));
+    return kExitRunFailed;
+  }
   const pid_t pid = ::fork();
-  if (pid < 0) return report(problem(os::failure(), "fork"));
+  if (pid < 0) {
+    (void)report(problem(os::failure(), "fork"));
+    return kExitRunFailed;
+  }
   if (pid == 0) {
     gate->first.reset();
     become_command(*prepared, options, gate->second.get());

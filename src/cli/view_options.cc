@@ -16,6 +16,7 @@
 #include "cli/policy_file.h"
 #include "core/escape.h"
 #include "core/limits.h"
+#include "core/protection.h"
 
 namespace sluice::cli {
 namespace {
@@ -81,6 +82,13 @@ void add_view_options(CLI::App& command, ViewOptions& options) {
                      "how long names and attributes may be remembered (default 1s)")
       ->option_text("TIME");
   command.add_option("--name", options.name, "what to call the view")->option_text("NAME");
+  command.add_option("--allow-missing", options.allow_missing,
+                     "root, without a service: go on although the kernel lacks NAME (see doctor); repeatable")
+      ->option_text("NAME")
+      ->allow_extra_args(false)
+      ->check([](const std::string& name) {
+        return std::string(core::protection_named(name) == 0 ? "is no protection: see sluice doctor" : "");
+      });
   command.add_option("--socket", options.socket, "the service's socket")->option_text("PATH");
 }
 
@@ -138,7 +146,7 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   hello.target = target;
   hello.rules = *std::move(rules);
   auto service = reach_service(service_socket(options.socket), {identity->preserve, lifetime == Lifetime::kMount,
-                                                               lifetime == Lifetime::kCommand});
+                                                               lifetime == Lifetime::kCommand, options.allow_missing});
   if (!service.ok()) return service.status();
   auto answer = ask(service->connection.get(), hello, source.fd.get(), absl::StrCat("source ", in_quotes(options.source)));
   if (!answer.ok()) return answer.status();

@@ -24,6 +24,7 @@ struct ViewOptions {
   std::string coherence = "1s";
   std::string socket;
   std::vector<std::string> hide;
+  std::vector<std::string> allow_missing;
   bool read_only = false;
 };
 void add_view_options(CLI::App& command, ViewOptions& options);

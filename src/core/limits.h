@@ -18,6 +18,14 @@ struct Limits {
   // Grants of one connection: each holds up to two descriptors in the broker and kernel memory that
   // no cgroup counts. The broker lowers it to a third of its RLIMIT_NOFILE.
   static constexpr uint32_t kGrantsPerView = 16384;
+  // Grants of all views of one uid, shared out when a view starts: a quarter of what is left each.
+  static constexpr uint32_t kGrantsPerUser = 65536;
+  // A view with fewer would be of no use: it is refused.
+  static constexpr uint32_t kGrantsLeast = 256;
+  // Real uids of brokers and workers, one a view, in a range that no allocator of ids hands out
+  // (systemd's UIDS-GIDS.md: unused below 2^31).
+  static constexpr uint32_t kFirstPrivateUid = 0x7E000000;
+  static constexpr uint32_t kPrivateUids = 65536;
   // Grants that the worker keeps after the last close, so that the next open asks nobody.
   static constexpr uint32_t kIdleGrants = 1024;
   // How long it keeps them: a file deleted behind the view holds its blocks for so long.
@@ -36,6 +44,9 @@ struct Limits {
   // After so long without an answer the kernel aborts the connection. Long, because a slow disk may
   // take minutes for an fsync.
   static constexpr uint16_t kRequestTimeoutSeconds = 300;
+  // Requests that the kernel sends without a client waiting (RELEASE, readahead of listings); the
+  // others are as many as clients wait. More would only queue in the kernel's memory.
+  static constexpr uint16_t kBackgroundRequests = 64;
   // Log lines of one view in a second; the rest are counted.
   static constexpr uint32_t kLogLinesPerSecond = 20;
   // Coherence: how long the kernel may keep names and attributes.

@@ -37,8 +37,8 @@ constexpr std::array<Entry, kReasons> kEntries = {{
      "use the directory below it"},
     {"kernel-no-passthrough", "the kernel has no FUSE passthrough",
      "use Linux 6.9 or later with CONFIG_FUSE_PASSTHROUGH=y"},
-    {"kernel-no-landlock", "Landlock is missing or too old",
-     "boot with landlock in lsm= (Linux 6.2 or later)"},
+    {"protection-missing", "the kernel lacks a protection",
+     "boot with landlock in lsm= (Linux 6.12 or later), or allow it with --allow-missing NAME"},
     {"limit-views", "this host has as many views as it may", "end a view, or raise the limit"},
     {"limit-views-of-user", "this user has as many views as it may",
      "end a view, or raise the limit"},
@@ -65,6 +65,8 @@ constexpr std::array<Entry, kReasons> kEntries = {{
     {"source-unreadable", "the view's user may not search the source",
      "give the user access, or name another with --identity"},
     {"limit-setups", "the service is busy with other newcomers", "try again in a moment"},
+    {"limit-grants-of-user", "this user's views share out as many open files as they may",
+     "end a view"},
 }};
 
 const Entry& entry(Reason reason) {

@@ -22,7 +22,7 @@ enum class Reason : uint32_t {
   kSourceFilesystem,     // the source's filesystem type is not on the allow-list
   kSourceStacked,        // the source is FUSE or overlayfs: passthrough cannot stack on it
   kKernelNoPassthrough,  // the kernel does not offer FUSE passthrough
-  kKernelNoLandlock,     // Landlock is missing or older than needed
+  kProtectionMissing,    // the kernel lacks a protection that the administrator did not allow to be missing
   kLimitViews,           // views on this host
   kLimitViewsOfUser,     // views of this user
   kLimitGrants,          // grants of this connection
@@ -45,6 +45,7 @@ enum class Reason : uint32_t {
   kNameTaken,            // another view has that name
   kSourceUnreadable,     // the view's user may not search the source
   kLimitSetups,          // peers that are being served at this moment
+  kLimitGrantsOfUser,    // the grants of this user's views are all shared out
   kCount
 };
 

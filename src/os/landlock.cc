@@ -3,6 +3,7 @@
 #include <linux/landlock.h>
 #include <sys/syscall.h>
 
+#include "core/protection.h"
 #include "os/kernel_abi.h"
 
 namespace sluice::os {
@@ -13,7 +14,8 @@ constexpr uint64_t kTruncate = 1u << 14;  // ABI 3
 constexpr uint64_t kIoctlDev = 1u << 15;  // ABI 5
 constexpr uint64_t kFsAbi3 = (1u << 15) - 1;
 constexpr uint64_t kNetAll = 3;     // ABI 4: bind and connect of TCP
-constexpr uint64_t kScopedAll = 3;  // ABI 6: abstract sockets and signals
+constexpr uint64_t kScopedAbstractSockets = 1;  // ABI 6
+constexpr uint64_t kScopedAll = 3;              // ABI 6: and signals
 
 constexpr uint64_t kMake = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
                            LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO |
@@ -32,6 +34,8 @@ uint64_t allowed(LandlockDomain domain) {
     case LandlockDomain::kMetadataChange:
       return LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |
              LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REFER | kMake;
+    case LandlockDomain::kService:
+      return LANDLOCK_ACCESS_FS_REMOVE_FILE;
   }
   return 0;
 }
@@ -44,19 +48,33 @@ int landlock_abi() {
   return abi < 0 ? 0 : static_cast<int>(abi);
 }
 
-core::Outcome landlock_restrict(LandlockDomain domain, int root) {
+uint32_t landlock_missing() {
   const int abi = landlock_abi();
-  if (abi < 3) return core::Failure{ENOSYS, core::Reason::kKernelNoLandlock};
+  return (abi < 3 ? core::kLandlockMissing : 0) | (abi < 5 ? core::kDevicesMissing : 0) |
+         (abi < 6 ? core::kScopeMissing : 0);
+}
+
+core::Outcome landlock_restrict(LandlockDomain domain, int root, uint32_t allowed_missing) {
+  const uint32_t missing = landlock_missing();
+  if ((missing & ~allowed_missing) != 0) {
+    return core::Failure{ENOSYS, core::Reason::kProtectionMissing};
+  }
+  if ((missing & core::kLandlockMissing) != 0) return core::Done{};
+  const int abi = landlock_abi();
   abi::LandlockRulesetAttr attr{kFsAbi3, 0, 0};
   if (abi >= 4) attr.handled_access_net = kNetAll;
   if (abi >= 5) attr.handled_access_fs |= kIoctlDev;
-  if (abi >= 6) attr.scoped = kScopedAll;
+  if (abi >= 6) {
+    attr.scoped = domain == LandlockDomain::kService ? kScopedAbstractSockets : kScopedAll;
+  }
   const size_t size = abi >= 6 ? sizeof(attr) : abi >= 4 ? 16u : 8u;
   auto ruleset = checked_fd(::syscall(SYS_landlock_create_ruleset, &attr, size, 0));
   if (!ruleset.ok()) return ruleset.failure();
-  const abi::LandlockPathBeneath rule{allowed(domain), root};
-  if (::syscall(SYS_landlock_add_rule, ruleset->get(), abi::kLandlockRulePathBeneath, &rule, 0) < 0) {
-    return failure();
+  if (root >= 0) {
+    const abi::LandlockPathBeneath rule{allowed(domain), root};
+    if (::syscall(SYS_landlock_add_rule, ruleset->get(), abi::kLandlockRulePathBeneath, &rule, 0) < 0) {
+      return failure();
+    }
   }
   return checked(::syscall(SYS_landlock_restrict_self, ruleset->get(), 0));
 }

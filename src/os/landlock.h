@@ -12,15 +12,19 @@ enum class LandlockDomain {
   kGrantReadWrite,  // broker: and for writing; make names for nameless files
   kMetadataOnly,    // worker: list directories; no file's contents
   kMetadataChange,  // worker: and make, remove, rename
+  kService,         // the service's main process: remove its socket; signals go to its children
 };
 
 // The ABI that the kernel offers, 0 where Landlock is off.
 int landlock_abi();
 
+// The protections (core::kProtections) that this kernel lacks.
+uint32_t landlock_missing();
+
 // Confines the calling thread (and what it starts) to what the domain allows beneath root (borrowed,
-// a directory); everything else about files is denied, and sockets and signals to outside as far as
-// the ABI goes. Needs no_new_privs or CAP_SYS_ADMIN. kKernelNoLandlock below ABI 3 (Linux 6.2),
-// which does not bind truncation.
-core::Outcome landlock_restrict(LandlockDomain domain, int root);
+// a directory; < 0: nowhere); everything else about files is denied, and sockets and signals to
+// outside. Needs no_new_privs or CAP_SYS_ADMIN. kProtectionMissing where the kernel lacks what is
+// not in allowed_missing.
+core::Outcome landlock_restrict(LandlockDomain domain, int root, uint32_t allowed_missing);
 
 }  // namespace sluice::os

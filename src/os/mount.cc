@@ -58,12 +58,8 @@ core::Outcome attach_mount(int mount, int target) {
 core::Outcome unmount(const char* path, int flags) {
   return checked(::umount2(path, flags | UMOUNT_NOFOLLOW));
 }
-core::Outcome make_mounts_private() {
-  return checked(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr));
-}
 core::Outcome make_mounts_slaves() {
   return checked(::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr));
 }
-core::Outcome unshare_mounts() { return checked(::unshare(CLONE_NEWNS)); }
 
 }  // namespace sluice::os

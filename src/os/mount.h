@@ -24,10 +24,8 @@ core::Result<uint64_t> unique_mount_id(int fd);
 core::Outcome attach_mount(int mount, int target);
 // Command: takes the topmost mount off a path. flags: 0, MNT_DETACH, MNT_FORCE.
 core::Outcome unmount(const char* path, int flags);
-// Command, in a mount namespace of its own: nothing that happens here goes elsewhere.
-core::Outcome make_mounts_private();
-// The same, but what is unmounted outside goes away here too: this namespace holds nobody's mount.
+// Command, in a mount namespace of its own: nothing that happens here goes elsewhere, and what is
+// unmounted outside goes away here too: this namespace holds nobody's mount.
 core::Outcome make_mounts_slaves();
-core::Outcome unshare_mounts();
 
 }  // namespace sluice::os

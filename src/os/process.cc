@@ -149,12 +149,12 @@ core::Result<Child> spawn(const ChildSpec& spec) {
   return child;
 }
 
-void kill_child(const Child& child) {
-  ::syscall(SYS_pidfd_send_signal, child.pidfd.get(), SIGKILL, nullptr, 0);
+void kill_process(int pidfd) {
+  ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
 }
 
 void end_child(const Child& child) {
-  kill_child(child);
+  kill_process(child.pidfd.get());
   siginfo_t info;
   ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(child.pidfd.get()), &info, WEXITED);
 }

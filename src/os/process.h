@@ -35,7 +35,7 @@ struct Child {
 // SETGID and SETPCAP; SYS_ADMIN for namespaces.
 core::Result<Child> spawn(const ChildSpec& spec);
 
-void kill_child(const Child& child);
+void kill_process(int pidfd);
 // Ends and reaps a child of this process; waits until it is gone.
 void end_child(const Child& child);
 

@@ -13,6 +13,17 @@ core::Outcome become_undumpable();
 
 uint32_t most_files();  // the hard RLIMIT_NOFILE
 
+// Broker and worker. Real and saved uid from now on, so that processes of the effective uid can
+// neither signal nor trace this one (kill(2): the sender must match one of the two). Needs
+// CAP_SETUID. Not possible before exec: with no_new_privs, exec drops an effective uid that differs.
+core::Outcome take_real_uid(uint32_t uid);
+
+// No exec gives this process more than it has (PR_SET_NO_NEW_PRIVS).
+core::Outcome refuse_new_privileges();
+// What ps(1) shows; 15 bytes.
+void name_process(const char* name);
+// Service: its children are reaped by the kernel.
+void let_children_go();
 // Service: writing to somebody who has gone is an error like others.
 void ignore_broken_pipes();
 

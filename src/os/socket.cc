@@ -1,5 +1,6 @@
 #include "os/socket.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -46,12 +47,16 @@ core::Result<Fd> connect_to(std::string_view path) {
   return socket;
 }
 
-core::Result<Fd> listen_at(std::string_view path, uint32_t mode) {
+core::Result<Listener> listen_at(std::string_view path, uint32_t mode) {
   const auto address = address_of(path);
   if (!address.ok()) return address.failure();
   if (connect_to(path).ok()) return core::Failure{EADDRINUSE, core::Reason::kSystem};
   auto socket = new_socket();
-  if (!socket.ok()) return socket;
+  if (!socket.ok()) return socket.failure();
+  const size_t slash = path.rfind('/');
+  const std::string above(slash == std::string_view::npos ? "." : path.substr(0, slash + 1));
+  auto directory = checked_fd(::open(above.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.ok()) return directory.failure();
   ::unlink(address->sun_path);
   // Made unreachable first and opened up once it has its mode.
   const mode_t before = ::umask(0777);
@@ -61,12 +66,11 @@ core::Result<Fd> listen_at(std::string_view path, uint32_t mode) {
   if (bound < 0 || ::listen(socket->get(), 128) < 0 || ::chmod(address->sun_path, mode) < 0) {
     return failure();
   }
-  return socket;
+  return Listener{*std::move(socket), *std::move(directory),
+                  std::string(path.substr(slash == std::string_view::npos ? 0 : slash + 1))};
 }
 
-void remove_socket(std::string_view path) {
-  if (const auto address = address_of(path); address.ok()) ::unlink(address->sun_path);
-}
+void Listener::remove() const { ::unlinkat(directory.get(), name.c_str(), 0); }
 
 core::Result<Fd> accept_from(int listener) {
   return checked_fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -15,9 +16,15 @@ namespace sluice::os {
 
 core::Result<std::pair<Fd, Fd>> socket_pair();
 
-// Service. Listens at path; an old socket there is replaced, unless somebody answers it (EADDRINUSE).
-core::Result<Fd> listen_at(std::string_view path, uint32_t mode);
-void remove_socket(std::string_view path);
+// Service. A socket with a name, which goes with remove().
+struct Listener {
+  Fd socket;
+  Fd directory;      // O_PATH
+  std::string name;  // in there
+  void remove() const;
+};
+// Listens at path; an old socket there is replaced, unless somebody answers it (EADDRINUSE).
+core::Result<Listener> listen_at(std::string_view path, uint32_t mode);
 core::Result<Fd> connect_to(std::string_view path);
 core::Result<Fd> accept_from(int listener);
 

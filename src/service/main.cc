@@ -2,9 +2,12 @@
 //
 //   sluiced --listen PATH [--mode MODE] [--preserve]
 //   sluiced --peer FD [--listen PATH] [--preserve]     for one view, of a client already connected
+//
+// Two processes: the maker keeps what making a view takes, and this one gives it up.
 #include <linux/capability.h>
-#include <sys/prctl.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -13,10 +16,14 @@
 #include <vector>
 
 #include "core/escape.h"
-#include "sandbox/confine.h"
-#include "service/log.h"
+#include "core/limits.h"
+#include "core/protection.h"
+#include "generated/sluiced_policy.h"
+#include "os/landlock.h"
 #include "os/self.h"
 #include "os/socket.h"
+#include "sandbox/confine.h"
+#include "service/log.h"
 #include "service/service.h"
 
 namespace sluice::service {
@@ -24,12 +31,16 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: sluiced --listen PATH [--mode OCTAL] [--preserve] [--quiet]\n"
+    "               [--allow-missing NAME]...\n"
     "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve] [--quiet]\n"
     "  --listen PATH   serve clients that connect to the socket at PATH\n"
     "  --mode OCTAL    the socket's mode (default 0660)\n"
     "  --peer FD       serve the client connected at FD, and exit with its view\n"
     "  --quiet         log refusals and failures only\n"
-    "  --preserve      let root ask for views that keep every owner (the preserve identity mode)\n";
+    "  --preserve      let root ask for views that keep every owner (the preserve identity mode)\n"
+    "  --allow-missing NAME\n"
+    "                  start although the kernel lacks the protection NAME: landlock,\n"
+    "                  landlock-devices or landlock-scope; may be repeated\n";
 
 int usage_error(std::string_view what) {
   std::fprintf(stderr, "sluiced: %s\n%s", std::string(what).c_str(), kUsage);
@@ -46,14 +57,46 @@ int fail(const char* step, const core::Failure& why) {
   return 1;
 }
 
-core::Outcome give_up_privilege(bool preserve) {
-  // SYS_ADMIN: clone and make mounts, namespaces of the children. SETUID, SETGID, SETPCAP: give the
-  // children their identity and no more. KILL: end children of other users. Only where the
-  // administrator allowed preserve views, for their processes: DAC_OVERRIDE for the broker to open
-  // every owner's files, and SETFCAP to map uid 0 into the worker's user namespace.
+// What the maker keeps. SYS_ADMIN: clone and make mounts, namespaces of the children. SETUID, SETGID,
+// SETPCAP: give the children their identity and no more. KILL: end children of other users that did
+// not come up. Only where the administrator allowed preserve views, for their processes:
+// DAC_OVERRIDE for the broker to open every owner's files, and SETFCAP to map uid 0 into the
+// worker's user namespace.
+core::Outcome give_up_most(bool preserve) {
   std::vector<int> keep = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL};
   if (preserve) keep.insert(keep.end(), {CAP_DAC_OVERRIDE, CAP_SETFCAP});
   return sandbox::keep_capabilities_for_children(keep);
+}
+
+// Names what the kernel lacks. What is allowed to be missing is said too, each time.
+bool may_start(uint32_t allowed_missing) {
+  const uint32_t missing = os::landlock_missing();
+  bool may = true;
+  for (const core::Protection& protection : core::kProtections) {
+    if ((missing & protection.bit) == 0) continue;
+    const bool allowed = (allowed_missing & protection.bit) != 0;
+    may = may && allowed;
+    log(allowed ? Level::kWarning : Level::kError, core::reason_name(core::Reason::kProtectionMissing),
+        {{"protection", std::string(protection.name)},
+         {"without", std::string(protection.without)},
+         {"allowed", allowed ? "yes" : "no; see --allow-missing"}});
+  }
+  return may;
+}
+
+// From here on this process only listens, answers, logs and kills.
+core::Outcome confine(int socket_directory, uint32_t allowed_missing) {
+  if (auto done = sandbox::drop_bounding_set(); !done.ok()) return done;
+  // Brokers and workers have other uids.
+  const int keep[] = {CAP_KILL};
+  if (auto done = sandbox::keep_capabilities(keep); !done.ok()) return done;
+  if (auto done = os::refuse_new_privileges(); !done.ok()) return done;
+  if (auto done = os::landlock_restrict(os::LandlockDomain::kService, socket_directory,
+                                        allowed_missing);
+      !done.ok()) {
+    return done;
+  }
+  return sandbox::install_filter(sandbox::sluiced_policy());
 }
 
 int run(int argc, char** argv) {
@@ -61,6 +104,7 @@ int run(int argc, char** argv) {
   int mode = 0660;
   int peer = -1;
   bool preserve = false;
+  uint32_t allowed_missing = 0;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     const bool has_value = i + 1 < argc;
@@ -70,6 +114,10 @@ int run(int argc, char** argv) {
     }
     if (argument == "--preserve") {
       preserve = true;
+    } else if (argument == "--allow-missing" && has_value) {
+      const uint32_t bit = core::protection_named(argv[++i]);
+      if (bit == 0) return usage_error("--allow-missing wants the name of a protection");
+      allowed_missing |= bit;
     } else if (argument == "--quiet") {
       log_no_more_than(Level::kNotice);
     } else if (argument == "--listen" && has_value) {
@@ -86,25 +134,48 @@ int run(int argc, char** argv) {
 
   os::ignore_broken_pipes();  // whoever reads the log may go
   if (auto done = os::become_undumpable(); !done.ok()) return fail("undumpable", done.failure());
+  if (!may_start(allowed_missing)) return 1;
   auto executables = open_executables();
   if (!executables.ok()) return fail("broker and worker beside sluiced", executables.failure());
-  Options options;
-  options.may_preserve = preserve;
-  options.first_peer = os::Fd(peer);
+  os::Listener listener;
   if (!listen.empty()) {
-    auto listener = os::listen_at(listen, static_cast<uint32_t>(mode));
-    if (!listener.ok()) return fail("listen", listener.failure());
-    options.listener = *std::move(listener);
+    auto made = os::listen_at(listen, static_cast<uint32_t>(mode));
+    if (!made.ok()) return fail("listen", made.failure());
+    listener = *std::move(made);
   }
-  if (auto done = give_up_privilege(preserve); !done.ok()) return fail("capabilities", done.failure());
-  auto service = Service::create(std::move(options), *std::move(executables));
-  if (!service.ok()) return fail("start", service.failure());
-  if (auto served = (*service)->run(); !served.ok()) return fail("serve", served.failure());
-  if (!listen.empty()) os::remove_socket(listen);
+  if (auto done = give_up_most(preserve); !done.ok()) return fail("capabilities", done.failure());
+  // Signals before the maker, which inherits that it gets none: it ends when this process does.
+  auto signals = os::termination_signals();
+  if (!signals.ok()) return fail("signals", signals.failure());
+  auto poller = os::Poller::create();
+  if (!poller.ok()) return fail("poller", poller.failure());
+  // Brokers and workers are made by set-up processes that exit; then they are ours.
+  if (auto done = os::become_reaper(); !done.ok()) return fail("reaper", done.failure());
+  auto maker = Maker::start(*executables, {preserve, allowed_missing});
+  if (!maker.ok()) return fail("maker", maker.failure());
+  executables->broker.reset();
+  executables->worker.reset();
+  Options options;
+  options.listener = std::move(listener.socket);
+  options.first_peer = os::Fd(peer);
+  // Up to two descriptors a grant, and as many again for operations under way.
+  options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
+  const int directory = listener.directory ? listener.directory.get() : -1;
+  if (auto done = confine(directory, allowed_missing); !done.ok()) {
+    return fail("confinement", done.failure());
+  }
+  Service service(std::move(options), *std::move(maker), *std::move(poller), *std::move(signals));
+  const auto served = service.run();
+  if (listener.directory) listener.remove();
+  if (!served.ok()) return fail("serve", served.failure());
   return 0;
 }
 
 }  // namespace
 }  // namespace sluice::service
 
-int main(int argc, char** argv) { return sluice::service::run(argc, argv); }
+int main(int argc, char** argv) {
+  const int status = sluice::service::run(argc, argv);
+  std::fflush(stdout);
+  ::_exit(status);  // what a library would still do at exit, the policy may not allow
+}

@@ -23,8 +23,6 @@ namespace {
 constexpr int kReadyMilliseconds = 5000;
 constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
                                  CLONE_NEWUTS | CLONE_NEWCGROUP;
-// In preserve mode the broker needs a uid of its own that owns nothing; it is "nobody".
-constexpr uint32_t kNobody = 65534;
 
 core::Outcome wait_ready(const char* who, int events) {
   auto readable = os::wait_readable(events, kReadyMilliseconds);
@@ -92,11 +90,12 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
                 {pairs[2].first.get(), sandbox::kFdData},
                 {pairs[3].second.get(), sandbox::kFdEvents},
                 {configuration->get(), sandbox::kFdConfig}};
-  broker.uid = config.preserve ? kNobody : identity.uid;
-  broker.gid = config.preserve ? kNobody : identity.gid;
+  // In preserve mode the broker is nobody: it owns nothing.
+  broker.uid = config.preserve ? config.private_uid : identity.uid;
+  broker.gid = config.preserve ? config.private_uid : identity.gid;
   if (!config.preserve) broker.groups.assign(identity.groups.begin(), identity.groups.end());
-  // SETPCAP only until the broker has locked its securebits.
-  broker.capabilities = {CAP_SYS_ADMIN, CAP_SETPCAP};
+  // SETUID only until the broker has its real uid, SETPCAP until it has locked its securebits.
+  broker.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
   if (config.preserve) broker.capabilities.push_back(CAP_DAC_OVERRIDE);
   broker.namespaces = kNamespaces;
   broker.most_files = files;
@@ -116,8 +115,8 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   worker.uid = config.preserve ? 0 : identity.uid;
   worker.gid = config.preserve ? 0 : identity.gid;
   if (!config.preserve) worker.groups.assign(identity.groups.begin(), identity.groups.end());
-  // SYS_ADMIN only until the worker has made the source tree its root.
-  worker.capabilities = {CAP_SYS_ADMIN, CAP_SETPCAP};
+  // The same, and SYS_ADMIN only until the worker has made the source tree its root.
+  worker.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
   worker.namespaces = kNamespaces;
   worker.most_files = files;
   if (config.preserve) {

@@ -28,26 +28,17 @@ int64_t now_seconds() {
 
 }  // namespace
 
-core::Result<std::unique_ptr<Service>> Service::create(Options options, Executables executables) {
-  auto poller = os::Poller::create();
-  if (!poller.ok()) return poller.failure();
-  auto signals = os::termination_signals();
-  if (!signals.ok()) return signals.failure();
-  // Brokers and workers are made by set-up processes that exit; then they are ours.
-  if (auto reaper = os::become_reaper(); !reaper.ok()) return reaper.failure();
-  return std::unique_ptr<Service>(new Service(std::move(options), std::move(executables),
-                                              *std::move(poller), *std::move(signals)));
-}
-
-Service::Service(Options options, Executables executables, os::Poller poller, os::Fd signals)
+Service::Service(Options options, Maker maker, os::Poller poller, os::Fd signals)
     : options_(std::move(options)),
-      executables_(std::move(executables)),
+      maker_(std::move(maker)),
       poller_(std::move(poller)),
-      signals_(std::move(signals)) {}
+      signals_(std::move(signals)),
+      table_(options_.grants_per_view) {}
 
 core::Outcome Service::run() {
   const bool embedded = static_cast<bool>(options_.first_peer);
   if (auto added = poller_.add(signals_.get(), tag(0, kSignals)); !added.ok()) return added;
+  if (auto added = poller_.add(maker_.channel(), tag(0, kMaker)); !added.ok()) return added;
   if (options_.listener) {
     if (auto added = poller_.add(options_.listener.get(), tag(0, kListener)); !added.ok()) {
       return added;
@@ -60,7 +51,7 @@ core::Outcome Service::run() {
     for (const uint64_t event : *events) handle(event);
     expire_setups();
   }
-  while (!pending_.empty()) finish_setup(pending_.begin()->first, false);
+  pending_.clear();  // without this end of their report they end, with what they have made so far
   while (!views_.empty()) end_view(views_.begin()->first, "service stops");
   // Nothing is left behind, unless a disk holds a process up for longer than this.
   const int64_t deadline = now_seconds() + kFarewellSeconds;
@@ -84,6 +75,9 @@ void Service::handle(uint64_t event) {
     case kSignals:
       stopping_ = true;
       return;
+    case kMaker:
+      take_started();
+      return;
     case kReport:
       take_report(id);
       return;
@@ -91,16 +85,18 @@ void Service::handle(uint64_t event) {
       reap_ended(id);
       return;
     default:
-      break;
+      handle_view(id, source);
   }
+}
+
+void Service::handle_view(uint64_t id, Source source) {
   // An event of a view that ended earlier in the same round.
   const auto found = views_.find(id);
   if (found == views_.end()) return;
-  View& view = *found->second;
   switch (source) {
     case kBrokerEvents:
     case kWorkerEvents:
-      log_events(view, source == kBrokerEvents);
+      log_events(*found->second, source == kBrokerEvents);
       return;
     case kBrokerEnd:
       end_view(id, "broker ended");
@@ -122,52 +118,93 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   const auto mine = std::count_if(pending_.begin(), pending_.end(), [&](const auto& entry) {
     return entry.second->identity.uid == identity->uid;
   });
-  if (pending_.size() >= core::Limits::kSetupsPerHost || mine >= core::Limits::kSetupsPerUser) {
-    const core::Failure busy{EAGAIN, core::Reason::kLimitSetups};
+  const bool busy =
+      pending_.size() >= core::Limits::kSetupsPerHost || mine >= core::Limits::kSetupsPerUser;
+  if (busy || maker_gone_) {
+    const core::Failure why = busy ? core::Failure{EAGAIN, core::Reason::kLimitSetups}
+                                   : core::Failure{EIO, core::Reason::kChildFailed};
     (void)os::set_nonblocking(peer.get());
-    (void)os::send_message(peer.get(), wire::encode_reply({busy.error, busy.reason, 0, {}}));
+    (void)os::send_message(peer.get(), wire::encode_reply({why.error, why.reason, 0, {}}));
     log(Level::kWarning, "refused",
-        {{"peer_uid", absl::StrCat(identity->uid)}, {"reason", describe(busy)}});
+        {{"peer_uid", absl::StrCat(identity->uid)}, {"reason", describe(why)}});
     return;
   }
   auto report = os::socket_pair();
-  if (!report.ok()) return;
+  if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return;
   const uint64_t id = ++last_id_;
-  Setup setup{peer.get(), report->second.get(), *identity, &executables_, options_.may_preserve,
-              log_refusal, id, snapshot()};
-  const int keep[] = {peer.get(), report->second.get(), executables_.broker.get(),
-                      executables_.worker.get()};
-  auto child = os::fork_helper(
-      keep, [](void* argument) { run_setup(*static_cast<Setup*>(argument)); }, &setup);
-  if (!child.ok()) {
-    log(Level::kError, "fork-failed", {{"reason", describe(child.failure())}});
+  if (auto asked = maker_.ask(id, log_refusal, peer.get(), report->second.get()); !asked.ok()) {
+    log(Level::kError, "maker-busy", {{"reason", describe(asked.failure())}});
     return;
   }
-  auto pending = std::make_unique<Pending>();
-  pending->child = *std::move(child);
-  pending->peer = std::move(peer);
-  pending->report = std::move(report->first);
-  pending->identity = *std::move(identity);
-  pending->deadline = now_seconds() + core::Limits::kSetupSeconds;
-  (void)poller_.add(pending->report.get(), tag(id, kReport));
-  pending_[id] = std::move(pending);
+  (void)poller_.add(report->first.get(), tag(id, kReport));
+  pending_[id] = std::make_unique<Pending>(
+      Pending{os::Fd(), std::move(peer), std::move(report->first), *std::move(identity),
+              now_seconds() + core::Limits::kSetupSeconds});
+}
+
+void Service::take_started() {
+  auto started = maker_.started();
+  if (!started.ok()) {
+    if (started.failure().error == EAGAIN) return;
+    // Views go on; new ones need a new service.
+    log(Level::kError, "maker-ended", {{"reason", describe(started.failure())}});
+    poller_.remove(maker_.channel());
+    maker_gone_ = true;
+    return;
+  }
+  const auto found = pending_.find(started->id);
+  if (found == pending_.end()) {
+    put_end(std::move(started->process), false);  // it has done its work, or taken too long
+  } else {
+    found->second->process = std::move(started->process);
+  }
 }
 
 void Service::take_report(uint64_t id) {
   const auto found = pending_.find(id);
   if (found == pending_.end()) return;
-  std::vector<uint8_t> buffer(wire::kViewInfoMost);
-  auto message = os::receive_message(found->second->report.get(), buffer, kReportFds);
+  Pending& pending = *found->second;
+  std::vector<uint8_t> buffer(wire::kReportMost);
+  auto message = os::receive_message(pending.report.get(), buffer, kViewFds);
   if (!message.ok() || message->length == 0) return finish_setup(id, true);
-  auto info = wire::decode_view({buffer.data(), message->length});
-  if (!info.ok()) return finish_setup(id, true);
-  if (message->fds.empty()) {
-    end_view(info->id, "asked for");
-  } else if (message->fds.size() == kReportFds && info->id == id) {
-    // The connection stays with the view, which ends with it or lets go of it.
-    os::Fd peer = info->tied ? std::move(found->second->peer) : os::Fd();
-    add_view(id, *std::move(info), std::move(message->fds), std::move(peer));
+  auto report = wire::decode_report({buffer.data(), message->length});
+  const bool made = report.ok() && report->kind == wire::ReportKind::kMade;
+  if (!report.ok() || message->fds.size() != (made ? size_t{kViewFds} : 0)) return finish_setup(id, true);
+  auto reply = made ? add_view(id, std::move(report->view), std::move(message->fds))
+                    : answer(id, pending, *report);
+  const wire::Reply wanted = reply.ok() ? *reply
+                                        : wire::Reply{reply.failure().error, reply.failure().reason, 0, {}};
+  if (auto sent = os::send_message(pending.report.get(), wire::encode_reply(wanted)); !sent.ok()) {
+    return finish_setup(id, true);
   }
+  if (wanted.count == 0 || report->kind != wire::ReportKind::kNext) return;
+  const auto next = std::find_if(views_.upper_bound(report->after), views_.end(), [&](const auto& view) {
+    return table_.may_see(view.first, pending.identity.uid);
+  });
+  if (next == views_.end() ||
+      !os::send_message(pending.report.get(), wire::encode_view(info_of(*next->second))).ok()) {
+    finish_setup(id, true);
+  }
+}
+
+core::Result<wire::Reply> Service::answer(uint64_t id, const Pending& pending,
+                                          const wire::Report& report) {
+  const uint32_t peer = pending.identity.uid;
+  if (report.kind == wire::ReportKind::kReserve) {
+    auto entry = table_.reserve(id, peer, report.uid, report.name);
+    if (!entry.ok()) return entry.failure();
+    return wire::Reply{0, core::Reason::kNone, (*entry)->grants, (*entry)->name};
+  }
+  if (report.kind == wire::ReportKind::kEnd) {
+    const uint64_t which = table_.id_of(report.name, peer);
+    if (!views_.contains(which)) return core::Failure{ENOENT, core::Reason::kNoSuchView};
+    end_view(which, "asked for");
+    return wire::Reply{};
+  }
+  const bool more = std::any_of(views_.upper_bound(report.after), views_.end(), [&](const auto& view) {
+    return table_.may_see(view.first, peer);
+  });
+  return wire::Reply{0, core::Reason::kNone, more ? 1u : 0u, {}};
 }
 
 void Service::finish_setup(uint64_t id, bool in_time) {
@@ -180,36 +217,31 @@ void Service::finish_setup(uint64_t id, bool in_time) {
   const std::unique_ptr<Pending> pending = std::move(found->second);
   pending_.erase(found);
   poller_.remove(pending->report.get());
-  put_end(std::move(pending->child));
+  if (!views_.contains(id)) table_.release(id);
+  if (pending->process) put_end(std::move(pending->process), false);
 }
 
-void Service::put_end(os::Child child) {
-  os::kill_child(child);
+void Service::put_end(os::Fd process, bool ours) {
+  os::kill_process(process.get());
   const uint64_t id = ++last_id_;
-  (void)poller_.add(child.pidfd.get(), tag(id, kEnding));
-  ending_[id] = std::move(child);
+  (void)poller_.add(process.get(), tag(id, kEnding));
+  ending_[id] = Ending{std::move(process), ours};
 }
 
 void Service::reap_ended(uint64_t id) {
   const auto found = ending_.find(id);
   if (found == ending_.end()) return;
-  const auto ending = os::reap(found->second.pidfd.get());
-  if (!ending.ok() && ending.failure().error == ECHILD && !pending_.empty()) {
-    // Its parent, a set-up process, is not quite gone; then it is ours, and is tried again.
-    poller_.remove(found->second.pidfd.get());
+  poller_.remove(found->second.process.get());
+  if (found->second.ours) {
+    const auto ending = os::reap(found->second.process.get());
+    // Its parent, a set-up process, may not be quite gone; then it is ours, and is tried again.
+    if (ending.ok() || ending.failure().error != ECHILD) ending_.erase(found);
     return;
   }
-  poller_.remove(found->second.pidfd.get());
   ending_.erase(found);
-  // Those that were put off, now that some set-up process may have gone.
-  std::vector<uint64_t> others;
-  for (const auto& [other, child] : ending_) others.push_back(other);
-  for (const uint64_t other : others) {
-    if (const auto late = os::reap(ending_.find(other)->second.pidfd.get()); late.ok()) {
-      poller_.remove(ending_.find(other)->second.pidfd.get());
-      ending_.erase(other);
-    }
-  }
+  absl::erase_if(ending_, [](const auto& entry) {
+    return entry.second.ours && os::reap(entry.second.process.get()).ok();
+  });
 }
 
 void Service::expire_setups() {
@@ -220,20 +252,32 @@ void Service::expire_setups() {
   for (const uint64_t id : late) finish_setup(id, false);
 }
 
-void Service::add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds, os::Fd peer) {
+core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
+                                            std::vector<os::Fd> fds) {
+  const ViewTable::Entry* entry = table_.find(id);
+  if (entry == nullptr || views_.contains(id)) {
+    return core::Failure{EPROTO, core::Reason::kProtocol};
+  }
   auto view = std::make_unique<View>();
-  view->device = std::move(fds[kDevice]);
-  view->broker = {info.broker_pid, std::move(fds[kBrokerPid])};
-  view->worker = {info.worker_pid, std::move(fds[kWorkerPid])};
-  view->broker_events = std::move(fds[kBrokerEvents]);
-  view->worker_events = std::move(fds[kWorkerEvents]);
-  view->counters = std::move(fds[kCounters]);
-  view->peer = std::move(peer);
+  view->device = std::move(fds[kViewDevice]);
+  view->broker = std::move(fds[kViewBroker]);
+  view->worker = std::move(fds[kViewWorker]);
+  view->broker_events = std::move(fds[kViewBrokerEvents]);
+  view->worker_events = std::move(fds[kViewWorkerEvents]);
+  view->counters = std::move(fds[kViewCounters]);
+  // The connection stays with the view, which ends with it or lets go of it.
+  if (info.tied) view->peer = std::move(pending_.find(id)->second->peer);
+  // What decides is what was reserved.
+  info.id = id;
+  info.name = entry->name;
+  info.uid = entry->uid;
+  info.owner = entry->owner;
+  info.most_grants = entry->grants;
   view->info = std::move(info);
   (void)poller_.add(view->broker_events.get(), tag(id, kBrokerEvents));
   (void)poller_.add(view->worker_events.get(), tag(id, kWorkerEvents));
-  (void)poller_.add(view->broker.pidfd.get(), tag(id, kBrokerEnd));
-  (void)poller_.add(view->worker.pidfd.get(), tag(id, kWorkerEnd));
+  (void)poller_.add(view->broker.get(), tag(id, kBrokerEnd));
+  (void)poller_.add(view->worker.get(), tag(id, kWorkerEnd));
   if (view->peer) (void)poller_.add(view->peer.get(), tag(id, kPeer));
   const wire::ViewInfo& of = view->info;
   log(Level::kInfo, "view-started",
@@ -242,6 +286,7 @@ void Service::add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds
        {"access", of.read_only ? "ro" : "rw"}, {"rules", absl::StrCat(of.rules)},
        {"broker", absl::StrCat(of.broker_pid)}, {"worker", absl::StrCat(of.worker_pid)}});
   views_[id] = std::move(view);
+  return wire::Reply{};
 }
 
 void Service::log_events(View& view, bool from_broker) {
@@ -268,15 +313,16 @@ void Service::end_view(uint64_t id, const char* why) {
   if (found == views_.end()) return;
   const std::unique_ptr<View> view = std::move(found->second);
   views_.erase(found);
-  for (const os::Fd* fd : {&view->broker_events, &view->worker_events, &view->broker.pidfd,
-                           &view->worker.pidfd, &view->peer}) {
+  table_.release(id);
+  for (const os::Fd* fd : {&view->broker_events, &view->worker_events, &view->broker,
+                           &view->worker, &view->peer}) {
     if (*fd) poller_.remove(fd->get());
   }
   // A process that was killed by its own policy is an event of its own.
-  for (const auto& [child, name] : {std::pair<os::Child*, const char*>{&view->broker, "broker"}, {&view->worker, "worker"}}) {
-    const auto ending = os::reap(child->pidfd.get());
+  for (const auto& [process, name] : {std::pair<os::Fd*, const char*>{&view->broker, "broker"}, {&view->worker, "worker"}}) {
+    const auto ending = os::reap(process->get());
     if (!ending.ok()) {
-      put_end(std::move(*child));
+      put_end(std::move(*process), true);
     } else if (!ending->exited) {
       log(Level::kError,
           ending->code == kSigsys ? core::reason_name(core::Reason::kConfinementViolated) : "killed",
@@ -287,23 +333,18 @@ void Service::end_view(uint64_t id, const char* why) {
   // The last descriptors of the connection close here: the kernel aborts it, and its clients are free.
 }
 
-std::vector<wire::ViewInfo> Service::snapshot() const {
-  std::vector<wire::ViewInfo> views;
-  for (const auto& [id, view] : views_) {
-    wire::ViewInfo info = view->info;
-    void* page = os::map_counters(view->counters.get(), wire::kCounterPage, false);
-    if (page != nullptr) {
-      const auto* counters = static_cast<const wire::Counters*>(page);
-      for (size_t i = 0; i < wire::Counters::kOpcodes; ++i) info.requests[i] = counters->requests[i];
-      info.nodes = counters->nodes;
-      info.grants = counters->grants;
-      info.grants_asked = counters->grants_asked;
-      info.grants_kept = counters->grants_kept;
-      os::unmap_counters(page, wire::kCounterPage);
-    }
-    views.push_back(std::move(info));
-  }
-  return views;
+wire::ViewInfo Service::info_of(const View& view) const {
+  wire::ViewInfo info = view.info;
+  void* page = os::map_counters(view.counters.get(), wire::kCounterPage, false);
+  if (page == nullptr) return info;
+  const auto* counters = static_cast<const wire::Counters*>(page);
+  for (size_t i = 0; i < wire::Counters::kOpcodes; ++i) info.requests[i] = counters->requests[i];
+  info.nodes = counters->nodes;
+  info.grants = counters->grants;
+  info.grants_asked = counters->grants_asked;
+  info.grants_kept = counters->grants_kept;
+  os::unmap_counters(page, wire::kCounterPage);
+  return info;
 }
 
 }  // namespace sluice::service

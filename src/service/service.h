@@ -1,10 +1,11 @@
 // The service's main process: admits peers, keeps the table of views, and ends them.
 //
-// It reads nothing that a peer wrote: hellos are served by set-up processes, and what it hears from
-// brokers and workers it only logs.
+// It reads nothing that a peer wrote: hellos are served by set-up processes, whose questions it
+// answers by what the kernel says of their peer, and what it hears from brokers and workers it only
+// logs. It can make nothing: that is the maker's.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
+#include <absl/container/btree_map.h>
 
 #include <cstdint>
 #include <memory>
@@ -13,20 +14,22 @@
 #include "os/poller.h"
 #include "os/process.h"
 #include "os/socket.h"
-#include "service/processes.h"
-#include "wire/control.h"
+#include "service/maker.h"
+#include "service/view_table.h"
+#include "wire/report.h"
 
 namespace sluice::service {
 
 struct Options {
   os::Fd listener;       // where peers connect; may be none
   os::Fd first_peer;     // embedded: the one peer that is already connected
-  bool may_preserve = false;
+  uint32_t grants_per_view = 0;
 };
 
 class Service {
  public:
-  static core::Result<std::unique_ptr<Service>> create(Options options, Executables executables);
+  // poller: watches nothing yet. signals: of os::termination_signals().
+  Service(Options options, Maker maker, os::Poller poller, os::Fd signals);
 
   // Until a termination signal; embedded, until its last view is gone. Ends every view before.
   core::Outcome run();
@@ -35,43 +38,50 @@ class Service {
   struct View {
     wire::ViewInfo info;
     os::Fd device, broker_events, worker_events, counters, peer;
-    os::Child broker, worker;
-    bool peer_gone = false;
+    os::Fd broker, worker;
   };
   struct Pending {  // a set-up process
-    os::Child child;
+    os::Fd process;  // once the maker has said
     os::Fd peer, report;
     os::Peer identity;
     int64_t deadline;
   };
+  struct Ending {
+    os::Fd process;
+    bool ours;  // a broker or worker, which this process reaps once its set-up process has gone
+  };
   // What a tag of the poller means: the kind in the lowest bits, the rest the id.
-  enum Source : uint64_t { kListener, kSignals, kReport, kBrokerEvents, kWorkerEvents, kBrokerEnd,
-                           kWorkerEnd, kPeer, kEnding, kSources };
+  enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kBrokerEvents, kWorkerEvents,
+                           kBrokerEnd, kWorkerEnd, kPeer, kEnding, kSources };
   static uint64_t tag(uint64_t id, Source source) { return id * kSources + source; }
 
-  Service(Options options, Executables executables, os::Poller poller, os::Fd signals);
   void admit(os::Fd peer, bool log_refusal);
+  void take_started();
   void take_report(uint64_t id);
+  core::Result<wire::Reply> answer(uint64_t id, const Pending& pending, const wire::Report& report);
+  core::Result<wire::Reply> add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   void finish_setup(uint64_t id, bool in_time);
-  void add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds, os::Fd peer);
   void log_events(View& view, bool from_broker);
   void end_view(uint64_t id, const char* why);
-  // Kills a child and reaps it when it is gone, which may take a while: it is never waited for.
-  void put_end(os::Child child);
+  // Kills a process, and reaps it when it is gone, which may take a while: it is never waited for.
+  void put_end(os::Fd process, bool ours);
   void reap_ended(uint64_t id);
   void handle(uint64_t event);
+  void handle_view(uint64_t id, Source source);
   void expire_setups();
-  std::vector<wire::ViewInfo> snapshot() const;
+  wire::ViewInfo info_of(const View& view) const;
 
   Options options_;
-  Executables executables_;
+  Maker maker_;
   os::Poller poller_;
   os::Fd signals_;
+  ViewTable table_;
   uint64_t last_id_ = 0;
   bool stopping_ = false;
-  absl::flat_hash_map<uint64_t, std::unique_ptr<View>> views_;
-  absl::flat_hash_map<uint64_t, std::unique_ptr<Pending>> pending_;
-  absl::flat_hash_map<uint64_t, os::Child> ending_;
+  bool maker_gone_ = false;
+  absl::btree_map<uint64_t, std::unique_ptr<View>> views_;
+  absl::btree_map<uint64_t, std::unique_ptr<Pending>> pending_;
+  absl::btree_map<uint64_t, Ending> ending_;
 };
 
 }  // namespace sluice::service

@@ -9,10 +9,11 @@
 
 #include "core/limits.h"
 #include "os/file.h"
+#include "os/landlock.h"
 #include "os/mount.h"
-#include "os/self.h"
 #include "service/connection.h"
 #include "service/log.h"
+#include "wire/report.h"
 
 namespace sluice::service {
 namespace {
@@ -55,7 +56,7 @@ core::Result<os::Fd> check_source(os::Fd fd) {
 core::Result<Identity> decide_identity(const Setup& setup, const Hello& hello) {
   const os::Peer& peer = setup.identity;
   if (hello.preserve) {
-    if (peer.uid != 0 || !setup.may_preserve) return Failure{EPERM, Reason::kNotPermitted};
+    if (peer.uid != 0 || !setup.options.may_preserve) return Failure{EPERM, Reason::kNotPermitted};
     return Identity{0, 0, {}};
   }
   if (hello.named_identity) {
@@ -68,35 +69,26 @@ core::Result<Identity> decide_identity(const Setup& setup, const Hello& hello) {
   return Identity{peer.uid, peer.gid, {peer.groups.begin(), peer.groups.end()}};
 }
 
-core::Result<std::string> choose_name(const Setup& setup, const Hello& hello) {
-  const auto taken = [&](const std::string& name) {
-    return std::any_of(setup.views.begin(), setup.views.end(),
-                       [&](const wire::ViewInfo& view) { return view.name == name; });
-  };
-  if (hello.name.empty()) return absl::StrCat("view-", setup.view_id);
-  if (taken(hello.name)) return Failure{EEXIST, Reason::kNameTaken};
-  return hello.name;
-}
-
-core::Outcome check_limits(const Setup& setup) {
-  const auto mine = std::count_if(
-      setup.views.begin(), setup.views.end(),
-      [&](const wire::ViewInfo& view) { return view.owner == setup.identity.uid; });
-  if (setup.views.size() >= core::Limits::kViewsPerHost) {
-    return Failure{ENOSPC, Reason::kLimitViews};
+// One question to the main process and its answer.
+core::Result<wire::Reply> ask(const Setup& setup, const wire::Report& question,
+                              std::span<const int> fds = {}) {
+  if (auto sent = os::send_message(setup.report, wire::encode_report(question), fds); !sent.ok()) {
+    return sent.failure();
   }
-  if (setup.identity.uid != 0 && mine >= core::Limits::kViewsPerUser) {
-    return Failure{EDQUOT, Reason::kLimitViewsOfUser};
-  }
-  return core::Done{};
+  std::array<uint8_t, 512> buffer;
+  auto message = os::receive_message(setup.report, buffer, 0);
+  if (!message.ok()) return message.failure();
+  auto reply = wire::decode_reply({buffer.data(), message->length});
+  if (reply.ok() && reply->reason != Reason::kNone) return Failure{reply->error, reply->reason};
+  return reply;
 }
 
 core::Outcome make_view(const Setup& setup, const Hello& hello, os::Fd source_fd) {
-  if (auto within = check_limits(setup); !within.ok()) return within;
-  auto name = choose_name(setup, hello);
-  if (!name.ok()) return name.failure();
   auto identity = decide_identity(setup, hello);
   if (!identity.ok()) return identity.failure();
+  const auto reserved =
+      ask(setup, {wire::ReportKind::kReserve, identity->uid, 0, hello.name, {}});
+  if (!reserved.ok()) return reserved.failure();
   auto source = check_source(std::move(source_fd));
   if (!source.ok()) return source.failure();
   auto root_ro = os::clone_tree(source->get(), true);
@@ -113,8 +105,10 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, os::Fd source_fd
   config.read_only = hello.read_only;
   config.preserve = hello.preserve;
   config.coherence_milliseconds = hello.coherence_milliseconds;
-  // Up to two descriptors a grant, and as many again for operations under way.
-  config.most_grants = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
+  config.most_grants = reserved->count;
+  config.private_uid = core::Limits::kFirstPrivateUid +
+                       static_cast<uint32_t>(setup.view_id % core::Limits::kPrivateUids);
+  config.missing = setup.options.missing;
   config.init = connection->init;
   config.rules = hello.rules;
   auto processes = start_processes(*setup.executables, connection->device.get(), root_ro->get(),
@@ -128,59 +122,62 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, os::Fd source_fd
   view.gid = identity->gid;
   view.owner = setup.identity.uid;
   view.rules = static_cast<uint32_t>(hello.rules.size());
+  view.most_grants = config.most_grants;
+  view.missing = config.missing & os::landlock_missing();
   view.broker_pid = processes->broker.pid;
   view.worker_pid = processes->worker.pid;
   view.coherence_milliseconds = hello.coherence_milliseconds;
   view.read_only = hello.read_only;
   view.preserve = hello.preserve;
   view.tied = hello.tied;
-  view.name = *name;
+  view.name = reserved->text;
   view.source = hello.source;
   view.target = hello.target;
-  std::array<int, kReportFds> fds{};
-  fds[kDevice] = connection->device.get();
-  fds[kBrokerPid] = processes->broker.pidfd.get();
-  fds[kWorkerPid] = processes->worker.pidfd.get();
-  fds[kBrokerEvents] = processes->broker_events.get();
-  fds[kWorkerEvents] = processes->worker_events.get();
-  fds[kCounters] = processes->counters.get();
-  // The service knows of the view before the client has it: it can always end it.
-  if (auto sent = os::send_message(setup.report, wire::encode_view(view), fds); !sent.ok()) {
+  std::array<int, kViewFds> fds{};
+  fds[kViewDevice] = connection->device.get();
+  fds[kViewBroker] = processes->broker.pidfd.get();
+  fds[kViewWorker] = processes->worker.pidfd.get();
+  fds[kViewBrokerEvents] = processes->broker_events.get();
+  fds[kViewWorkerEvents] = processes->worker_events.get();
+  fds[kViewCounters] = processes->counters.get();
+  // The main process knows of the view before the client has it: it can always end it.
+  const std::string name = view.name;
+  if (auto made = ask(setup, {wire::ReportKind::kMade, 0, 0, {}, std::move(view)}, fds); !made.ok()) {
     os::end_child(processes->broker);
     os::end_child(processes->worker);
-    return sent;
+    return made.failure();
   }
   const int mount = connection->mount.get();
-  answer(setup, {0, Reason::kNone, 0, *name}, {&mount, 1});
+  answer(setup, {0, Reason::kNone, 0, name}, {&mount, 1});
   return core::Done{};
 }
 
-bool may_see(const Setup& setup, const wire::ViewInfo& view) {
-  const uint32_t uid = setup.identity.uid;
-  return uid == 0 || uid == view.owner || uid == view.uid;
-}
-
-void list_views(const Setup& setup) {
-  std::vector<const wire::ViewInfo*> seen;
-  for (const wire::ViewInfo& view : setup.views) {
-    if (may_see(setup, view)) seen.push_back(&view);
+core::Outcome list_views(const Setup& setup) {
+  std::vector<std::vector<uint8_t>> views;
+  std::vector<uint8_t> buffer(wire::kViewInfoMost);
+  for (uint64_t after = 0;;) {
+    auto reply = ask(setup, {wire::ReportKind::kNext, 0, after, {}, {}});
+    if (!reply.ok()) return reply.failure();
+    if (reply->count == 0) break;
+    auto message = os::receive_message(setup.report, buffer, 0);
+    if (!message.ok()) return message.failure();
+    auto view = wire::decode_view({buffer.data(), message->length});
+    if (!view.ok()) return view.failure();
+    after = view->id;
+    views.emplace_back(buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(message->length));
   }
-  answer(setup, {0, Reason::kNone, static_cast<uint32_t>(seen.size()), {}});
-  for (const wire::ViewInfo* view : seen) {
-    if (!os::send_message(setup.peer, wire::encode_view(*view)).ok()) return;
+  answer(setup, {0, Reason::kNone, static_cast<uint32_t>(views.size()), {}});
+  for (const auto& view : views) {
+    if (auto sent = os::send_message(setup.peer, view); !sent.ok()) break;  // the peer has gone
   }
+  return core::Done{};
 }
 
 core::Outcome end_view(const Setup& setup, const Hello& hello) {
-  for (const wire::ViewInfo& view : setup.views) {
-    if (view.name != hello.name || !may_see(setup, view)) continue;
-    wire::ViewInfo which;
-    which.id = view.id;
-    if (auto sent = os::send_message(setup.report, wire::encode_view(which)); !sent.ok()) return sent;
-    answer(setup, {});
-    return core::Done{};
-  }
-  return Failure{ENOENT, Reason::kNoSuchView};
+  auto ended = ask(setup, {wire::ReportKind::kEnd, 0, 0, hello.name, {}});
+  if (!ended.ok()) return ended.failure();
+  answer(setup, {});
+  return core::Done{};
 }
 
 core::Outcome serve(const Setup& setup) {
@@ -196,8 +193,7 @@ core::Outcome serve(const Setup& setup) {
     case wire::HelloKind::kMount:
       return make_view(setup, *hello, std::move(message->fds[0]));
     case wire::HelloKind::kList:
-      list_views(setup);
-      return core::Done{};
+      return list_views(setup);
     case wire::HelloKind::kEnd:
       return end_view(setup, *hello);
   }
@@ -207,7 +203,9 @@ core::Outcome serve(const Setup& setup) {
 }  // namespace
 
 void run_setup(const Setup& setup) {
-  (void)os::set_timeout(setup.peer, core::Limits::kSetupSeconds * 1000);
+  for (const int socket : {setup.peer, setup.report}) {
+    (void)os::set_timeout(socket, core::Limits::kSetupSeconds * 1000);
+  }
   const auto served = serve(setup);
   if (served.ok() || served.failure().reason == Reason::kNone) return;
   if (setup.log_refusal) log(Level::kWarning, "refused",

@@ -2,28 +2,23 @@
 // directory of a filesystem that never answers.
 #pragma once
 
-#include <vector>
-
 #include "os/socket.h"
-#include "service/processes.h"
-#include "wire/control.h"
+#include "service/maker.h"
 
 namespace sluice::service {
 
 struct Setup {
   int peer;                     // the client's connection, borrowed
-  int report;                   // to the service, borrowed
+  int report;                   // to the main process, borrowed
   os::Peer identity;            // of the peer
   const Executables* executables;
-  bool may_preserve;            // started with --preserve
+  MakerOptions options;
   bool log_refusal;             // not where the peer is the one user of this service, and is told
-  uint64_t view_id;             // for the view that may come of it
-  std::vector<wire::ViewInfo> views;  // as they were when this process was forked
+  uint64_t view_id;             // of the view that may come of it
 };
 
-// What a set-up process tells the service: a ViewInfo with these descriptors along, or without any:
-// end the view of that id.
-enum ReportFd { kDevice, kBrokerPid, kWorkerPid, kBrokerEvents, kWorkerEvents, kCounters, kReportFds };
+// What goes along with a report of kMade.
+enum ViewFd { kViewDevice, kViewBroker, kViewWorker, kViewBrokerEvents, kViewWorkerEvents, kViewCounters, kViewFds };
 
 // Set-up process. Serves one hello and returns.
 void run_setup(const Setup& setup);

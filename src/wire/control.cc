@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/limits.h"
+#include "core/protection.h"
 #include "wire/cursor.h"
 
 namespace sluice::wire {
@@ -38,7 +39,7 @@ struct ViewHeader {
   int64_t started;
   uint32_t uid, gid, owner, rules;
   int32_t broker_pid, worker_pid;
-  uint32_t coherence_milliseconds, flags;
+  uint32_t coherence_milliseconds, flags, most_grants, missing;
   uint64_t requests[Counters::kOpcodes];
   uint64_t nodes, grants, grants_asked, grants_kept;
   uint32_t name_length, source_length, target_length, padding;
@@ -153,6 +154,8 @@ std::vector<uint8_t> encode_view(const ViewInfo& view) {
   header.coherence_milliseconds = view.coherence_milliseconds;
   header.flags = (view.read_only ? kReadOnly : 0) | (view.preserve ? kPreserve : 0) |
                  (view.tied ? kTied : 0);
+  header.most_grants = view.most_grants;
+  header.missing = view.missing;
   std::memcpy(header.requests, view.requests, sizeof(header.requests));
   header.nodes = view.nodes;
   header.grants = view.grants;
@@ -178,6 +181,7 @@ core::Result<ViewInfo> decode_view(std::span<const uint8_t> message) {
   view.target = reader.take_text(header.target_length);
   if (!reader.finished() || header.magic != kMagic || header.version != kVersion ||
       (header.flags & ~(kReadOnly | kPreserve | kTied)) != 0 || header.padding != 0 ||
+      (header.missing & ~core::kAllMissing) != 0 ||
       (!view.name.empty() && !valid_view_name(view.name))) {
     return kMalformed;
   }
@@ -193,6 +197,8 @@ core::Result<ViewInfo> decode_view(std::span<const uint8_t> message) {
   view.read_only = (header.flags & kReadOnly) != 0;
   view.preserve = (header.flags & kPreserve) != 0;
   view.tied = (header.flags & kTied) != 0;
+  view.most_grants = header.most_grants;
+  view.missing = header.missing;
   std::memcpy(view.requests, header.requests, sizeof(view.requests));
   view.nodes = header.nodes;
   view.grants = header.grants;

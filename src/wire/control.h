@@ -56,7 +56,7 @@ struct Reply {
 std::vector<uint8_t> encode_reply(const Reply& reply);
 core::Result<Reply> decode_reply(std::span<const uint8_t> message);
 
-// A view, as it is listed, and as its set-up process reports it to the service.
+// A view, as it is listed, and as its set-up process reports it to the main process.
 struct ViewInfo {
   uint64_t id = 0;
   int64_t started = 0;  // seconds since 1970
@@ -64,6 +64,8 @@ struct ViewInfo {
   uint32_t gid = 0;
   uint32_t owner = 0;   // the uid of the peer that asked for it
   uint32_t rules = 0;
+  uint32_t most_grants = 0;  // its limit
+  uint32_t missing = 0;      // protections that the administrator allowed to be missing
   int32_t broker_pid = 0;
   int32_t worker_pid = 0;
   uint32_t coherence_milliseconds = 0;

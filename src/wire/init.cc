@@ -44,8 +44,8 @@ std::array<uint8_t, sizeof(FuseOutHeader) + sizeof(FuseInitOut)> encode_init_rep
   out.max_readahead = init.max_readahead;
   out.flags = static_cast<uint32_t>(flags);
   out.flags2 = static_cast<uint32_t>(flags >> 32);
-  out.max_background = 64;
-  out.congestion_threshold = 48;
+  out.max_background = core::Limits::kBackgroundRequests;
+  out.congestion_threshold = core::Limits::kBackgroundRequests * 3 / 4;
   // No WRITE ever comes; this only decides how large a buffer the kernel wants to read into.
   out.max_write = kFuseMaxWrite;
   out.time_gran = 1;

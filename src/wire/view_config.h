@@ -18,6 +18,8 @@ struct ViewConfig {
   bool preserve = false;  // the preserve identity mode
   uint32_t coherence_milliseconds = 0;
   uint32_t most_grants = 0;
+  uint32_t private_uid = 0;  // the processes' real uid: nobody's, so that nobody can signal them
+  uint32_t missing = 0;      // protections that the administrator allowed to be missing
   std::vector<uint8_t> init;  // the kernel's INIT message as the service read it
   core::Rules rules;
 };

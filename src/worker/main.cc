@@ -44,13 +44,15 @@ T must_have(const char* step, core::Result<T> result) {
 }
 
 void confine(const wire::ViewConfig& config) {
+  // In preserve mode its uid is root's, which nobody else can signal.
+  if (!config.preserve) must("real uid", os::take_real_uid(config.private_uid));
   // In preserve mode the worker has these in a user namespace of its own, and nowhere else.
   const int over_own_tree[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID};
   must("capabilities", config.preserve ? sandbox::keep_capabilities(over_own_tree)
                                        : sandbox::keep_capabilities({}));
   must("landlock", os::landlock_restrict(config.read_only ? os::LandlockDomain::kMetadataOnly
                                                           : os::LandlockDomain::kMetadataChange,
-                                         sandbox::kFdRoot));
+                                         sandbox::kFdRoot, config.missing));
 }
 
 int run() {

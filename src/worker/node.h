@@ -53,6 +53,9 @@ struct Node {
   bool writable = false;    // the broker holds a descriptor for writing
   bool watched = false;     // open for a while: the kernel may not keep its attributes
   int64_t idle_since = 0;   // milliseconds; 0: open, or no grant
+  // Whether `held` is the file that is meant. Between two opens it is only kept to save opening it
+  // again: behind the view another file may have got the name meanwhile.
+  bool is_held() const { return held && (opens > 0 || parent == nullptr); }
   bool is_directory() const { return type == S_IFDIR; }
 };
 

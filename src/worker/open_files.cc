@@ -18,6 +18,12 @@ wire::BrokerRequest about(BrokerOp op, uint64_t grant) {
   return request;
 }
 
+// The kernel knew a name that is not there: let it look again, since what the caller wants may be to
+// make one, or by a directory that has been replaced.
+core::Failure stale_if_absent(const core::Failure& why) {
+  return why.error == ENOENT ? core::Failure{ESTALE, why.reason} : why;
+}
+
 }  // namespace
 
 int64_t OpenFiles::now() {
@@ -84,7 +90,7 @@ core::Outcome OpenFiles::get_grant(Node* node, int flags) {
   auto reply = ask_grant(node, flags);
   if (!reply.ok()) {
     if (node->grant == 0) table_.let_go(node);
-    return reply.failure();
+    return stale_if_absent(reply.failure());
   }
   if (node->grant == 0) counters_.grants.fetch_add(1, std::memory_order_relaxed);
   node->grant = reply->grant;
@@ -221,7 +227,7 @@ core::Outcome OpenFiles::truncate(Node* node, int64_t length) {
   request.ino = node->key.ino;
   request.length = length;
   auto reply = read_write_.ask(request, *path);
-  if (!reply.ok()) return reply.failure();
+  if (!reply.ok()) return stale_if_absent(reply.failure());
   return core::Done{};
 }
 

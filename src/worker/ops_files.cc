@@ -122,7 +122,7 @@ void create(fuse_req_t req, fuse_ino_t parent_id, const char* name, mode_t mode,
   Worker& worker = worker_of(req);
   Node* parent = worker.table.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
-  if (worker.hides(parent, name, false)) return fail(req, {EACCES, core::Reason::kHidden});
+  if (worker.hides_new(parent, name)) return fail(req, {EACCES, core::Reason::kHidden});
   os::Stat stat;
   auto node = make_file(worker, req, parent, name, mode & 07777, file->flags, &stat);
   if (!node.ok()) return fail(req, node.failure());

@@ -52,7 +52,7 @@ void make_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, uint32_t 
   Worker& worker = worker_of(req);
   Node* parent = worker.table.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
-  if (worker.hides(parent, name, S_ISDIR(mode))) return fail(req, kHiddenName);
+  if (worker.hides_new(parent, name)) return fail(req, kHiddenName);
   auto directory = worker.table.directory(parent);
   if (!directory.ok()) return fail(req, directory.failure());
   worker.use_umask(fuse_req_ctx(req)->umask);
@@ -149,7 +149,9 @@ struct Side {
 core::Outcome may_move(Worker& worker, const Side& from, const Side& to) {
   if (worker.config.rules.empty()) return core::Done{};
   if (worker.hides(from.parent, from.name, from.is_directory)) return kAbsent;
-  if (worker.hides(to.parent, to.name, from.is_directory)) return kHiddenName;
+  const bool hidden = to.exists ? worker.hides(to.parent, to.name, from.is_directory)
+                                : worker.hides_new(to.parent, to.name);
+  if (hidden) return kHiddenName;
   if (!from.is_directory) return core::Done{};
   PathBuffer old_buffer, new_buffer;
   const auto old_path = worker.table.path_of(from.parent, from.name, old_buffer);

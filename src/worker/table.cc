@@ -225,7 +225,7 @@ core::Result<std::shared_ptr<const os::Fd>> Table::directory(Node* node) {
 
 core::Result<std::shared_ptr<const os::Fd>> Table::hold(Node* node) {
   if (node->is_directory()) return directory(node);
-  if (node->held) {
+  if (node->is_held()) {
     // A descriptor of its own, since the node may let go of its one while this is used.
     auto copy = os::duplicate(node->held.get());
     if (!copy.ok()) return copy.failure();
@@ -240,12 +240,17 @@ core::Outcome Table::keep_held(Node* node) {
     if (!fd.ok()) return fd.failure();
     return core::Done{};
   }
-  if (node->held) return core::Done{};
+  if (node->is_held()) return core::Done{};
+  if (node->held) {
+    auto now = stat(node);
+    if (!now.ok()) node->held.reset();
+    return now.ok() ? core::Outcome(core::Done{}) : now.failure();
+  }
   if (node->parent == nullptr) return kStale;
   auto parent = directory(node->parent);
   if (!parent.ok()) return parent.failure();
   auto fd = os::open_name_path((*parent)->get(), node->name);
-  if (!fd.ok()) return fd.failure();
+  if (!fd.ok()) return fd.failure().error == ENOENT ? kStale : fd.failure();
   auto stat = os::stat_held(fd->get());
   if (!stat.ok()) return stat.failure();
   if (key_of(*stat) != node->key) return kStale;
@@ -254,7 +259,7 @@ core::Outcome Table::keep_held(Node* node) {
 }
 
 core::Result<os::Stat> Table::stat(Node* node) {
-  if (node->held) return os::stat_held(node->held.get());
+  if (node->is_held()) return os::stat_held(node->held.get());
   if (node->is_directory()) {
     auto fd = directory(node);
     if (!fd.ok()) return fd.failure();

@@ -63,7 +63,8 @@ class Table {
   core::Result<std::shared_ptr<const os::Fd>> directory(Node* node);
   // An O_PATH descriptor of any node, checked: the held one, or one for this use.
   core::Result<std::shared_ptr<const os::Fd>> hold(Node* node);
-  // Keeps a descriptor in the node from now on (before its name goes away, or while it is open).
+  // Makes sure that the node holds a descriptor of what its name leads to now (before the name goes
+  // away, or while it is open). ESTALE where that is another file.
   core::Outcome keep_held(Node* node);
   // Undoes it for a file that still has a name and is not open.
   void let_go(Node* node);

@@ -39,6 +39,11 @@ struct Worker {
   double coherence() const { return config.coherence_milliseconds / 1000.0; }
   double attribute_timeout(const Node* node) const { return node->watched ? 0 : coherence(); }
 
+  // Whether a rule hides parent/name whatever it would be: what is about to be made must not tell
+  // whether something hidden is there already.
+  bool hides_new(const Node* parent, std::string_view name) const {
+    return hides(parent, name, false) || hides(parent, name, true);
+  }
   // Whether the rules hide name in parent; true also where the path is not known (fail closed).
   bool hides(const Node* parent, std::string_view name, bool directory) const;
   // Attributes and node of a visible child. ENOENT for hidden and absent alike.

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/limits.h"
 #include "os/channel.h"
 #include "os/file.h"
 #include "os/memory_file.h"
@@ -69,6 +70,7 @@ HostileWorker::HostileWorker(const Tree& tree, bool read_only,
   wire::ViewConfig config;
   config.read_only = read_only;
   config.most_grants = most_grants;
+  config.private_uid = core::Limits::kFirstPrivateUid;
   config.init = connection_.init;
   config.rules = std::get<core::Rules>(core::Rules::compile(rules));
   const os::Fd configuration = must(os::sealed_file("test", wire::encode_view_config(config)), "memfd");
@@ -87,7 +89,7 @@ HostileWorker::HostileWorker(const Tree& tree, bool read_only,
               {pairs[1].first.get(), sandbox::kFdGrantRo}, {pairs[2].first.get(), sandbox::kFdData},
               {pairs[3].first.get(), sandbox::kFdEvents}, {configuration.get(), sandbox::kFdConfig}};
   spec.uid = spec.gid = kUser;
-  spec.capabilities = {CAP_SYS_ADMIN, CAP_SETPCAP};
+  spec.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
   spec.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   spec.most_files = 1024;
   broker_ = must(os::spawn(spec), "spawn");

@@ -39,7 +39,7 @@ done
 # folder: what it may include, beside itself. "generated" are the compiled policies.
 declare -A MAY=(
   [core]='' [wire]='core' [os]='core wire' [sandbox]='core wire os'
-  [service]='core wire os sandbox' [broker]='core wire os sandbox generated'
+  [service]='core wire os sandbox generated' [broker]='core wire os sandbox generated'
   [worker]='core wire os sandbox generated' [client]='core wire os sandbox'
   [proxy]='core wire os sandbox generated client' [cli]='core wire os sandbox client'
 )
@@ -64,6 +64,7 @@ read -r -d '' ALLOWED << 'EOF'
 # the end of a process, at once: no destructor may run in a process that is half confined
 src/broker/main.cc: _exit
 src/worker/main.cc: _exit
+src/service/main.cc: _exit
 # a descriptor of the table of sandbox/fds.h, which no os::Fd owns
 src/broker/main.cc: close
 src/worker/main.cc: close
@@ -75,6 +76,7 @@ src/broker/main.cc: geteuid
 # clocks: how old something is
 src/broker/events.cc: time
 src/worker/open_files.cc: clock_gettime
+src/worker/session.cc: clock_gettime
 src/service/service.cc: clock_gettime
 src/service/setup.cc: time
 # replies in pieces, as libfuse hands them over

@@ -230,6 +230,8 @@ ViewInfo full_view() {
   view.gid = 61235;
   view.owner = 61236;
   view.rules = 3;
+  view.most_grants = 9;
+  view.missing = 2;
   view.broker_pid = 4711;
   view.worker_pid = 4712;
   view.coherence_milliseconds = 1000;
@@ -258,6 +260,8 @@ TEST(View, RoundTrip) {
   EXPECT_EQ(decoded->gid, view.gid);
   EXPECT_EQ(decoded->owner, view.owner);
   EXPECT_EQ(decoded->rules, view.rules);
+  EXPECT_EQ(decoded->most_grants, 9u);
+  EXPECT_EQ(decoded->missing, 2u);
   EXPECT_EQ(decoded->broker_pid, view.broker_pid);
   EXPECT_EQ(decoded->worker_pid, view.worker_pid);
   EXPECT_EQ(decoded->coherence_milliseconds, view.coherence_milliseconds);

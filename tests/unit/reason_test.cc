@@ -55,7 +55,7 @@ TEST(Reason, NamesAreThoseOfTheEnumeration) {
   EXPECT_EQ(reason_name(Reason::kProtocol), "protocol");
   EXPECT_EQ(reason_name(Reason::kIdentityRoot), "identity-root");
   EXPECT_EQ(reason_name(Reason::kSourceStacked), "source-stacked");
-  EXPECT_EQ(reason_name(Reason::kKernelNoLandlock), "kernel-no-landlock");
+  EXPECT_EQ(reason_name(Reason::kProtectionMissing), "protection-missing");
   EXPECT_EQ(reason_name(Reason::kLimitGrants), "limit-grants");
   EXPECT_EQ(reason_name(Reason::kHidden), "hidden");
   EXPECT_EQ(reason_name(Reason::kNotSameFile), "not-same-file");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/limits.h"
+#include "core/protection.h"
 #include "tests/unit/decoder_checks.h"
 
 namespace sluice::wire {
@@ -15,7 +16,8 @@ using test::Bytes;
 using test::with;
 
 enum Offset : size_t {
-  kMagicAt = 0, kFlagsAt = 4, kCoherenceAt = 8, kGrantsAt = 12, kInitLengthAt = 16, kRulesLengthAt = 20
+  kMagicAt = 0, kFlagsAt = 4, kCoherenceAt = 8, kGrantsAt = 12, kPrivateUidAt = 16,
+  kMissingAt = 20, kInitLengthAt = 24, kRulesLengthAt = 28
 };
 
 ViewConfig full() {
@@ -23,6 +25,8 @@ ViewConfig full() {
   config.read_only = true;
   config.coherence_milliseconds = 1500;
   config.most_grants = 100;
+  config.private_uid = Limits::kFirstPrivateUid + 7;
+  config.missing = core::kScopeMissing;
   config.init = {1, 2, 3, 4, 5};
   const std::vector<std::string_view> patterns = {"/secret/", "*.key"};
   auto rules = core::Rules::compile(patterns);
@@ -42,6 +46,8 @@ TEST(ViewConfig, RoundTrip) {
       EXPECT_EQ(decoded->preserve, preserve);
       EXPECT_EQ(decoded->coherence_milliseconds, config.coherence_milliseconds);
       EXPECT_EQ(decoded->most_grants, config.most_grants);
+      EXPECT_EQ(decoded->private_uid, config.private_uid);
+      EXPECT_EQ(decoded->missing, config.missing);
       EXPECT_EQ(decoded->init, config.init);
       EXPECT_EQ(decoded->rules, config.rules);
       EXPECT_TRUE(decoded->rules.hides("a/b.key", false));
@@ -52,6 +58,7 @@ TEST(ViewConfig, RoundTrip) {
 TEST(ViewConfig, NoRulesAndNoInit) {
   ViewConfig config;
   config.most_grants = 1;
+  config.private_uid = Limits::kFirstPrivateUid;
   const auto decoded = decode_view_config(encode_view_config(config));
   ASSERT_TRUE(decoded.ok());
   EXPECT_TRUE(decoded->rules.empty());
@@ -79,6 +86,13 @@ TEST(ViewConfig, OutOfRange) {
   EXPECT_FALSE(decode_view_config(with(good, kGrantsAt, 0u)).ok());
   EXPECT_FALSE(decode_view_config(with(good, kGrantsAt, Limits::kGrantsPerView + 1)).ok());
   EXPECT_TRUE(decode_view_config(with(good, kGrantsAt, Limits::kGrantsPerView)).ok());
+  // A real uid that somebody may have would let that somebody signal the processes.
+  for (const uint32_t uid : {0u, 1000u, 65534u, Limits::kFirstPrivateUid - 1,
+                             Limits::kFirstPrivateUid + Limits::kPrivateUids, ~0u}) {
+    EXPECT_FALSE(decode_view_config(with(good, kPrivateUidAt, uid)).ok()) << uid;
+  }
+  EXPECT_TRUE(decode_view_config(with(good, kMissingAt, core::kAllMissing)).ok());
+  EXPECT_FALSE(decode_view_config(with(good, kMissingAt, core::kAllMissing + 1)).ok());
   for (const size_t at : {kInitLengthAt, kRulesLengthAt}) {
     for (const uint32_t length : {0u, 0x7fffffffu, 0xfffffff8u, ~0u}) {
       EXPECT_FALSE(decode_view_config(with(good, at, length)).ok()) << at << " says " << length;

@@ -16,6 +16,16 @@ table() {
     printf '%s=%s ' "$fd" "$(readlink "/proc/$1/fd/$fd" | sed 's/:\[.*//')"
   done
 }
+# It acts as its user, and nobody runs anything with its real and saved uid: processes of the user can
+# neither signal it nor change its limits (kill(2), prlimit(2)).
+expect_own_real_uid() { # process pid
+  expect_match "$1: uids" '^21139[0-9]{5} 61234 21139[0-9]{5} 61234$' "$(field "$2" Uid)"
+  expect_fails "$1: another process of the user may not end it" as_a kill -KILL "$2"
+  expect_fails "$1: nor signal it" as_a kill -STOP "$2"
+  expect_fails "$1: nor change its limits" as_a prlimit --pid "$2" --nofile=10:10
+  expect_fails "$1: nor see its limits" as_a prlimit --pid "$2" --nofile
+  expect_eq "$1: it lives" 2 "$(field "$2" Seccomp)"
+}
 expect_confined() { # process pid
   local kind
   expect_field "$1" "$2" NoNewPrivs 1
@@ -70,7 +80,7 @@ end_view() {
 case_broker() {
   start --identity $USER_A || return
   expect_confined broker "$BROKER" sluice-broker
-  expect_field broker "$BROKER" Uid "$USER_A $USER_A $USER_A $USER_A"
+  expect_own_real_uid broker "$BROKER"
   expect_field broker "$BROKER" Gid "$USER_A $USER_A $USER_A $USER_A"
   expect_field broker "$BROKER" CapPrm 0000000000200000
   expect_field broker "$BROKER" CapEff 0000000000200000
@@ -97,7 +107,7 @@ case_worker() {
   start --identity $USER_A || return
   as_a cat "$W/target/file" "$W/target/dir/deep" > "$W/out"
   expect_confined worker "$WORKER" sluice-worker
-  expect_field worker "$WORKER" Uid "$USER_A $USER_A $USER_A $USER_A"
+  expect_own_real_uid worker "$WORKER"
   expect_field worker "$WORKER" Gid "$USER_A $USER_A $USER_A $USER_A"
   expect_field worker "$WORKER" CapPrm 0000000000000000
   expect_field worker "$WORKER" CapEff 0000000000000000
@@ -151,21 +161,38 @@ case_preserve() {
   expect_field worker "$WORKER" NoNewPrivs 1
   expect_field worker "$WORKER" Seccomp 2
   expect_no_match "worker: user namespace is its own" "^$(sed 's/[][]/\\&/g' <<< "$(namespace 1 user)")\$" "$(namespace "$WORKER" user)"
-  expect_eq "service: CapPrm" 00000000802001e2 "$(field "$SERVICE" CapPrm)"
+  expect_service 00000000802001e2
   end_view
+}
+# The process that serves has only what it takes to end the others; what it takes to make them is in
+# the maker, which hears of nobody else.
+expect_service() { # capabilities of the maker
+  local kind maker
+  for kind in CapPrm CapEff; do expect_field service "$SERVICE" $kind 0000000000000020; done
+  for kind in CapInh CapBnd CapAmb; do expect_field service "$SERVICE" $kind 0000000000000000; done
+  expect_field service "$SERVICE" NoNewPrivs 1
+  expect_field service "$SERVICE" Seccomp 2
+  expect_eq "service: not dumpable" 0 "$(stat -c %u "/proc/$SERVICE/environ")"
+  maker=$(our_processes sluiced-maker)
+  for kind in CapPrm CapEff CapBnd; do expect_field maker "$maker" $kind "$1"; done
+  for kind in CapInh CapAmb; do expect_field maker "$maker" $kind 0000000000000000; done
+  expect_eq "maker: descriptors" "0 1 2 socket file file" \
+    "$(for fd in $(ls "/proc/$maker/fd" | sort -n); do [ "$fd" -le 2 ] && echo "$fd" || readlink "/proc/$maker/fd/$fd" |
+      sed -E 's/^socket.*/socket/; s|^/.*|file|'; done | sort | tr '\n' ' ' | sed -E 's/(.*)file file socket /\1socket file file/')"
 }
 case_service() {
   start_service
-  local kind
-  for kind in CapPrm CapEff CapBnd; do expect_field service "$SERVICE" $kind 00000000002001e0; done
-  for kind in CapInh CapAmb; do expect_field service "$SERVICE" $kind 0000000000000000; done
-  expect_eq "service: not dumpable" 0 "$(stat -c %u "/proc/$SERVICE/environ")"
+  expect_service 00000000002001e0
+  stop_service
+}
+case_service_for_preserve_views() {
+  start_service --preserve
+  expect_service 00000000802001e2
   stop_service
 }
 case_private_service() {
   start --identity $USER_A || return
-  expect_field service "$SERVICE" CapPrm 00000000002001e0
-  expect_field service "$SERVICE" CapBnd 00000000002001e0
+  expect_service 00000000002001e0
   end_view
 }
 # Descriptors and variables of whoever starts it do not reach the view's processes.

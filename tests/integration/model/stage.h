@@ -43,6 +43,14 @@ void play_contest(Stage& stage);  // phase_contest.cc
 void play_contest_at_once(Stage& stage);
 void play_contest_preserved(Stage& stage);
 void play_contest_read_only(Stage& stage);
-void play_shared(Stage& stage);  // phase_shared.cc
+void play_behind(Stage& stage);     // phase_behind.cc
+void play_stale(Stage& stage);      // phase_stale.cc
+void play_size(Stage& stage);       // phase_size.cc
+void play_hidden(Stage& stage);     // phase_hidden.cc
+void play_large(Stage& stage);      // phase_large.cc
+void play_path(Stage& stage);       // phase_path.cc
+void play_listing(Stage& stage);    // phase_listing.cc
+void play_two_users(Stage& stage);  // phase_two_users.cc
+void play_shared(Stage& stage);     // phase_shared.cc
 
 }  // namespace sluice::model

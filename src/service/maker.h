@@ -1,0 +1,39 @@
+// The service's second process, which forks a set-up process per peer.
+//
+// It has the privilege that making a view takes, and hears of nobody but the main process. The main
+// process, which lives as long as the views do, has given that privilege up. No Landlock here: brokers
+// and workers would inherit the layer, and each layer forbids to rename between directories unless
+// it allows it beneath a root that it knows.
+#pragma once
+
+#include "os/process.h"
+#include "service/processes.h"
+
+namespace sluice::service {
+
+struct MakerOptions {
+  bool may_preserve = false;  // started with --preserve
+  uint32_t missing = 0;       // protections that the administrator allowed to be missing
+};
+
+class Maker {
+ public:
+  // Forks it; the caller's descriptors other than 0 to 2 and executables are closed in it.
+  static core::Result<Maker> start(const Executables& executables, MakerOptions options);
+
+  // Readable: a process has started, or the maker has ended.
+  int channel() const { return channel_.get(); }
+  // Asks for a process that serves one hello. peer, report: borrowed; they go along.
+  core::Outcome ask(uint64_t id, bool log_refusal, int peer, int report) const;
+  struct Started {
+    uint64_t id;
+    os::Fd process;  // pidfd; the maker's child, reaped by nobody here
+  };
+  core::Result<Started> started() const;
+
+ private:
+  explicit Maker(os::Fd channel) : channel_(std::move(channel)) {}
+  os::Fd channel_;
+};
+
+}  // namespace sluice::service

@@ -1,0 +1,49 @@
+// Who has which view: names, limits, and who may see it. PURE.
+//
+// The main process's. An entry is there from the moment that a set-up process asks for a name until the view has ended,
+// so that no two views get one name and no limit is passed by asking twice at once.
+#pragma once
+
+#include <absl/container/btree_map.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+
+namespace sluice::service {
+
+class ViewTable {
+ public:
+  // grants_per_view: what the descriptors of one broker suffice for.
+  explicit ViewTable(uint32_t grants_per_view) : grants_per_view_(grants_per_view) {}
+
+  struct Entry {
+    uint32_t owner = 0;   // the peer that asked for it
+    uint32_t uid = 0;     // its identity
+    uint32_t grants = 0;  // its share
+    std::string name;
+  };
+
+  // name: empty for one of the service's choice. An unprivileged owner gets views of its own uid only
+  // (kNotPermitted). The entry stays until release(id).
+  core::Result<const Entry*> reserve(uint64_t id, uint32_t owner, uint32_t uid,
+                                     std::string_view name);
+  void release(uint64_t id) { entries_.erase(id); }
+
+  // nullptr: none.
+  const Entry* find(uint64_t id) const;
+  // 0: none that `peer` may see.
+  uint64_t id_of(std::string_view name, uint32_t peer) const;
+  bool may_see(uint64_t id, uint32_t peer) const;
+  size_t size() const { return entries_.size(); }
+
+ private:
+  core::Result<uint32_t> share_of(uint32_t uid) const;
+
+  const uint32_t grants_per_view_;
+  absl::btree_map<uint64_t, Entry> entries_;
+};
+
+}  // namespace sluice::service

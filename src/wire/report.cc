@@ -1,0 +1,54 @@
+#include "wire/report.h"
+
+#include <cerrno>
+
+#include "wire/cursor.h"
+
+namespace sluice::wire {
+namespace {
+
+constexpr uint32_t kMagic = 0x52554C53;  // "SLUR"
+constexpr core::Failure kMalformed{EPROTO, core::Reason::kProtocol};
+
+struct Header {
+  uint32_t magic;
+  ReportKind kind;
+  uint64_t after;
+  uint32_t uid, name_length, view_length, padding;
+};
+
+}  // namespace
+
+std::vector<uint8_t> encode_report(const Report& report) {
+  const bool made = report.kind == ReportKind::kMade;
+  const std::vector<uint8_t> view = made ? encode_view(report.view) : std::vector<uint8_t>();
+  Writer writer;
+  writer.put(Header{kMagic, report.kind, report.after, report.uid,
+                    static_cast<uint32_t>(report.name.size()), static_cast<uint32_t>(view.size()),
+                    0});
+  writer.put_text(report.name);
+  writer.put_bytes(view);
+  return writer.finish();
+}
+
+core::Result<Report> decode_report(std::span<const uint8_t> message) {
+  Reader reader(message);
+  const auto header = reader.take<Header>();
+  const auto name = reader.take_text(header.name_length);
+  const auto view = reader.take_bytes(header.view_length);
+  if (!reader.finished() || header.magic != kMagic || header.padding != 0 ||
+      header.kind < ReportKind::kReserve || header.kind > ReportKind::kEnd ||
+      (!name.empty() && !valid_view_name(name)) ||
+      view.empty() == (header.kind == ReportKind::kMade)) {
+    return kMalformed;
+  }
+  Report report{header.kind, header.uid, header.after, std::string(name), {}};
+  if (header.kind == ReportKind::kMade) {
+    auto decoded = decode_view(view);
+    if (!decoded.ok()) return decoded.failure();
+    report.view = *std::move(decoded);
+  }
+  return report;
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,38 @@
+// What a set-up process asks of the service's main process, which keeps the table of views. PURE.
+//
+// One packet a question, and one reply (wire::Reply, after which kNext may have one view follow). The
+// main process knows from the kernel whose hello the set-up process serves, and decides by that: a
+// set-up process that was taken over sees and ends no view that its peer may not.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "wire/control.h"
+
+namespace sluice::wire {
+
+enum class ReportKind : uint32_t {
+  kReserve = 1,  // a name and a number of grants for a view of `uid`: reply.text, reply.count
+  kMade,         // the view, with its descriptors along
+  kNext,         // the first view after the id `after` that the peer may see: reply.count is 1 or 0
+  kEnd,          // end the view of that name
+};
+
+struct Report {
+  ReportKind kind = ReportKind::kNext;
+  uint32_t uid = 0;
+  uint64_t after = 0;
+  std::string name;  // empty for kReserve: the service chooses
+  ViewInfo view;     // kMade
+};
+
+inline constexpr size_t kReportMost = kViewInfoMost + 256;
+
+std::vector<uint8_t> encode_report(const Report& report);
+core::Result<Report> decode_report(std::span<const uint8_t> message);
+
+}  // namespace sluice::wire
