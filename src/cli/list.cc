@@ -97,9 +97,9 @@ json limits() {
           {"grants_per_view", Limits::kGrantsPerView},
           {"grants_per_user", Limits::kGrantsPerUser},
           {"idle_grants", Limits::kIdleGrants},
-          {"idle_grant_ms", Limits::kIdleGrantMilliseconds},
+          {"idle_grant_milliseconds", Limits::kIdleGrantMilliseconds},
           {"open_directories", Limits::kOpenDirectories},
-          {"requests_in_background", Limits::kBackgroundRequests},
+          {"background_requests", Limits::kBackgroundRequests},
           {"log_lines_per_second", Limits::kLogLinesPerSecond},
           {"request_timeout_seconds", Limits::kRequestTimeoutSeconds}};
 }

@@ -29,21 +29,22 @@ void describe(CLI::App& app, Commands& commands, int& status) {
 
   CLI::App& mount = *app.add_subcommand("mount", "attach a view of SOURCE at TARGET");
   add_view_options(mount, commands.mount.view);
-  mount.add_flag("--background", commands.mount.background, "return once it serves; sluice umount ends it");
-  mount.add_option("SOURCE", commands.mount.view.source, "the directory")->required()->option_text(" ");
-  mount.add_option("TARGET", commands.mount.target, "where to see it")->required()->option_text(" ");
+  mount.add_flag("--background", commands.mount.background, "return once it serves; sluice umount ends it")
+      ->disable_flag_override();
+  mount.add_option("SOURCE", commands.mount.view.source, "the directory to make a view of")->required()->option_text(" ");
+  mount.add_option("TARGET", commands.mount.target, "an existing directory to attach it at")->required()->option_text(" ");
   mount.callback([&] { status = mount_command(commands.mount); });
 
   CLI::App& run = *app.add_subcommand("run", "run COMMAND with a view of SOURCE in SOURCE's place");
   add_view_options(run, commands.run.view);
-  run.add_option("SOURCE", commands.run.view.source, "the directory")->required()->option_text(" ");
+  run.add_option("SOURCE", commands.run.view.source, "the directory to make a view of")->required()->option_text(" ");
   run.add_option("COMMAND", commands.run.command, "what to run, behind --")->required()->option_text("...");
   run.callback([&] { status = run_command(commands.run); });
 
   CLI::App& ls = *app.add_subcommand("ls", "list views");
   CLI::App& one = *app.add_subcommand("status", "what a view, or every view, does");
   for (CLI::App* command : {&ls, &one}) {
-    command->add_flag("--json", commands.list.json, "for programs");
+    command->add_flag("--json", commands.list.json, "print JSON")->disable_flag_override();
     command->add_option("--socket", commands.list.socket, "the service's socket")->option_text("PATH");
   }
   one.add_option("NAME", commands.list.name, "the view's name")->option_text(" ");
@@ -52,15 +53,17 @@ void describe(CLI::App& app, Commands& commands, int& status) {
 
   CLI::App& umount = *app.add_subcommand("umount", "take a view off TARGET");
   umount.add_option("TARGET", commands.umount.target, "where the view is")->required()->option_text(" ");
-  umount.add_flag("--lazy", commands.umount.lazy, "now from the tree, and for good when nobody uses it");
-  umount.add_flag("--force", commands.umount.force, "abort it, whoever uses it");
-  umount.add_flag("--json", commands.umount.json, "for programs");
+  umount.add_flag("--lazy", commands.umount.lazy, "detach it now; it ends when nobody uses it any more")
+      ->disable_flag_override();
+  umount.add_flag("--force", commands.umount.force, "detach it now, and abort what its users wait for")
+      ->disable_flag_override();
+  umount.add_flag("--json", commands.umount.json, "print JSON")->disable_flag_override();
   umount.callback([&] { status = umount_command(commands.umount); });
 
   CLI::App& doctor = *app.add_subcommand("doctor", "try what a view needs, and say what is missing");
   doctor.add_option("DIRECTORY", commands.doctor.directory, "try a view of this directory's filesystem")
       ->option_text(" ");
-  doctor.add_flag("--json", commands.doctor.json, "for programs");
+  doctor.add_flag("--json", commands.doctor.json, "print JSON")->disable_flag_override();
   doctor.add_option("--socket", commands.doctor.socket, "the service's socket")->option_text("PATH");
   doctor.callback([&] { status = doctor_command(commands.doctor); });
 
@@ -84,11 +87,13 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    const bool known = argc < 2 || argv[1][0] == '-' || has_command(app, argv[1]);
-    const std::string what = known ? core::escaped(error.what())
-                                   : absl::StrCat("no command \"", core::escaped(argv[1]), "\"");
+    const bool command = argc > 1 && has_command(app, argv[1]);
+    const bool option = argc > 1 && argv[1][0] == '-';
+    const std::string what = argc < 2            ? "what to do?"
+                             : command || option ? core::escaped(error.what())
+                                                 : absl::StrCat("no command \"", core::escaped(argv[1]), "\"");
     return report(problem(absl::StatusCode::kInvalidArgument, what,
-                          "see sluice --help"));
+                          absl::StrCat("see sluice ", command ? absl::StrCat(argv[1], " ") : "", "--help")));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sluice: %s\n", error.what());
     return kExitFailed;

@@ -18,13 +18,14 @@
 namespace sluice::cli {
 namespace {
 
-// Takes our mount off the target, and nothing else that may be there by now.
-void detach(const Target& target, uint64_t mount_id) {
+// Takes our mount off the target, and nothing else that may be there by now. Whether it was there.
+bool detach(const Target& target, uint64_t mount_id) {
   const os::Fd top(::open(target.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  if (!top || mount_id_of(top.get()) != mount_id) return;
+  if (!top || mount_id_of(top.get()) != mount_id) return false;
   if (!os::unmount(target.path.c_str(), 0).ok()) {
     (void)os::unmount(target.path.c_str(), MNT_DETACH);  // somebody is in there: let them finish
   }
+  return true;
 }
 
 absl::Status attach(const View& view, const Target& target) {
@@ -65,12 +66,16 @@ absl::Status serve(const MountOptions& options) {
   struct pollfd waiting[] = {{view->service.connection.get(), POLLIN, 0}, {signals->get(), POLLIN, 0}};
   while (::poll(waiting, 2, -1) < 0 && errno == EINTR) {
   }
-  // Also where it was unmounted elsewhere: then there is nothing of ours at the target. Where its
-  // processes died, a dead mount is.
-  detach(*target, mount_id);
+  const bool asked = waiting[1].revents != 0;
+  // Where it was unmounted elsewhere there is nothing of ours at the target. Where its processes
+  // died, a dead mount is.
+  const bool was_there = detach(*target, mount_id);
   view->service.connection.reset();
   wait_for_service(view->service);
-  return absl::OkStatus();
+  if (asked || !was_there) return absl::OkStatus();
+  return problem(absl::StatusCode::kInternal,
+                 "the view has ended by itself: its service was stopped, or one of its processes died",
+                 "see the service's log");
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ void add_view_options(CLI::App& command, ViewOptions& options) {
                      "act as USER (root only), or \"preserve\": keep every owner (root only)")
       ->option_text("USER")
       ->check([](const std::string& user) { return std::string(user.empty() ? "is empty" : ""); });
-  command.add_flag("--ro", options.read_only, "a read-only view");
+  command.add_flag("--ro", options.read_only, "a read-only view")->disable_flag_override();
   command.add_option("--hide", options.hide, "hide what matches PATTERN, as in gitignore(5); repeatable")
       ->option_text("PATTERN")
       ->allow_extra_args(false);

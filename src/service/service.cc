@@ -18,12 +18,13 @@ namespace {
 
 // SIGSYS: what a seccomp policy kills with.
 constexpr int kSigsys = 31;
-constexpr int64_t kFarewellSeconds = 2;
+constexpr int64_t kFarewellMilliseconds = 2000;
+constexpr int64_t kGraceMilliseconds = 200;
 
-int64_t now_seconds() {
+int64_t now_milliseconds() {
   struct timespec time;
   ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec;
+  return int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1000000;
 }
 
 }  // namespace
@@ -46,16 +47,18 @@ core::Outcome Service::run() {
   }
   if (embedded) admit(std::move(options_.first_peer), false);
   while (!stopping_ && !(embedded && views_.empty() && pending_.empty())) {
-    auto events = poller_.wait(pending_.empty() ? -1 : 1000);
+    auto events = poller_.wait(!ending_.empty() ? 100 : pending_.empty() ? -1 : 1000);
     if (!events.ok()) return events.failure();
     for (const uint64_t event : *events) handle(event);
     expire_setups();
+    kill_late();
   }
   pending_.clear();  // without this end of their report they end, with what they have made so far
   while (!views_.empty()) end_view(views_.begin()->first, "service stops");
   // Nothing is left behind, unless a disk holds a process up for longer than this.
-  const int64_t deadline = now_seconds() + kFarewellSeconds;
-  while (!ending_.empty() && now_seconds() < deadline) {
+  const int64_t deadline = now_milliseconds() + kFarewellMilliseconds;
+  while (!ending_.empty() && now_milliseconds() < deadline) {
+    kill_late();
     auto events = poller_.wait(100);
     if (!events.ok()) return events.failure();
     for (const uint64_t event : *events) {
@@ -139,7 +142,7 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   (void)poller_.add(report->first.get(), tag(id, kReport));
   pending_[id] = std::make_unique<Pending>(
       Pending{os::Fd(), std::move(peer), std::move(report->first), *std::move(identity),
-              now_seconds() + core::Limits::kSetupSeconds});
+              now_milliseconds() + int64_t{core::Limits::kSetupSeconds} * 1000});
 }
 
 void Service::take_started() {
@@ -154,7 +157,7 @@ void Service::take_started() {
   }
   const auto found = pending_.find(started->id);
   if (found == pending_.end()) {
-    put_end(std::move(started->process), false);  // it has done its work, or taken too long
+    put_end({std::move(started->process), false, {}, nullptr, 0});  // it has done its work, or taken too long
   } else {
     found->second->process = std::move(started->process);
   }
@@ -218,36 +221,55 @@ void Service::finish_setup(uint64_t id, bool in_time) {
   pending_.erase(found);
   poller_.remove(pending->report.get());
   if (!views_.contains(id)) table_.release(id);
-  if (pending->process) put_end(std::move(pending->process), false);
+  if (pending->process) put_end({std::move(pending->process), false, {}, nullptr, 0});
 }
 
-void Service::put_end(os::Fd process, bool ours) {
-  os::kill_process(process.get());
+void Service::put_end(Ending ending) {
+  if (ending.ours) {
+    ending.kill_at = now_milliseconds() + kGraceMilliseconds;
+  } else {
+    os::kill_process(ending.process.get());
+  }
   const uint64_t id = ++last_id_;
-  (void)poller_.add(process.get(), tag(id, kEnding));
-  ending_[id] = Ending{std::move(process), ours};
+  (void)poller_.add(ending.process.get(), tag(id, kEnding));
+  ending_[id] = std::move(ending);
+}
+
+bool Service::reap(const Ending& ending) {
+  const auto end = os::reap(ending.process.get());
+  // Its parent, a set-up process, may not be quite gone; then it is ours, and is tried again.
+  if (!end.ok()) return end.failure().error != ECHILD && end.failure().error != EAGAIN;
+  const bool killed_here = ending.kill_at == 0;
+  if (!end->exited && !killed_here) {
+    log(Level::kError,
+        end->code == kSigsys ? core::reason_name(core::Reason::kConfinementViolated) : "killed",
+        {{"view", ending.view}, {"process", ending.name}, {"signal", absl::StrCat(end->code)}});
+  }
+  return true;
+}
+
+void Service::kill_late() {
+  for (auto& [id, ending] : ending_) {
+    if (ending.kill_at == 0 || ending.kill_at > now_milliseconds()) continue;
+    ending.kill_at = 0;
+    os::kill_process(ending.process.get());
+  }
 }
 
 void Service::reap_ended(uint64_t id) {
   const auto found = ending_.find(id);
   if (found == ending_.end()) return;
   poller_.remove(found->second.process.get());
-  if (found->second.ours) {
-    const auto ending = os::reap(found->second.process.get());
-    // Its parent, a set-up process, may not be quite gone; then it is ours, and is tried again.
-    if (ending.ok() || ending.failure().error != ECHILD) ending_.erase(found);
-    return;
-  }
-  ending_.erase(found);
-  absl::erase_if(ending_, [](const auto& entry) {
-    return entry.second.ours && os::reap(entry.second.process.get()).ok();
-  });
+  const bool ours = found->second.ours;
+  if (!ours || reap(found->second)) ending_.erase(found);
+  if (ours) return;
+  absl::erase_if(ending_, [&](const auto& entry) { return entry.second.ours && reap(entry.second); });
 }
 
 void Service::expire_setups() {
   std::vector<uint64_t> late;
   for (const auto& [id, pending] : pending_) {
-    if (pending->deadline <= now_seconds()) late.push_back(id);
+    if (pending->deadline <= now_milliseconds()) late.push_back(id);
   }
   for (const uint64_t id : late) finish_setup(id, false);
 }
@@ -318,16 +340,10 @@ void Service::end_view(uint64_t id, const char* why) {
                            &view->worker, &view->peer}) {
     if (*fd) poller_.remove(fd->get());
   }
-  // A process that was killed by its own policy is an event of its own.
-  for (const auto& [process, name] : {std::pair<os::Fd*, const char*>{&view->broker, "broker"}, {&view->worker, "worker"}}) {
-    const auto ending = os::reap(process->get());
-    if (!ending.ok()) {
-      put_end(std::move(*process), true);
-    } else if (!ending->exited) {
-      log(Level::kError,
-          ending->code == kSigsys ? core::reason_name(core::Reason::kConfinementViolated) : "killed",
-          {{"view", view->info.name}, {"process", name}, {"signal", absl::StrCat(ending->code)}});
-    }
+  for (auto [process, name] : {std::pair<os::Fd*, const char*>{&view->broker, "broker"},
+                               std::pair<os::Fd*, const char*>{&view->worker, "worker"}}) {
+    Ending ending{std::move(*process), true, view->info.name, name, now_milliseconds()};
+    if (!reap(ending)) put_end(std::move(ending));
   }
   log(Level::kInfo, "view-ended", {{"view", view->info.name}, {"why", why}});
   // The last descriptors of the connection close here: the kernel aborts it, and its clients are free.

@@ -48,7 +48,10 @@ class Service {
   };
   struct Ending {
     os::Fd process;
-    bool ours;  // a broker or worker, which this process reaps once its set-up process has gone
+    bool ours;         // a broker or worker, which this process reaps once its set-up process has gone
+    std::string view;  // whose it was
+    const char* name;
+    int64_t kill_at = 0;  // milliseconds; 0: has been killed
   };
   // What a tag of the poller means: the kind in the lowest bits, the rest the id.
   enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kBrokerEvents, kWorkerEvents,
@@ -63,9 +66,13 @@ class Service {
   void finish_setup(uint64_t id, bool in_time);
   void log_events(View& view, bool from_broker);
   void end_view(uint64_t id, const char* why);
-  // Kills a process, and reaps it when it is gone, which may take a while: it is never waited for.
-  void put_end(os::Fd process, bool ours);
+  // A broker or worker without its view ends by itself; one that does not is killed a moment later,
+  // a set-up process at once. It is reaped when it is gone, which may take a while: never waited for.
+  void put_end(Ending ending);
   void reap_ended(uint64_t id);
+  void kill_late();
+  // Whether it has ended. A signal that is not ours is an event of its own.
+  bool reap(const Ending& ending);
   void handle(uint64_t event);
   void handle_view(uint64_t id, Source source);
   void expire_setups();

@@ -33,6 +33,10 @@ int64_t OpenFiles::now() {
 }
 
 core::Result<wire::BrokerReply> OpenFiles::ask_grant(Node* node, int flags) {
+  return table_.by_any_name(node, [&] { return ask_grant_by_this_name(node, flags); });
+}
+
+core::Result<wire::BrokerReply> OpenFiles::ask_grant_by_this_name(Node* node, int flags) {
   const int access = flags & O_ACCMODE;
   PathBuffer buffer;
   auto path = table_.path_of(node, buffer);
@@ -218,16 +222,18 @@ core::Outcome OpenFiles::truncate(Node* node, int64_t length) {
     if (!reply.ok()) return reply.failure();
     return core::Done{};
   }
-  PathBuffer buffer;
-  auto path = table_.path_of(node, buffer);
-  if (!path.ok()) return path.failure();
-  wire::BrokerRequest request{};
-  request.op = BrokerOp::kTruncatePath;
-  request.dev = node->key.dev;
-  request.ino = node->key.ino;
-  request.length = length;
-  auto reply = read_write_.ask(request, *path);
-  if (!reply.ok()) return stale_if_absent(reply.failure());
+  auto cut = table_.by_any_name(node, [&]() -> core::Result<wire::BrokerReply> {
+    PathBuffer buffer;
+    auto path = table_.path_of(node, buffer);
+    if (!path.ok()) return path.failure();
+    wire::BrokerRequest request{};
+    request.op = BrokerOp::kTruncatePath;
+    request.dev = node->key.dev;
+    request.ino = node->key.ino;
+    request.length = length;
+    return read_write_.ask(request, *path);
+  });
+  if (!cut.ok()) return stale_if_absent(cut.failure());
   return core::Done{};
 }
 

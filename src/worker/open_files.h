@@ -56,6 +56,7 @@ class OpenFiles {
     int64_t since;
   };
   core::Result<wire::BrokerReply> ask_grant(Node* node, int flags);
+  core::Result<wire::BrokerReply> ask_grant_by_this_name(Node* node, int flags);
   core::Outcome get_grant(Node* node, int flags);
   // ESTALE; names are contested from now on for a while.
   core::Failure lost_race();

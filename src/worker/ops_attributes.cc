@@ -84,20 +84,11 @@ core::Outcome change(Worker& worker, Node* node, const struct stat& wanted, int 
   return os::change_times(target, times);
 }
 
-// truncate(2) to the size that the file has changes nothing, not even a time; ftruncate(2), for which
-// the kernel asks for a new time too, does. Set-user-ID and set-group-ID bits go away in both.
-bool has_size(Worker& worker, Node* node, const struct stat& wanted, int to_set) {
-  if ((to_set & kTimes) != 0) return false;
-  auto stat = stat_now(worker, node);
-  return stat.ok() && static_cast<off_t>(stat->stx_size) == wanted.st_size &&
-         (stat->stx_mode & (S_ISUID | S_ISGID)) == 0;
-}
-
 void setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat* wanted, int to_set, fuse_file_info*) {
   Worker& worker = worker_of(req);
   Node* node = worker.table.get(nodeid);
   if (node == nullptr) return fail(req, kStale);
-  if ((to_set & FUSE_SET_ATTR_SIZE) != 0 && !has_size(worker, node, *wanted, to_set)) {
+  if ((to_set & FUSE_SET_ATTR_SIZE) != 0) {
     // Before the times, which truncation would change again.
     auto cut = worker.files.truncate(node, wanted->st_size);
     if (!cut.ok()) return fail(req, cut.failure());

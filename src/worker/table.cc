@@ -18,7 +18,7 @@ core::Result<std::unique_ptr<Table>> Table::create(int root) {
   if (!S_ISDIR(stat->stx_mode)) return core::Failure{ENOTDIR, core::Reason::kSourceNotDirectory};
   auto held = os::duplicate(root);
   if (!held.ok()) return held.failure();
-  std::unique_ptr<Table> table(new Table(root));
+  std::unique_ptr<Table> table(new Table);
   table->mount_id_ = stat->stx_mnt_id;
   Node* node = table->make(key_of(*stat), S_IFDIR);
   node->lookups = 1;  // never forgotten
@@ -174,18 +174,29 @@ core::Result<std::string_view> Table::path_of(const Node* parent, std::string_vi
   return buffer.view();
 }
 
+void Table::next_name(Node* node) {
+  Node::Link next = std::move(node->links.front());
+  node->links.erase(node->links.begin());
+  node->links.push_back({node->parent, std::move(node->name)});
+  node->parent = next.parent;
+  node->name = std::move(next.name);
+}
+
+core::Result<os::Fd> Table::open_by_name(Node* node) {
+  return by_any_name(node, [&] { return open_by_this_name(node); });
+}
+
 // Opens parent/name and makes sure that it is the node.
-core::Result<std::shared_ptr<const os::Fd>> Table::open_by_name(Node* node) {
+core::Result<os::Fd> Table::open_by_this_name(Node* node) {
   if (node->parent == nullptr) return kStale;
   auto parent = directory(node->parent);
-  if (!parent.ok()) return parent;
+  if (!parent.ok()) return parent.failure();
   auto fd = os::open_name_path((*parent)->get(), node->name);
-  if (!fd.ok()) return core::Failure{fd.failure().error == ENOENT ? ESTALE : fd.failure().error,
-                                     core::Reason::kSystem};
+  if (!fd.ok()) return fd.failure().error == ENOENT ? kStale : fd.failure();
   auto stat = os::stat_held(fd->get());
   if (!stat.ok()) return stat.failure();
   if (key_of(*stat) != node->key || stat->stx_mnt_id != mount_id_) return kStale;
-  return std::make_shared<const os::Fd>(fd->release());
+  return fd;
 }
 
 void Table::touch(Node* node) {
@@ -217,10 +228,11 @@ core::Result<std::shared_ptr<const os::Fd>> Table::directory(Node* node) {
   }
   if (!node->is_directory()) return core::Failure{ENOTDIR, core::Reason::kSystem};
   auto fd = open_by_name(node);
-  if (!fd.ok()) return fd;
-  directories_[node] = *fd;
+  if (!fd.ok()) return fd.failure();
+  auto kept = std::make_shared<const os::Fd>(fd->release());
+  directories_[node] = kept;
   touch(node);
-  return fd;
+  return kept;
 }
 
 core::Result<std::shared_ptr<const os::Fd>> Table::hold(Node* node) {
@@ -231,7 +243,9 @@ core::Result<std::shared_ptr<const os::Fd>> Table::hold(Node* node) {
     if (!copy.ok()) return copy.failure();
     return std::make_shared<const os::Fd>(copy->release());
   }
-  return open_by_name(node);
+  auto fd = open_by_name(node);
+  if (!fd.ok()) return fd.failure();
+  return std::make_shared<const os::Fd>(fd->release());
 }
 
 core::Outcome Table::keep_held(Node* node) {
@@ -246,14 +260,8 @@ core::Outcome Table::keep_held(Node* node) {
     if (!now.ok()) node->held.reset();
     return now.ok() ? core::Outcome(core::Done{}) : now.failure();
   }
-  if (node->parent == nullptr) return kStale;
-  auto parent = directory(node->parent);
-  if (!parent.ok()) return parent.failure();
-  auto fd = os::open_name_path((*parent)->get(), node->name);
-  if (!fd.ok()) return fd.failure().error == ENOENT ? kStale : fd.failure();
-  auto stat = os::stat_held(fd->get());
-  if (!stat.ok()) return stat.failure();
-  if (key_of(*stat) != node->key) return kStale;
+  auto fd = open_by_name(node);
+  if (!fd.ok()) return fd.failure();
   node->held = *std::move(fd);
   return core::Done{};
 }
@@ -265,6 +273,10 @@ core::Result<os::Stat> Table::stat(Node* node) {
     if (!fd.ok()) return fd.failure();
     return os::stat_held((*fd)->get());
   }
+  return by_any_name(node, [&] { return stat_by_this_name(node); });
+}
+
+core::Result<os::Stat> Table::stat_by_this_name(Node* node) {
   if (node->parent == nullptr) return kStale;
   auto stat = stat_child(node->parent, node->name);
   if (!stat.ok()) {
@@ -286,6 +298,10 @@ core::Result<os::Stat> Table::stat_child(Node* parent, std::string_view name) {
 
 core::Result<Table::NamedTarget> Table::named(Node* node) {
   if (node == root()) return NamedTarget{directories_.at(node), "."};
+  return by_any_name(node, [&] { return named_by_this_name(node); });
+}
+
+core::Result<Table::NamedTarget> Table::named_by_this_name(Node* node) {
   if (node->parent == nullptr) return core::Failure{EOPNOTSUPP, core::Reason::kNone};
   auto parent = directory(node->parent);
   if (!parent.ok()) return parent.failure();

@@ -8,6 +8,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -32,7 +33,7 @@ class PathBuffer {
 
 class Table {
  public:
-  // root: the tree's root directory, borrowed for the life of the table.
+  // root: the tree's root directory, which the table duplicates.
   static core::Result<std::unique_ptr<Table>> create(int root);
 
   Node* root() { return slots_[0].node.get(); }
@@ -74,6 +75,20 @@ class Table {
   core::Result<os::Stat> stat_child(Node* parent, std::string_view name);
   // Whether what was seen is on the view's mount, not on one mounted inside.
   bool stat_is_inside(const os::Stat& stat) const { return stat.stx_mnt_id == mount_id_; }
+  // Does what goes by the name of a node with each of its names, the last learned first, until one
+  // leads to it: another may be gone behind the view, or be where the view's user may not search.
+  template <typename Attempt>
+  auto by_any_name(Node* node, Attempt attempt) {
+    auto result = attempt();
+    for (size_t left = node->links.size(); left > 0 && !result.ok(); --left) {
+      const int error = result.failure().error;
+      if (error != EACCES && error != ENOENT && error != ESTALE) break;
+      next_name(node);
+      result = attempt();
+    }
+    return result;
+  }
+
   // Where an xattr call acts (those calls take no O_PATH descriptor): directory and name, checked
   // just before. EOPNOTSUPP for a nameless node.
   struct NamedTarget {
@@ -95,15 +110,18 @@ class Table {
     uint64_t recency;
   };
 
-  explicit Table(int root) : root_(root) {}
+  Table() = default;
   Node* make(const FileKey& key, uint32_t type);
   void drop_link(Node* node, const Node* parent, std::string_view name);
   void set_parent(Node* node, Node* parent, std::string_view name);
   void release_if_unused(Node* node);
   void touch(Node* node);
-  core::Result<std::shared_ptr<const os::Fd>> open_by_name(Node* node);
+  void next_name(Node* node);
+  core::Result<os::Fd> open_by_name(Node* node);
+  core::Result<os::Fd> open_by_this_name(Node* node);
+  core::Result<os::Stat> stat_by_this_name(Node* node);
+  core::Result<NamedTarget> named_by_this_name(Node* node);
 
-  int root_;
   uint64_t mount_id_ = 0;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;

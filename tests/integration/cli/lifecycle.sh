@@ -184,7 +184,8 @@ killed() { # name
   is_no_view "$W/target" || fail "$1 killed: nothing stays mounted"
   expect_eq "$1 killed: the target is the empty directory that it was" "" "$(ls -A "$W/target" 2>&1)"
   expect_soon "$1 killed: the others end" 2 ended "$BROKER" "$WORKER" "$SERVICE"
-  expect_match "$1 killed: the command has a status" '^[0-9]+$' "$STATUS"
+  expect_eq "$1 killed: the command's status" 1 "$STATUS"
+  expect_match "$1 killed: the command says so" 'has ended by itself' "$(cat "$W/mount.err")"
 }
 case_worker_killed() {
   start && users_in_view || return

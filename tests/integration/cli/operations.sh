@@ -34,6 +34,23 @@ case_disk_full() {
   umount "$W/source"
 }
 
+# A file of two names goes by the one that can still be reached, whichever was learned last.
+case_two_names() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  mount_view --identity $USER_A "$W/source" "$W/target" || return
+  expect_ok "two names, and the directory of the second is closed" \
+    as_a sh -c "cd $W/target && echo one > dir/a && mkdir closed && ln dir/a closed/a && stat closed/a && chmod 0 closed"
+  expect_eq "read" one "$(as_a cat "$W/target/dir/a")"
+  expect_ok "write" as_a sh -c "echo two > $W/target/dir/a"
+  expect_ok "append" as_a sh -c "echo three >> $W/target/dir/a"
+  expect_ok "truncate" as_a truncate -s 6 "$W/target/dir/a"
+  expect_ok "chmod" as_a chmod 640 "$W/target/dir/a"
+  expect_ok "an extended attribute" as_a setfattr -n user.x -v y "$W/target/dir/a"
+  expect_eq "in the source" "two th 640 2" "$(echo $(cat "$W/source/dir/a") $(stat -c '%a %h' "$W/source/dir/a"))"
+  end_view
+}
+
 case_source_deleted() {
   make_source "$W/source"
   mkdir "$W/target"

@@ -211,7 +211,7 @@ case_service_is_stopped() {
   timed sluice mount --background --identity $USER_A --name back "$W/source" "$(mkdir "$W/back" && echo "$W/back")" > "$W/out" 2>&1
   stop_service
   await_view
-  expect_eq "the foreground command ends in order" 0 "$STATUS"
+  expect_eq "the foreground command says that its view is gone" 1 "$STATUS"
   is_no_view "$W/target" || fail "and takes its mount off"
   expect_eq "no process of a view is left" "" "$(our_processes 'sluice-*')"
   expect_eq "the socket is gone" "" "$(ls -A /run/sluice)"

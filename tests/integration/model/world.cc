@@ -73,7 +73,9 @@ std::string World::path(Random& random, Want want) const {
 std::string World::new_path(Random& random) const {
   if (known_.empty() || random.chance(35)) return name(random);
   if (random.chance(15)) return path(random);
-  return known(random, random.chance(95) ? Want::kDirectory : Want::kAny) + "/" + name(random);
+  // In this order on every compiler: in one sum each would take its own.
+  const std::string last = name(random);
+  return known(random, random.chance(95) ? Want::kDirectory : Want::kAny) + "/" + last;
 }
 
 void World::place(Random& random, Operation& operation, Want want) const {
