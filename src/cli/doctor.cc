@@ -17,6 +17,7 @@
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/kernel_holes.h"
 #include "cli/output.h"
 #include "core/escape.h"
 #include "core/protection.h"
@@ -46,14 +47,29 @@ const char* word(Verdict verdict) {
 Step kernel() {
   struct utsname name;
   ::uname(&name);
-  int major = 0, minor = 0;
-  std::sscanf(name.release, "%d.%d", &major, &minor);
-  const bool passthrough = major > 6 || (major == 6 && minor >= 9);
-  const bool xattrs = major > 6 || (major == 6 && minor >= 13);
+  const KernelVersion version = version_of(name.release);
+  const bool passthrough = version >= KernelVersion{6, 9};
+  const bool xattrs = version >= KernelVersion{6, 13};
   return {"kernel", !passthrough ? Verdict::kBad : !xattrs ? Verdict::kWarning : Verdict::kGood,
           absl::StrCat("Linux ", name.release),
           "6.9 has FUSE passthrough; before 6.13 a view has no extended attributes",
           passthrough && xattrs ? "" : "use Linux 6.13 or later"};
+}
+
+Step kernel_holes() {
+  struct utsname name;
+  ::uname(&name);
+  const auto holes = holes_of(version_of(name.release));
+  std::string found, ask;
+  for (const KernelHole* hole : holes) {
+    absl::StrAppend(&found, found.empty() ? "" : "; ", std::string(hole->name), " unless it was mended: ",
+                    std::string(hole->what));
+    absl::StrAppend(&ask, ask.empty() ? "" : ", ", std::string(hole->name));
+  }
+  return {"known holes", holes.empty() ? Verdict::kGood : Verdict::kWarning,
+          holes.empty() ? "none in this release" : found,
+          "a worker that was taken over could use them; the release does not tell what its maker mended",
+          holes.empty() ? "" : absl::StrCat("ask whoever makes your kernel whether it has the fix of ", ask)};
 }
 
 Step fuse_device() {
@@ -200,7 +216,7 @@ int doctor_probe(const std::string& directory) {
 
 int doctor_command(const DoctorOptions& options) {
   const std::string directory = options.directory.empty() ? "/var/tmp" : options.directory;
-  std::vector<Step> steps = {kernel(),     fuse_device(), landlock(),
+  std::vector<Step> steps = {kernel(),     kernel_holes(), fuse_device(), landlock(),
                              user_namespaces(), open_files(),  library(),
                              service(service_socket(options.socket)), filesystem(directory)};
   steps.push_back(real_view(options, directory));
