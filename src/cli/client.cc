@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "cli/output.h"
+#include "core/escape.h"
 #include "core/limits.h"
 #include "os/socket.h"
 
@@ -116,18 +117,18 @@ absl::StatusOr<Service> start_private_service(const PrivateService& how) {
 
 absl::Status list_at(const std::string& socket, std::vector<ListedView>& views) {
   auto connection = os::connect_to(socket);
-  if (!connection.ok()) return problem(connection.failure(), socket);
+  if (!connection.ok()) return problem(connection.failure(), core::escaped(socket));
   (void)os::set_timeout(connection->get(), core::Limits::kSetupSeconds * 1000);
   wire::Hello hello;
   hello.kind = wire::HelloKind::kList;
-  auto answer = ask(connection->get(), hello, -1, socket);
+  auto answer = ask(connection->get(), hello, -1, core::escaped(socket));
   if (!answer.ok()) return answer.status();
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
   for (uint32_t i = 0; i < answer->reply.count; ++i) {
     auto message = os::receive_message(connection->get(), buffer, 0);
-    if (!message.ok()) return problem(message.failure(), socket);
+    if (!message.ok()) return problem(message.failure(), core::escaped(socket));
     auto info = wire::decode_view({buffer.data(), message->length});
-    if (!info.ok()) return problem(info.failure(), socket);
+    if (!info.ok()) return problem(info.failure(), core::escaped(socket));
     views.push_back({*std::move(info), socket});
   }
   return absl::OkStatus();
@@ -149,10 +150,10 @@ absl::StatusOr<Service> reach_service(const std::string& socket, const PrivateSe
   if (none && ::geteuid() == 0) return start_private_service(how);
   if (none) {
     return problem(absl::StatusCode::kUnavailable,
-                   absl::StrCat("no service listens at ", socket),
+                   absl::StrCat("no service listens at ", core::escaped(socket)),
                    "ask the administrator to start sluiced, or run the command as root");
   }
-  return problem(connection.failure(), absl::StrCat("cannot connect to ", socket));
+  return problem(connection.failure(), absl::StrCat("cannot connect to ", core::escaped(socket)));
 }
 
 void wait_for_service(const Service& service) {

@@ -131,8 +131,8 @@ Step service(const std::string& socket) {
   const bool listens = os::connect_to(socket).ok();
   const bool root = ::geteuid() == 0;
   return {"service", listens ? Verdict::kGood : root ? Verdict::kGood : Verdict::kBad,
-          listens ? absl::StrCat("answers at ", socket)
-                  : absl::StrCat("none at ", socket, root ? "; root starts a private one" : ""),
+          listens ? absl::StrCat("answers at ", core::escaped(socket))
+                  : absl::StrCat("none at ", core::escaped(socket), root ? "; root starts a private one" : ""),
           "an unprivileged user's views are made by it",
           listens || root ? "" : "ask the administrator to start sluiced"};
 }

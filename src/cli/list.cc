@@ -79,7 +79,7 @@ json details(const ListedView& view) {
   out["grants_asked"] = info.grants_asked;
   out["grants_kept"] = info.grants_kept;
   out["processes"] = {process("broker", info.broker_pid), process("worker", info.worker_pid)};
-  out["socket"] = view.socket;
+  out["socket"] = core::escaped(view.socket);
   out["missing"] = json::array();
   for (const core::Protection& protection : core::kProtections) {
     if ((info.missing & protection.bit) != 0) out["missing"].push_back(protection.name);

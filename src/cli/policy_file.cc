@@ -54,7 +54,7 @@ absl::StatusOr<std::vector<std::string>> read_policy(const std::string& file) {
   if (!text.ok()) return text.status();
   const toml::parse_result parsed = toml::parse(*text);
   if (!parsed) {
-    return at(file, parsed.error().source(), parsed.error().description(), "mend the file");
+    return at(file, parsed.error().source(), core::escaped(parsed.error().description()), "mend the file");
   }
   std::vector<std::string> patterns;
   for (const auto& [key, value] : parsed.table()) {

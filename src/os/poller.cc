@@ -12,9 +12,12 @@ core::Result<Poller> Poller::create() {
   return Poller(*std::move(fd));
 }
 
-core::Outcome Poller::add(int fd, uint64_t tag) {
+core::Outcome Poller::add(int fd, uint64_t tag) { return watch(fd, EPOLLIN, tag); }
+core::Outcome Poller::add_for_end(int fd, uint64_t tag) { return watch(fd, 0, tag); }
+
+core::Outcome Poller::watch(int fd, uint32_t events, uint64_t tag) {
   struct epoll_event event {};
-  event.events = EPOLLIN;
+  event.events = events;
   event.data.u64 = tag;
   return checked(::epoll_ctl(fd_.get(), EPOLL_CTL_ADD, fd, &event));
 }
@@ -30,12 +33,26 @@ core::Result<std::vector<uint64_t>> Poller::wait(int milliseconds) {
   return tags;
 }
 
-core::Result<Fd> termination_signals() {
+namespace {
+
+core::Result<Fd> signals_of(bool children) {
   sigset_t signals;
   ::sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&signals, signal);
+  if (children) ::sigaddset(&signals, SIGCHLD);
   if (::sigprocmask(SIG_BLOCK, &signals, nullptr) < 0) return failure();
   return checked_fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+}  // namespace
+
+core::Result<Fd> termination_signals() { return signals_of(false); }
+core::Result<Fd> service_signals() { return signals_of(true); }
+
+core::Result<int> next_signal(int signals) {
+  struct signalfd_siginfo info;
+  if (::read(signals, &info, sizeof(info)) != static_cast<ssize_t>(sizeof(info))) return failure();
+  return static_cast<int>(info.ssi_signo);
 }
 
 }  // namespace sluice::os

@@ -13,16 +13,22 @@ class Poller {
   static core::Result<Poller> create();
   // fd: borrowed; watched until it is closed everywhere or removed. tag comes back from wait().
   core::Outcome add(int fd, uint64_t tag);
+  // The same, but only an error or the other end's going count: a connection that was aborted.
+  core::Outcome add_for_end(int fd, uint64_t tag);
   void remove(int fd);
   // Tags of what is readable or closed; empty after the time. < 0 milliseconds: for ever.
   core::Result<std::vector<uint64_t>> wait(int milliseconds);
 
  private:
+  core::Outcome watch(int fd, uint32_t events, uint64_t tag);
   explicit Poller(Fd fd) : fd_(std::move(fd)) {}
   Fd fd_;
 };
 
 // Service. SIGTERM, SIGINT and SIGHUP as something to read, blocked otherwise.
 core::Result<Fd> termination_signals();
+// Service: the same, and SIGCHLD. next_signal: EAGAIN where none came.
+core::Result<Fd> service_signals();
+core::Result<int> next_signal(int signals);
 
 }  // namespace sluice::os

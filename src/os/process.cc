@@ -149,8 +149,8 @@ core::Result<Child> spawn(const ChildSpec& spec) {
   return child;
 }
 
-void kill_process(int pidfd) {
-  ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
+bool kill_process(int pidfd) {
+  return ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0) == 0 || errno != ESRCH;
 }
 
 void end_child(const Child& child) {
@@ -191,6 +191,15 @@ core::Result<Ending> reap(int pidfd) {
   }
   if (info.si_pid == 0) return core::Failure{EAGAIN, core::Reason::kNone};
   return Ending{info.si_code == CLD_EXITED, info.si_status};
+}
+
+pid_t ended_child() {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? 0 : info.si_pid;
+}
+void reap_child(pid_t pid) {
+  siginfo_t info{};
+  ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
 }
 
 }  // namespace sluice::os

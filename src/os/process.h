@@ -35,7 +35,7 @@ struct Child {
 // SETGID and SETPCAP; SYS_ADMIN for namespaces.
 core::Result<Child> spawn(const ChildSpec& spec);
 
-void kill_process(int pidfd);
+bool kill_process(int pidfd);  // false: it has ended and was reaped
 // Ends and reaps a child of this process; waits until it is gone.
 void end_child(const Child& child);
 
@@ -47,6 +47,10 @@ struct Ending {
   int code;      // exit status, or the signal
 };
 core::Result<Ending> reap(int pidfd);
+
+// Service. A child that has ended, and is not reaped by this; 0: none.
+pid_t ended_child();
+void reap_child(pid_t pid);
 
 // Service. A copy of this process that runs body and exits; descriptors other than 0 to 2 and `keep`
 // are closed in it, so that it pins no other view. It is killed when its time is over.

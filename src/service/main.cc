@@ -18,11 +18,11 @@
 #include "core/escape.h"
 #include "core/limits.h"
 #include "core/protection.h"
-#include "generated/sluiced_policy.h"
 #include "os/landlock.h"
 #include "os/self.h"
 #include "os/socket.h"
 #include "sandbox/confine.h"
+#include "service/confinement.h"
 #include "service/log.h"
 #include "service/service.h"
 
@@ -41,6 +41,8 @@ constexpr char kUsage[] =
     "  --allow-missing NAME\n"
     "                  start although the kernel lacks the protection NAME: landlock,\n"
     "                  landlock-devices or landlock-scope; may be repeated\n";
+
+constexpr uint32_t kFilesLeast = 256;
 
 int usage_error(std::string_view what) {
   std::fprintf(stderr, "sluiced: %s\n%s", std::string(what).c_str(), kUsage);
@@ -84,22 +86,8 @@ bool may_start(uint32_t allowed_missing) {
   return may;
 }
 
-// From here on this process only listens, answers, logs and kills.
-core::Outcome confine(int socket_directory, uint32_t allowed_missing) {
-  if (auto done = sandbox::drop_bounding_set(); !done.ok()) return done;
-  // Brokers and workers have other uids.
-  const int keep[] = {CAP_KILL};
-  if (auto done = sandbox::keep_capabilities(keep); !done.ok()) return done;
-  if (auto done = os::refuse_new_privileges(); !done.ok()) return done;
-  if (auto done = os::landlock_restrict(os::LandlockDomain::kService, socket_directory,
-                                        allowed_missing);
-      !done.ok()) {
-    return done;
-  }
-  return sandbox::install_filter(sandbox::sluiced_policy());
-}
-
 int run(int argc, char** argv) {
+  if (auto done = os::hold_standard_descriptors(); !done.ok()) return 1;  // nowhere to say it
   std::string_view listen;
   int mode = 0660;
   int peer = -1;
@@ -132,7 +120,14 @@ int run(int argc, char** argv) {
   }
   if (listen.empty() && peer < 0) return usage_error("nothing to serve");
 
+  os::keep_children();
+  if (auto done = os::raise_file_limit(); !done.ok()) return fail("file limit", done.failure());
+  // Fewer do not suffice for one view: its processes are given their descriptors above 64.
+  if (os::most_files() < kFilesLeast) {
+    return fail("at least 256 open files (ulimit -n)", {EMFILE, core::Reason::kSystem});
+  }
   os::ignore_broken_pipes();  // whoever reads the log may go
+  os::close_others(peer);
   if (auto done = os::become_undumpable(); !done.ok()) return fail("undumpable", done.failure());
   if (!may_start(allowed_missing)) return 1;
   auto executables = open_executables();
@@ -145,7 +140,7 @@ int run(int argc, char** argv) {
   }
   if (auto done = give_up_most(preserve); !done.ok()) return fail("capabilities", done.failure());
   // Signals before the maker, which inherits that it gets none: it ends when this process does.
-  auto signals = os::termination_signals();
+  auto signals = os::service_signals();
   if (!signals.ok()) return fail("signals", signals.failure());
   auto poller = os::Poller::create();
   if (!poller.ok()) return fail("poller", poller.failure());
@@ -160,6 +155,9 @@ int run(int argc, char** argv) {
   options.first_peer = os::Fd(peer);
   // Up to two descriptors a grant, and as many again for operations under way.
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
+  // Seven descriptors a view, and three for each peer that is being served.
+  options.views = std::clamp((os::most_files() - kFilesLeast / 8 - 3 * core::Limits::kSetupsPerHost) / 7, 1u,
+                             core::Limits::kViewsPerHost);
   const int directory = listener.directory ? listener.directory.get() : -1;
   if (auto done = confine(directory, allowed_missing); !done.ok()) {
     return fail("confinement", done.failure());

@@ -3,11 +3,13 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <ctime>
+#include <csignal>
+#include <utility>
 
 #include "core/limits.h"
 #include "os/channel.h"
 #include "os/memory_file.h"
+#include "service/clock.h"
 #include "service/log.h"
 #include "service/setup.h"
 #include "wire/counters.h"
@@ -16,16 +18,8 @@
 namespace sluice::service {
 namespace {
 
-// SIGSYS: what a seccomp policy kills with.
-constexpr int kSigsys = 31;
 constexpr int64_t kFarewellMilliseconds = 2000;
-constexpr int64_t kGraceMilliseconds = 200;
-
-int64_t now_milliseconds() {
-  struct timespec time;
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1000000;
-}
+constexpr uint32_t kKindsOfEvents = 3;  // granted, refused, failed
 
 }  // namespace
 
@@ -34,7 +28,7 @@ Service::Service(Options options, Maker maker, os::Poller poller, os::Fd signals
       maker_(std::move(maker)),
       poller_(std::move(poller)),
       signals_(std::move(signals)),
-      table_(options_.grants_per_view) {}
+      table_(options_.grants_per_view, options_.views) {}
 
 core::Outcome Service::run() {
   const bool embedded = static_cast<bool>(options_.first_peer);
@@ -76,8 +70,10 @@ void Service::handle(uint64_t event) {
       if (auto peer = os::accept_from(options_.listener.get()); peer.ok()) admit(*std::move(peer), true);
       return;
     case kSignals:
-      stopping_ = true;
-      return;
+      for (auto signal = os::next_signal(signals_.get()); signal.ok(); signal = os::next_signal(signals_.get())) {
+        stopping_ = stopping_ || *signal != SIGCHLD;
+      }
+      return reap_orphans();
     case kMaker:
       take_started();
       return;
@@ -101,6 +97,9 @@ void Service::handle_view(uint64_t id, Source source) {
     case kWorkerEvents:
       log_events(*found->second, source == kBrokerEvents);
       return;
+    case kConnection:
+      end_view(id, "unmounted");  // or aborted: also where its worker does not notice
+      return;
     case kBrokerEnd:
       end_view(id, "broker ended");
       return;
@@ -121,8 +120,12 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   const auto mine = std::count_if(pending_.begin(), pending_.end(), [&](const auto& entry) {
     return entry.second->identity.uid == identity->uid;
   });
+  // One that was given up and cannot be killed, because of what its peer sent it, keeps its place.
+  const auto stuck = std::count_if(ending_.begin(), ending_.end(), [&](const auto& entry) {
+    return !entry.second.ours && entry.second.uid == identity->uid;
+  });
   const bool busy =
-      pending_.size() >= core::Limits::kSetupsPerHost || mine >= core::Limits::kSetupsPerUser;
+      pending_.size() >= core::Limits::kSetupsPerHost || mine + stuck >= core::Limits::kSetupsPerUser;
   if (busy || maker_gone_) {
     const core::Failure why = busy ? core::Failure{EAGAIN, core::Reason::kLimitSetups}
                                    : core::Failure{EIO, core::Reason::kChildFailed};
@@ -157,7 +160,7 @@ void Service::take_started() {
   }
   const auto found = pending_.find(started->id);
   if (found == pending_.end()) {
-    put_end({std::move(started->process), false, {}, nullptr, 0});  // it has done its work, or taken too long
+    put_end({std::move(started->process), false, {}, nullptr, 0, ~0u});  // it has done its work, or taken too long
   } else {
     found->second->process = std::move(started->process);
   }
@@ -221,49 +224,7 @@ void Service::finish_setup(uint64_t id, bool in_time) {
   pending_.erase(found);
   poller_.remove(pending->report.get());
   if (!views_.contains(id)) table_.release(id);
-  if (pending->process) put_end({std::move(pending->process), false, {}, nullptr, 0});
-}
-
-void Service::put_end(Ending ending) {
-  if (ending.ours) {
-    ending.kill_at = now_milliseconds() + kGraceMilliseconds;
-  } else {
-    os::kill_process(ending.process.get());
-  }
-  const uint64_t id = ++last_id_;
-  (void)poller_.add(ending.process.get(), tag(id, kEnding));
-  ending_[id] = std::move(ending);
-}
-
-bool Service::reap(const Ending& ending) {
-  const auto end = os::reap(ending.process.get());
-  // Its parent, a set-up process, may not be quite gone; then it is ours, and is tried again.
-  if (!end.ok()) return end.failure().error != ECHILD && end.failure().error != EAGAIN;
-  const bool killed_here = ending.kill_at == 0;
-  if (!end->exited && !killed_here) {
-    log(Level::kError,
-        end->code == kSigsys ? core::reason_name(core::Reason::kConfinementViolated) : "killed",
-        {{"view", ending.view}, {"process", ending.name}, {"signal", absl::StrCat(end->code)}});
-  }
-  return true;
-}
-
-void Service::kill_late() {
-  for (auto& [id, ending] : ending_) {
-    if (ending.kill_at == 0 || ending.kill_at > now_milliseconds()) continue;
-    ending.kill_at = 0;
-    os::kill_process(ending.process.get());
-  }
-}
-
-void Service::reap_ended(uint64_t id) {
-  const auto found = ending_.find(id);
-  if (found == ending_.end()) return;
-  poller_.remove(found->second.process.get());
-  const bool ours = found->second.ours;
-  if (!ours || reap(found->second)) ending_.erase(found);
-  if (ours) return;
-  absl::erase_if(ending_, [&](const auto& entry) { return entry.second.ours && reap(entry.second); });
+  if (pending->process) put_end({std::move(pending->process), false, {}, nullptr, 0, pending->identity.uid});
 }
 
 void Service::expire_setups() {
@@ -296,6 +257,7 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
   info.owner = entry->owner;
   info.most_grants = entry->grants;
   view->info = std::move(info);
+  (void)poller_.add_for_end(view->device.get(), tag(id, kConnection));
   (void)poller_.add(view->broker_events.get(), tag(id, kBrokerEvents));
   (void)poller_.add(view->worker_events.get(), tag(id, kWorkerEvents));
   (void)poller_.add(view->broker.get(), tag(id, kBrokerEnd));
@@ -321,13 +283,25 @@ void Service::log_events(View& view, bool from_broker) {
   }
   auto event = wire::decode_event({message, *length});
   if (!event.ok()) return;
+  // They keep to a limit for each kind of event themselves, unless they were taken over.
+  View::Lines& lines = from_broker ? view.broker_lines : view.worker_lines;
+  if (const int64_t second = now_milliseconds() / 1000; lines.second != second) {
+    lines.second = second;
+    lines.logged = 0;
+  }
+  if (++lines.logged > kKindsOfEvents * core::Limits::kLogLinesPerSecond) {
+    ++lines.dropped;
+    return;
+  }
+  const uint32_t dropped = event->header.dropped + std::exchange(lines.dropped, 0);
   const core::Failure why{event->header.error, static_cast<core::Reason>(event->header.reason)};
-  const bool granted = event->header.kind == wire::EventKind::kGranted;
+  // Only a broker grants.
+  const bool granted = from_broker && event->header.kind == wire::EventKind::kGranted;
   log(granted ? Level::kInfo : Level::kNotice,
       granted ? "granted" : event->header.kind == wire::EventKind::kRefused ? "refused" : "failed",
       {{"view", view.info.name}, {"process", from_broker ? "broker" : "worker"},
        {"uid", absl::StrCat(view.info.uid)}, {"reason", describe(why)},
-       {"path", std::string(event->text)}, {"dropped", absl::StrCat(event->header.dropped)}});
+       {"path", std::string(event->text)}, {"dropped", absl::StrCat(dropped)}});
 }
 
 void Service::end_view(uint64_t id, const char* why) {
@@ -336,13 +310,13 @@ void Service::end_view(uint64_t id, const char* why) {
   const std::unique_ptr<View> view = std::move(found->second);
   views_.erase(found);
   table_.release(id);
-  for (const os::Fd* fd : {&view->broker_events, &view->worker_events, &view->broker,
+  for (const os::Fd* fd : {&view->device, &view->broker_events, &view->worker_events, &view->broker,
                            &view->worker, &view->peer}) {
     if (*fd) poller_.remove(fd->get());
   }
   for (auto [process, name] : {std::pair<os::Fd*, const char*>{&view->broker, "broker"},
                                std::pair<os::Fd*, const char*>{&view->worker, "worker"}}) {
-    Ending ending{std::move(*process), true, view->info.name, name, now_milliseconds()};
+    Ending ending{std::move(*process), true, view->info.name, name, now_milliseconds(), ~0u};
     if (!reap(ending)) put_end(std::move(ending));
   }
   log(Level::kInfo, "view-ended", {{"view", view->info.name}, {"why", why}});

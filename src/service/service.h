@@ -24,11 +24,12 @@ struct Options {
   os::Fd listener;       // where peers connect; may be none
   os::Fd first_peer;     // embedded: the one peer that is already connected
   uint32_t grants_per_view = 0;
+  uint32_t views = 0;    // on this host
 };
 
 class Service {
  public:
-  // poller: watches nothing yet. signals: of os::termination_signals().
+  // poller: watches nothing yet. signals: of os::service_signals().
   Service(Options options, Maker maker, os::Poller poller, os::Fd signals);
 
   // Until a termination signal; embedded, until its last view is gone. Ends every view before.
@@ -39,6 +40,11 @@ class Service {
     wire::ViewInfo info;
     os::Fd device, broker_events, worker_events, counters, peer;
     os::Fd broker, worker;
+    struct Lines {  // of one process, in this second
+      int64_t second = 0;
+      uint32_t logged = 0, dropped = 0;
+    };
+    Lines broker_lines, worker_lines;
   };
   struct Pending {  // a set-up process
     os::Fd process;  // once the maker has said
@@ -52,10 +58,11 @@ class Service {
     std::string view;  // whose it was
     const char* name;
     int64_t kill_at = 0;  // milliseconds; 0: has been killed
+    uint32_t uid = ~0u;   // of a set-up process's peer: its place is taken until the process is gone
   };
   // What a tag of the poller means: the kind in the lowest bits, the rest the id.
-  enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kBrokerEvents, kWorkerEvents,
-                           kBrokerEnd, kWorkerEnd, kPeer, kEnding, kSources };
+  enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kConnection, kBrokerEvents,
+                           kWorkerEvents, kBrokerEnd, kWorkerEnd, kPeer, kEnding, kSources };
   static uint64_t tag(uint64_t id, Source source) { return id * kSources + source; }
 
   void admit(os::Fd peer, bool log_refusal);
@@ -70,6 +77,8 @@ class Service {
   // a set-up process at once. It is reaped when it is gone, which may take a while: never waited for.
   void put_end(Ending ending);
   void reap_ended(uint64_t id);
+  // What set-up processes made and, killed in the middle, never handed over.
+  void reap_orphans();
   void kill_late();
   // Whether it has ended. A signal that is not ours is an event of its own.
   bool reap(const Ending& ending);

@@ -11,6 +11,7 @@
 #include "os/file.h"
 #include "os/landlock.h"
 #include "os/mount.h"
+#include "os/self.h"
 #include "service/connection.h"
 #include "service/log.h"
 #include "wire/report.h"
@@ -203,6 +204,7 @@ core::Outcome serve(const Setup& setup) {
 }  // namespace
 
 void run_setup(const Setup& setup) {
+  os::keep_children();  // until they are the main process's, which wants to know how they ended
   for (const int socket : {setup.peer, setup.report}) {
     (void)os::set_timeout(socket, core::Limits::kSetupSeconds * 1000);
   }

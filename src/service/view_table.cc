@@ -35,8 +35,8 @@ core::Result<const ViewTable::Entry*> ViewTable::reserve(uint64_t id, uint32_t o
   const auto of_owner = std::count_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
     return entry.second.owner == owner;
   });
-  if (entries_.size() >= Limits::kViewsPerHost) return Failure{ENOSPC, Reason::kLimitViews};
-  if (owner != 0 && of_owner >= Limits::kViewsPerUser) {
+  if (entries_.size() >= views_) return Failure{ENOSPC, Reason::kLimitViews};
+  if (owner != 0 && of_owner >= std::min(Limits::kViewsPerUser, std::max(views_ / 4, 1u))) {
     return Failure{EDQUOT, Reason::kLimitViewsOfUser};
   }
   const std::string chosen = name.empty() ? absl::StrCat("view-", id) : std::string(name);

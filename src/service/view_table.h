@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/limits.h"
 #include "core/result.h"
 
 namespace sluice::service {
@@ -17,7 +18,9 @@ namespace sluice::service {
 class ViewTable {
  public:
   // grants_per_view: what the descriptors of one broker suffice for.
-  explicit ViewTable(uint32_t grants_per_view) : grants_per_view_(grants_per_view) {}
+  // views: as many on this host, of which a quarter at the most are one user's.
+  explicit ViewTable(uint32_t grants_per_view, uint32_t views = core::Limits::kViewsPerHost)
+      : grants_per_view_(grants_per_view), views_(views) {}
 
   struct Entry {
     uint32_t owner = 0;   // the peer that asked for it
@@ -43,6 +46,7 @@ class ViewTable {
   core::Result<uint32_t> share_of(uint32_t uid) const;
 
   const uint32_t grants_per_view_;
+  const uint32_t views_;
   absl::btree_map<uint64_t, Entry> entries_;
 };
 

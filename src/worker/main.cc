@@ -2,22 +2,17 @@
 //
 // Started by the service with the descriptors of sandbox/fds.h and the view's identity. It makes the
 // source tree its root, gives up everything, and only then reads the first request.
-#include <linux/capability.h>
 #include <malloc.h>
 #include <unistd.h>
 
 #include <new>
 
-#include "generated/worker_ro_policy.h"
-#include "generated/worker_rw_policy.h"
 #include "os/channel.h"
-#include "os/landlock.h"
 #include "os/memory_file.h"
-#include "os/root.h"
 #include "os/self.h"
-#include "sandbox/confine.h"
 #include "sandbox/fds.h"
 #include "wire/event.h"
+#include "worker/confinement.h"
 #include "worker/session.h"
 
 namespace sluice::worker {
@@ -43,18 +38,6 @@ T must_have(const char* step, core::Result<T> result) {
   return *std::move(result);
 }
 
-void confine(const wire::ViewConfig& config) {
-  // In preserve mode its uid is root's, which nobody else can signal.
-  if (!config.preserve) must("real uid", os::take_real_uid(config.private_uid));
-  // In preserve mode the worker has these in a user namespace of its own, and nowhere else.
-  const int over_own_tree[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID};
-  must("capabilities", config.preserve ? sandbox::keep_capabilities(over_own_tree)
-                                       : sandbox::keep_capabilities({}));
-  must("landlock", os::landlock_restrict(config.read_only ? os::LandlockDomain::kMetadataOnly
-                                                          : os::LandlockDomain::kMetadataChange,
-                                         sandbox::kFdRoot, config.missing));
-}
-
 int run() {
   // One arena for all threads: another would be made with calls that the policy forbids.
   ::mallopt(M_ARENA_MAX, 1);
@@ -68,9 +51,9 @@ int run() {
   if (page == nullptr) must("counters", os::failure());
   auto* counters = new (page) wire::Counters;
 
-  must("enter the source tree",
-       os::enter_tree(must_have("root", os::duplicate(sandbox::kFdRoot))));
-  confine(config);
+  const char* step = "";
+  const auto confined = confine(config, &step);
+  must(step, confined);
   const auto table = must_have("root", Table::create(sandbox::kFdRoot));
   BrokerLink read_write(sandbox::kFdGrantRw);
   BrokerLink read_only(sandbox::kFdGrantRo);
@@ -80,8 +63,7 @@ int run() {
   const auto session = Session::create(worker);
   if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
   data.start();
-  must("seccomp", sandbox::install_filter(config.read_only ? sandbox::worker_ro_policy()
-                                                           : sandbox::worker_rw_policy()));
+  must("seccomp", install_policy(config));
   report(wire::EventKind::kReady, {0, core::Reason::kNone}, "");
   session->run();
   ::_exit(0);  // the data thread may be waiting for a disk

@@ -60,10 +60,10 @@ void Tree::write(const std::string& full_path, const std::string& content, uint3
   if (::chown(full_path.c_str(), kUser, kUser) != 0 || ::chmod(full_path.c_str(), mode) != 0) std::abort();
 }
 
-HostileWorker::HostileWorker(const Tree& tree, bool read_only,
+HostileWorker::HostileWorker(const std::string& tree, bool read_only,
                              const std::vector<std::string_view>& rules, uint32_t most_grants) {
   connection_ = must(service::make_connection({kUser, kUser, false, read_only, "adversary"}), "connection");
-  const os::Fd source = open_path(tree.path(), O_PATH | O_DIRECTORY);
+  const os::Fd source = open_path(tree, O_PATH | O_DIRECTORY);
   const os::Fd root_ro = must(os::clone_tree(source.get(), true), "clone");
   const os::Fd root_rw = read_only ? must(os::duplicate(root_ro.get()), "dup")
                                    : must(os::clone_tree(source.get(), false), "clone");
@@ -128,14 +128,19 @@ bool HostileWorker::send(Channel channel, const std::vector<uint8_t>& bytes) {
 
 Reply HostileWorker::open(Channel channel, std::string_view path, uint32_t flags,
                           const std::string& claimed_file) {
+  const os::Fd fd = open_path(claimed_file, O_PATH | O_NOFOLLOW);
+  const auto stat = os::stat_held(fd.get());
+  return stat.ok() ? open(channel, path, flags, os::dev_of(*stat), stat->stx_ino)
+                   : open(channel, path, flags, 0, 0);
+}
+
+Reply HostileWorker::open(Channel channel, std::string_view path, uint32_t flags, uint64_t dev,
+                          uint64_t ino) {
   wire::BrokerRequest request{};
   request.op = wire::BrokerOp::kOpen;
   request.flags = flags;
-  const os::Fd fd = open_path(claimed_file, O_PATH | O_NOFOLLOW);
-  if (auto stat = os::stat_held(fd.get()); stat.ok()) {
-    request.dev = os::dev_of(*stat);
-    request.ino = stat->stx_ino;
-  }
+  request.dev = dev;
+  request.ino = ino;
   return ask(channel, request, path);
 }
 

@@ -37,6 +37,9 @@ struct Reply {
 class HostileWorker {
  public:
   HostileWorker(const Tree& tree, bool read_only, const std::vector<std::string_view>& rules = {},
+                uint32_t most_grants = 64)
+      : HostileWorker(tree.path(), read_only, rules, most_grants) {}
+  HostileWorker(const std::string& source, bool read_only, const std::vector<std::string_view>& rules = {},
                 uint32_t most_grants = 64);
   ~HostileWorker();
 
@@ -45,6 +48,7 @@ class HostileWorker {
   // Raw bytes, without waiting for an answer.
   bool send(Channel channel, const std::vector<uint8_t>& bytes);
   Reply open(Channel channel, std::string_view path, uint32_t flags, const std::string& claimed_file);
+  Reply open(Channel channel, std::string_view path, uint32_t flags, uint64_t dev, uint64_t ino);
   bool broker_lives();
   int broker_pid() const { return broker_.pid; }
 

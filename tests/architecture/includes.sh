@@ -77,7 +77,7 @@ src/broker/main.cc: geteuid
 src/broker/events.cc: time
 src/worker/open_files.cc: clock_gettime
 src/worker/session.cc: clock_gettime
-src/service/service.cc: clock_gettime
+src/service/clock.h: clock_gettime
 src/service/setup.cc: time
 # replies in pieces, as libfuse hands them over
 src/worker/session.cc: writev

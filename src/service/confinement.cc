@@ -1,0 +1,26 @@
+#include "service/confinement.h"
+
+#include <linux/capability.h>
+
+#include "generated/sluiced_policy.h"
+#include "os/landlock.h"
+#include "os/self.h"
+#include "sandbox/confine.h"
+
+namespace sluice::service {
+
+core::Outcome confine(int socket_directory, uint32_t allowed_missing) {
+  if (auto done = sandbox::drop_bounding_set(); !done.ok()) return done;
+  // Brokers and workers have other uids.
+  const int keep[] = {CAP_KILL};
+  if (auto done = sandbox::keep_capabilities(keep); !done.ok()) return done;
+  if (auto done = os::refuse_new_privileges(); !done.ok()) return done;
+  if (auto done =
+          os::landlock_restrict(os::LandlockDomain::kService, socket_directory, allowed_missing);
+      !done.ok()) {
+    return done;
+  }
+  return sandbox::install_filter(sandbox::sluiced_policy());
+}
+
+}  // namespace sluice::service

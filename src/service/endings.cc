@@ -1,0 +1,78 @@
+// Ending and reaping what a view or a set-up process leaves.
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+#include "service/clock.h"
+#include "service/log.h"
+#include "service/service.h"
+
+namespace sluice::service {
+namespace {
+
+// SIGSYS: what a seccomp policy kills with.
+constexpr int kSigsys = 31;
+constexpr int64_t kGraceMilliseconds = 200;
+
+}  // namespace
+
+void Service::put_end(Ending ending) {
+  if (ending.ours) {
+    ending.kill_at = now_milliseconds() + kGraceMilliseconds;
+  } else {
+    os::kill_process(ending.process.get());
+  }
+  const uint64_t id = ++last_id_;
+  (void)poller_.add(ending.process.get(), tag(id, kEnding));
+  ending_[id] = std::move(ending);
+}
+
+bool Service::reap(const Ending& ending) {
+  const auto end = os::reap(ending.process.get());
+  // Its parent, a set-up process, may not be quite gone; then it is ours, and is tried again.
+  // What cannot even be killed any more was reaped by it.
+  if (!end.ok()) return end.failure().error == ECHILD && !os::kill_process(ending.process.get());
+  const bool killed_here = ending.kill_at == 0;
+  if (!end->exited && !killed_here) {
+    log(Level::kError,
+        end->code == kSigsys ? core::reason_name(core::Reason::kConfinementViolated) : "killed",
+        {{"view", ending.view}, {"process", ending.name}, {"signal", absl::StrCat(end->code)}});
+  }
+  return true;
+}
+
+void Service::kill_late() {
+  for (auto& [id, ending] : ending_) {
+    if (ending.kill_at == 0 || ending.kill_at > now_milliseconds()) continue;
+    ending.kill_at = 0;
+    os::kill_process(ending.process.get());
+  }
+}
+
+void Service::reap_ended(uint64_t id) {
+  const auto found = ending_.find(id);
+  if (found == ending_.end()) return;
+  poller_.remove(found->second.process.get());
+  const bool ours = found->second.ours;
+  if (!ours || reap(found->second)) ending_.erase(found);
+  if (ours) return;
+  absl::erase_if(ending_, [&](const auto& entry) { return entry.second.ours && reap(entry.second); });
+}
+
+void Service::reap_orphans() {
+  // What ends in order, which is asked how it ended, comes first.
+  absl::erase_if(ending_, [&](const auto& entry) {
+    const bool gone = entry.second.ours && reap(entry.second);
+    if (gone) poller_.remove(entry.second.process.get());
+    return gone;
+  });
+  for (pid_t pid = os::ended_child(); pid > 0; pid = os::ended_child()) {
+    const bool of_view = std::any_of(views_.begin(), views_.end(), [pid](const auto& entry) {
+      return entry.second->info.broker_pid == pid || entry.second->info.worker_pid == pid;
+    });
+    if (of_view) return;  // until its view has ended
+    os::reap_child(pid);
+  }
+}
+
+}  // namespace sluice::service

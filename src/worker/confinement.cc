@@ -1,0 +1,44 @@
+#include "worker/confinement.h"
+
+#include <linux/capability.h>
+
+#include "generated/worker_ro_policy.h"
+#include "generated/worker_rw_policy.h"
+#include "os/file.h"
+#include "os/landlock.h"
+#include "os/root.h"
+#include "os/self.h"
+#include "sandbox/confine.h"
+#include "sandbox/fds.h"
+
+namespace sluice::worker {
+
+core::Outcome confine(const wire::ViewConfig& config, const char** step) {
+  *step = "root";
+  auto root = os::duplicate(sandbox::kFdRoot);
+  if (!root.ok()) return root.failure();
+  *step = "enter the source tree";
+  if (auto done = os::enter_tree(*std::move(root)); !done.ok()) return done;
+  *step = "real uid";
+  // In preserve mode its uid is root's, which nobody else can signal.
+  if (!config.preserve) {
+    if (auto done = os::take_real_uid(config.private_uid); !done.ok()) return done;
+  }
+  *step = "capabilities";
+  // In preserve mode the worker has these in a user namespace of its own, and nowhere else.
+  const int over_own_tree[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID};
+  const auto kept =
+      config.preserve ? sandbox::keep_capabilities(over_own_tree) : sandbox::keep_capabilities({});
+  if (!kept.ok()) return kept;
+  *step = "landlock";
+  return os::landlock_restrict(
+      config.read_only ? os::LandlockDomain::kMetadataOnly : os::LandlockDomain::kMetadataChange,
+      sandbox::kFdRoot, config.missing);
+}
+
+core::Outcome install_policy(const wire::ViewConfig& config) {
+  return sandbox::install_filter(config.read_only ? sandbox::worker_ro_policy()
+                                                  : sandbox::worker_rw_policy());
+}
+
+}  // namespace sluice::worker

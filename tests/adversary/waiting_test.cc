@@ -1,0 +1,134 @@
+// Whom a worker under the attacker's control holds up by dying, by silence or by being stopped.
+#include <dirent.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "../kernel/contained.h"
+#include "../kernel/process.h"
+#include "../kernel/sys.h"
+#include "service_stage.h"
+
+namespace sluice::adversary {
+namespace {
+
+using kerneltest::As;
+using kerneltest::Child;
+using kerneltest::RunContained;
+using kerneltest::Sys;
+
+constexpr int kFreeMilliseconds = 2000;
+
+// What an application does, once each, whatever comes of it.
+long use_everything(const AttackedView& view) {
+  struct stat stat;
+  struct statvfs space;
+  char text[64];
+  const std::string file = view.path("file");
+  ::stat(file.c_str(), &stat);
+  ::statvfs(file.c_str(), &space);
+  (void)!::readlink(view.path("link").c_str(), text, sizeof(text));
+  ::getxattr(file.c_str(), "user.a", text, sizeof(text));
+  ::listxattr(file.c_str(), text, sizeof(text));
+  ::chmod(file.c_str(), 0600);
+  ::mkdir(view.path("new-dir").c_str(), 0700);
+  ::unlink(file.c_str());
+  ::rename(file.c_str(), view.path("new-name").c_str());
+  (void)!::link(file.c_str(), view.path("new-link").c_str());
+  ::close(::open(view.path("new-file").c_str(), O_CREAT | O_EXCL | O_RDWR, 0600));
+  const int fd = ::open(file.c_str(), O_RDWR);
+  ::fsync(fd);
+  ::close(fd);
+  if (DIR* directory = ::opendir(view.path("dir").c_str())) {
+    ::readdir(directory);
+    ::closedir(directory);
+  }
+  return 0;
+}
+
+struct Step {
+  const char* name;
+  int opcode;
+};
+constexpr Step kSteps[] = {
+    {"LOOKUP", 1},      {"SETATTR", 4},   {"READLINK", 5},    {"MKDIR", 9},   {"UNLINK", 10},
+    {"RENAME", 12},     {"LINK", 13},     {"OPEN", 14},       {"STATFS", 17}, {"RELEASE", 18},
+    {"FSYNC", 20},      {"GETXATTR", 22}, {"LISTXATTR", 23},  {"FLUSH", 25},  {"OPENDIR", 27},
+    {"RELEASEDIR", 29}, {"CREATE", 35},   {"READDIRPLUS", 44}};
+
+void expect_undisturbed(const AttackedView& other, const char* while_what) {
+  Child reader([&] {
+    kerneltest::Become({kViewer});
+    return kerneltest::ReadFile(other.path("plain")) == "plain" ? 0L : -EIO;
+  });
+  EXPECT_TRUE(reader.Ended(kFreeMilliseconds)) << "another view is held up: " << while_what;
+}
+
+// A worker that dies takes its view along: whoever waited for it is free.
+TEST(TakenOverConnection, DyingAtEachRequest) {
+  RunContained([] {
+    const Service service;
+    for (const Step& step : kSteps) {
+      const AttackedView view(service, "serve die " + std::to_string(step.opcode));
+      Child client([&] {
+        kerneltest::Become({kViewer});
+        return use_everything(view);
+      });
+      EXPECT_TRUE(client.Ended(kFreeMilliseconds)) << step.name;
+      EXPECT_TRUE(view.says("reached")) << step.name;
+      EXPECT_TRUE(view.ended()) << step.name;
+    }
+  });
+}
+
+// A worker that does not answer holds its clients until the view is taken off, and nobody else.
+TEST(TakenOverConnection, NeverAnswering) {
+  RunContained([] {
+    const Service service;
+    const AttackedView other(service, "");
+    for (const Step& step : kSteps) {
+      const AttackedView view(service, "serve mute " + std::to_string(step.opcode));
+      Child client([&] {
+        kerneltest::Become({kViewer});
+        return use_everything(view);
+      });
+      EXPECT_TRUE(view.says("reached")) << step.name;
+      EXPECT_EQ(view.unmount_by_force(), 0) << step.name;
+      EXPECT_TRUE(client.Ended(kFreeMilliseconds)) << step.name;
+    }
+    expect_undisturbed(other, "requests that are not answered");
+  });
+}
+
+// The same of a worker that is stopped; and the host's sync(2) does not wait for it.
+TEST(TakenOverConnection, Stopped) {
+  RunContained([] {
+    const Service service;
+    const AttackedView other(service, "");
+    const AttackedView view(service, "serve honest");
+    EXPECT_EQ(As({kViewer}, [&] { return Sys(::access(view.path("plain").c_str(), F_OK)); }), 0);
+    ASSERT_EQ(::kill(service.view(view.name()).worker_pid, SIGSTOP), 0);
+    Child client([&] {
+      kerneltest::Become({kViewer});
+      return use_everything(view);
+    });
+    EXPECT_FALSE(client.Ended(100)) << "the worker was not stopped: the test shows nothing";
+    Child host([&] {
+      const kerneltest::Fd root = kerneltest::Open(view.path(), O_PATH);
+      ::sync();
+      return 0L;
+    });
+    expect_undisturbed(other, "a stopped worker");
+    EXPECT_EQ(service.views().size(), 2u);
+    EXPECT_TRUE(host.Ended(5000)) << "sync(2) waits for a stopped worker";
+    EXPECT_EQ(view.unmount_by_force(), 0);
+    EXPECT_TRUE(client.Ended(kFreeMilliseconds));
+  });
+}
+
+}  // namespace
+}  // namespace sluice::adversary
