@@ -97,6 +97,7 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only,
   events_ = std::move(pairs[3].second);
   for (auto& pair : pairs) pair.first.reset();
   for (const os::Fd& channel : channels_) (void)os::set_timeout(channel.get(), 5000);
+  (void)os::set_timeout(events_.get(), 100);
   uint8_t message[wire::kEventMost];
   const bool answered = must(os::wait_readable(events_.get(), 5000), "ready");
   const size_t length = answered ? must(os::read_message(events_.get(), message), "ready") : 0;
@@ -142,6 +143,15 @@ Reply HostileWorker::open(Channel channel, std::string_view path, uint32_t flags
   request.dev = dev;
   request.ino = ino;
   return ask(channel, request, path);
+}
+
+int HostileWorker::count_events() {
+  uint8_t message[wire::kEventMost];
+  int count = 0;
+  for (;; ++count) {
+    const auto length = os::read_message(events_.get(), message);
+    if (!length.ok() || *length == 0) return count;
+  }
 }
 
 bool HostileWorker::broker_lives() {

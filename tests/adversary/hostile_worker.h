@@ -51,6 +51,10 @@ class HostileWorker {
   Reply open(Channel channel, std::string_view path, uint32_t flags, uint64_t dev, uint64_t ino);
   bool broker_lives();
   int broker_pid() const { return broker_.pid; }
+  // The connection, for a test that answers the kernel in the worker's place.
+  const service::Connection& connection() const { return connection_; }
+  // How many events the broker has sent meanwhile.
+  int count_events();
 
  private:
   service::Connection connection_;

@@ -1,0 +1,422 @@
+// What the processes of a view are, by what the kernel says of them while they run, and what they can
+// do once somebody has taken them over.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
+
+#include "core/limits.h"
+#include "generated/broker_policy.h"
+#include "generated/sluiced_policy.h"
+#include "generated/worker_ro_policy.h"
+#include "generated/worker_rw_policy.h"
+#include "live.h"
+#include "os/memory_file.h"
+#include "os/mount.h"
+#include "sandbox/confine.h"
+
+namespace sluice::adversary {
+namespace {
+
+constexpr uint64_t kSysAdmin = 1ull << 21;
+
+std::string proc(pid_t pid, const std::string& what) { return "/proc/" + std::to_string(pid) + "/" + what; }
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+// A line of /proc/PID/status, its words separated by single spaces.
+std::string field_in(const std::string& status, const std::string& name) {
+  std::istringstream lines(text_of(status));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(name + ":")) continue;
+    std::istringstream words(line.substr(name.size() + 1));
+    std::string joined;
+    for (std::string word; words >> word;) joined += (joined.empty() ? "" : " ") + word;
+    return joined;
+  }
+  return "none";
+}
+std::string field(pid_t pid, const std::string& name) { return field_in(proc(pid, "status"), name); }
+uint64_t mask(pid_t pid, const std::string& name) { return std::stoull(field(pid, name), nullptr, 16); }
+
+std::string link_of(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::read_symlink(path, ignored).string();
+}
+std::vector<std::string> lines_of(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+std::set<int> descriptors(pid_t pid) {
+  std::set<int> numbers;
+  for (const auto& entry : std::filesystem::directory_iterator(proc(pid, "fd"))) {
+    numbers.insert(std::stoi(entry.path().filename()));
+  }
+  return numbers;
+}
+std::vector<pid_t> threads(pid_t pid) {
+  std::vector<pid_t> all;
+  for (const auto& entry : std::filesystem::directory_iterator(proc(pid, "task"))) {
+    all.push_back(std::stoi(entry.path().filename()));
+  }
+  return all;
+}
+std::vector<uint8_t> bytes_of(std::span<const sandbox::Instruction> program) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(program.data());
+  return {bytes, bytes + program.size_bytes()};
+}
+
+class ProcessAttack : public ::testing::Test {
+ protected:
+  ProcessAttack() { tree.write(tree.path("plain"), "plain"); }
+  std::vector<pid_t> both(const LiveView& view) {
+    EXPECT_TRUE(view.up()) << core::reason_name(view.answer().reason) << service.log();
+    return view.up() ? std::vector{view.broker(), view.worker()} : std::vector<pid_t>{};
+  }
+  // Which of the calls somebody who runs the process's code makes succeeds.
+  void filtered(pid_t pid, std::span<const sandbox::Instruction> program) {
+    for (const pid_t thread : threads(pid)) {
+      EXPECT_EQ(field_in(proc(pid, "task/") + std::to_string(thread) + "/status", "Seccomp"), "2");
+      TakenOver taken(thread);
+      EXPECT_TRUE(taken.filter() == bytes_of(program)) << "another program, or several";
+    }
+  }
+
+  Tree tree;
+  LiveService service;
+};
+
+TEST_F(ProcessAttack, Groups) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) {
+    EXPECT_EQ(field(pid, "Groups"), std::to_string(kUser) + " " + std::to_string(kGroup));
+  }
+}
+TEST_F(ProcessAttack, GroupId) {
+  const LiveView view(service, tree.path());
+  const std::string one = std::to_string(kUser);
+  for (const pid_t pid : both(view)) EXPECT_EQ(field(pid, "Gid"), one + " " + one + " " + one + " " + one);
+}
+TEST_F(ProcessAttack, UserId) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) {
+    std::istringstream ids(field(pid, "Uid"));
+    uint32_t real, effective, saved, filesystem;
+    ids >> real >> effective >> saved >> filesystem;
+    EXPECT_EQ(effective, kUser);
+    EXPECT_EQ(filesystem, kUser);
+  }
+}
+// Nobody else has it: another process of the user can neither signal it nor change its limits.
+TEST_F(ProcessAttack, RealUserId) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) {
+    std::istringstream ids(field(pid, "Uid"));
+    uint32_t real, effective, saved;
+    ids >> real >> effective >> saved;
+    for (const uint32_t id : {real, saved}) EXPECT_GE(id, core::Limits::kFirstPrivateUid);
+    EXPECT_EQ(as_user(kUser, [pid] { return outcome(::kill(pid, SIGCONT)); }), EPERM);
+  }
+}
+TEST_F(ProcessAttack, Capabilities) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) {
+    for (const char* set : {"CapPrm", "CapEff"}) EXPECT_EQ(mask(pid, set), pid == view.broker() ? kSysAdmin : 0) << set;
+  }
+}
+TEST_F(ProcessAttack, CapabilitiesToComeBack) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) {
+    for (const char* set : {"CapInh", "CapBnd", "CapAmb"}) EXPECT_EQ(mask(pid, set), 0u) << set;
+  }
+}
+TEST_F(ProcessAttack, NoNewPrivileges) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) EXPECT_EQ(field(pid, "NoNewPrivs"), "1");
+}
+TEST_F(ProcessAttack, Descriptors) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) {
+    std::set<int> expected = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    // The worker's own: the root's duplicate, and directories that it has looked at.
+    std::set<int> found = descriptors(pid);
+    if (pid == view.worker()) {
+      for (auto it = found.begin(); it != found.end();) {
+        it = *it >= 10 && *it < 16 && std::filesystem::is_directory(proc(pid, "fd/") + std::to_string(*it)) ? found.erase(it) : std::next(it);
+      }
+      if (!found.contains(5)) expected.erase(5);
+    }
+    EXPECT_EQ(found, expected);
+    EXPECT_EQ(link_of(proc(pid, "fd/3")), "/dev/fuse");
+    EXPECT_EQ(link_of(proc(pid, "fd/4")), "/");
+    for (const char* number : {"6", "7", "8", "9"}) EXPECT_TRUE(link_of(proc(pid, "fd/") + number).starts_with("socket:"));
+  }
+}
+TEST_F(ProcessAttack, Environment) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) EXPECT_EQ(text_of(proc(pid, "environ")).find("SLUICE"), std::string::npos);
+}
+TEST_F(ProcessAttack, CoreDumps) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) {
+    const std::vector<std::string> limits = lines_of(proc(pid, "limits"));
+    const auto core = std::find_if(limits.begin(), limits.end(), [](const auto& line) { return line.starts_with("Max core file size"); });
+    ASSERT_NE(core, limits.end());
+    EXPECT_NE(core->find(" 0                    0 "), std::string::npos) << *core;
+  }
+}
+// What may be dumped belongs to its user in /proc, who could look in and trace it.
+TEST_F(ProcessAttack, Undumpable) {
+  const LiveView view(service, tree.path());
+  std::vector<pid_t> all = both(view);
+  for (const pid_t pid : all) {
+    struct stat stat;
+    ASSERT_EQ(::stat(proc(pid, "environ").c_str(), &stat), 0);
+    EXPECT_EQ(stat.st_uid, 0u);
+    EXPECT_NE(as_user(kUser, [pid] { return outcome(::open(proc(pid, "environ").c_str(), O_RDONLY)); }), 0);
+  }
+}
+TEST_F(ProcessAttack, Session) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) EXPECT_EQ(::getsid(pid), pid);
+}
+TEST_F(ProcessAttack, Filters) {
+  {
+    const LiveView view(service, tree.path());
+    if (both(view).empty()) return;
+    filtered(view.broker(), sandbox::broker_policy());
+    filtered(view.worker(), sandbox::worker_rw_policy());
+  }
+  wire::Hello hello = honest_hello();
+  hello.read_only = true;
+  const LiveView view(service, tree.path(), hello);
+  if (both(view).empty()) return;
+  filtered(view.broker(), sandbox::broker_policy());
+  filtered(view.worker(), sandbox::worker_ro_policy());
+}
+
+class NamespaceAttack : public ProcessAttack {
+ protected:
+  void its_own(const char* kind) {
+    const LiveView view(service, tree.path());
+    for (const pid_t pid : both(view)) {
+      EXPECT_NE(link_of(proc(pid, "ns/") + kind), link_of(std::string("/proc/self/ns/") + kind));
+    }
+  }
+};
+TEST_F(NamespaceAttack, Mount) { its_own("mnt"); }
+TEST_F(NamespaceAttack, Process) { its_own("pid"); }
+TEST_F(NamespaceAttack, Network) { its_own("net"); }
+TEST_F(NamespaceAttack, Ipc) { its_own("ipc"); }
+TEST_F(NamespaceAttack, HostName) { its_own("uts"); }
+TEST_F(NamespaceAttack, Cgroup) { its_own("cgroup"); }
+
+// ---- The tree ----
+
+TEST_F(ProcessAttack, RootDirectory) {
+  const LiveView view(service, tree.path());
+  struct stat source, root;
+  ASSERT_EQ(::stat(tree.path().c_str(), &source), 0);
+  for (const pid_t pid : both(view)) {
+    for (const char* way : {"root/", "cwd/"}) {
+      ASSERT_EQ(::stat(proc(pid, way).c_str(), &root), 0);
+      EXPECT_EQ(root.st_ino, source.st_ino) << way;
+      EXPECT_EQ(root.st_dev, source.st_dev) << way;
+    }
+  }
+}
+TEST_F(ProcessAttack, NoOtherMount) {
+  const LiveView view(service, tree.path());
+  for (const pid_t pid : both(view)) EXPECT_EQ(lines_of(proc(pid, "mountinfo")).size(), 1u);
+}
+
+// Where mounts are shared, as systemd makes them, nothing of a view's comes back to the host.
+TEST_F(ProcessAttack, OnAHostWithSharedMounts) {
+  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr), 0);
+  {
+    const size_t before = lines_of("/proc/self/mountinfo").size();
+    const LiveView view(service, tree.path());
+    EXPECT_TRUE(view.up());
+    EXPECT_EQ(lines_of("/proc/self/mountinfo").size(), before + 1);  // the view itself
+  }
+  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+}
+
+class TreeAttack : public ProcessAttack {
+ protected:
+  // Of the trees that the processes hold, by the descriptor, and of what is mounted inside.
+  void flags_are(const char* option, unsigned long flag, bool read_only = false) {
+    ASSERT_EQ(::mkdir(tree.path("mounted").c_str(), 0755), 0);
+    ASSERT_EQ(::mount("tmpfs", tree.path("mounted").c_str(), "tmpfs", 0, ""), 0);
+    {
+      wire::Hello hello = honest_hello();
+      hello.read_only = read_only;
+      const LiveView view(service, tree.path(), hello);
+      for (const pid_t pid : both(view)) {
+        for (const std::string& line : lines_of(proc(pid, "mountinfo"))) {
+          EXPECT_NE(("," + line).find(option), std::string::npos) << line;
+        }
+        for (const char* number : {"fd/4", "fd/5"}) {
+          if (pid == view.worker() && number[3] == '5') continue;
+          struct statvfs stat;
+          ASSERT_EQ(::fstatvfs(bare(proc(pid, number)).get(), &stat), 0);
+          EXPECT_NE(stat.f_flag & flag, 0u) << number;
+        }
+      }
+    }
+    ::umount2(tree.path("mounted").c_str(), MNT_DETACH);
+  }
+};
+TEST_F(TreeAttack, NoSetUserId) { flags_are("nosuid", ST_NOSUID); }
+TEST_F(TreeAttack, NoDevices) { flags_are("nodev", ST_NODEV); }
+TEST_F(TreeAttack, NoPrograms) { flags_are("noexec", ST_NOEXEC); }
+TEST_F(TreeAttack, NoLinks) { flags_are("nosymfollow", 0x2000); }
+TEST_F(TreeAttack, ReadOnly) { flags_are(" ro,", ST_RDONLY, true); }
+// The tree that is granted from for reading is read-only in each view.
+TEST_F(TreeAttack, ReadOnlyRoot) {
+  const LiveView view(service, tree.path());
+  if (both(view).empty()) return;
+  struct statvfs stat;
+  ASSERT_EQ(::fstatvfs(bare(proc(view.broker(), "fd/4")).get(), &stat), 0);
+  EXPECT_NE(stat.f_flag & ST_RDONLY, 0u);
+}
+// What is mounted in the source later does not come into the view.
+TEST_F(TreeAttack, LaterMounts) {
+  ASSERT_EQ(::mkdir(tree.path("dir").c_str(), 0755), 0);
+  ASSERT_EQ(::mount(tree.path().c_str(), tree.path().c_str(), nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(::mount(nullptr, tree.path().c_str(), nullptr, MS_SHARED, nullptr), 0);
+  {
+    const LiveView view(service, tree.path());
+    const auto processes = both(view);
+    ASSERT_EQ(::mount("tmpfs", tree.path("dir").c_str(), "tmpfs", 0, ""), 0);
+    for (const pid_t pid : processes) EXPECT_EQ(lines_of(proc(pid, "mountinfo")).size(), 1u);
+  }
+  ::umount2(tree.path("dir").c_str(), MNT_DETACH);
+  ::umount2(tree.path().c_str(), MNT_DETACH);
+}
+
+// ---- The service ----
+
+TEST_F(ProcessAttack, CapabilitiesOfTheService) {
+  for (const char* set : {"CapPrm", "CapEff"}) EXPECT_EQ(mask(service.pid(), set), 1u << 5) << set;  // KILL
+}
+TEST_F(ProcessAttack, CapabilitiesToComeBackToTheService) {
+  for (const char* set : {"CapInh", "CapBnd", "CapAmb"}) EXPECT_EQ(mask(service.pid(), set), 0u) << set;
+}
+TEST_F(ProcessAttack, NoNewPrivilegesOfTheService) { EXPECT_EQ(field(service.pid(), "NoNewPrivs"), "1"); }
+TEST_F(ProcessAttack, FilterOfTheService) { filtered(service.pid(), sandbox::sluiced_policy()); }
+// Root's either way in /proc: the maker, which has it from the main process, is asked itself.
+TEST_F(ProcessAttack, ServiceIsUndumpable) {
+  ASSERT_GT(service.maker(), 0);
+  EXPECT_EQ(TakenOver(service.maker()).call(SYS_prctl, {PR_GET_DUMPABLE}), 0);
+}
+TEST_F(ProcessAttack, CapabilitiesOfTheMaker) {
+  for (const char* set : {"CapPrm", "CapEff", "CapBnd"}) EXPECT_EQ(mask(service.maker(), set), 0x2001e0u) << set;
+}
+TEST_F(ProcessAttack, DescriptorsOfTheMaker) {
+  // Standard ones, the channel to the main process, the two programs; a peer's only while it forks.
+  for (int i = 0; i < 100 && descriptors(service.maker()).size() > 6; ++i) ::usleep(10000);
+  EXPECT_EQ(descriptors(service.maker()).size(), 6u);
+}
+TEST_F(ProcessAttack, DescriptorsOfTheService) {
+  for (const int number : descriptors(service.pid())) {
+    const std::string file = link_of(proc(service.pid(), "fd/") + std::to_string(number));
+    EXPECT_TRUE(number <= 2 || !file.starts_with("/run/log")) << number;
+  }
+}
+
+// ---- Somebody runs their code ----
+
+TEST_F(ProcessAttack, AWorkerReadsNoFile) {
+  const LiveView view(service, tree.path());
+  if (both(view).empty()) return;
+  TakenOver worker(view.worker());
+  EXPECT_LT(worker.call_with_path(SYS_openat, 4, "plain", {O_RDONLY | O_CLOEXEC}), 0);
+}
+TEST_F(ProcessAttack, AWorkerOfAReadOnlyViewMakesNothing) {
+  wire::Hello hello = honest_hello();
+  hello.read_only = true;
+  const LiveView view(service, tree.path(), hello);
+  if (both(view).empty()) return;
+  TakenOver(view.worker()).call_with_path(SYS_mkdirat, 4, "new", {0755});
+  EXPECT_NE(::access(tree.path("new").c_str(), F_OK), 0);
+}
+TEST_F(ProcessAttack, TheServiceRemovesNothing) {
+  // In a directory of root's, so that it is no other check that keeps it.
+  const std::string victim = tree.path("../victim");
+  std::ofstream(victim) << "of the host";
+  TakenOver(service.pid()).call_with_path(SYS_unlinkat, 3, victim, {0});
+  EXPECT_EQ(::access(victim.c_str(), F_OK), 0);
+}
+
+// ---- Preserve mode ----
+
+TEST(PreserveAttack, Capabilities) {
+  Tree tree;
+  LiveService service({"--preserve"});
+  wire::Hello hello = honest_hello();
+  hello.preserve = true;
+  const LiveView view(service, tree.path(), hello);
+  ASSERT_TRUE(view.up()) << service.log();
+  EXPECT_EQ(mask(view.broker(), "CapEff"), kSysAdmin | 2);
+  EXPECT_EQ(mask(view.worker(), "CapEff"), 0x1bu);
+  std::istringstream ids(field(view.broker(), "Uid"));
+  for (uint32_t id; ids >> id;) EXPECT_GE(id, core::Limits::kFirstPrivateUid);
+  EXPECT_NE(link_of(proc(view.worker(), "ns/user")), link_of("/proc/self/ns/user"));
+}
+
+// ---- Pieces ----
+
+// Runs body in a process of its own that may be spoilt.
+int apart(const std::function<int()>& body) { return as_user(0, body); }
+
+TEST(ConfineAttack, SecurebitsAreLocked) {
+  EXPECT_EQ(apart([] {
+    if (!sandbox::keep_capabilities({}).ok()) return 1;
+    const int bits = ::prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+    const int wanted = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                       SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                       SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+    return (bits & wanted) == wanted ? 0 : 2;
+  }), 0);
+}
+// Whoever got it cannot change it for the other.
+TEST(ConfineAttack, ConfigurationIsSealed) {
+  const uint8_t content[] = {1, 2, 3};
+  const auto file = os::sealed_file("test", content);
+  ASSERT_TRUE(file.ok());
+  EXPECT_LT(::pwrite(file->get(), "x", 1, 0), 0);
+  EXPECT_LT(::ftruncate(file->get(), 1), 0);
+  EXPECT_LT(::ftruncate(file->get(), 10), 0);
+}
+// Else the service would die reading it.
+TEST(ConfineAttack, CountersKeepTheirSize) {
+  const auto file = os::counter_file("test", 4096);
+  ASSERT_TRUE(file.ok());
+  EXPECT_LT(::ftruncate(file->get(), 0), 0);
+  EXPECT_LT(::fcntl(file->get(), F_ADD_SEALS, F_SEAL_WRITE), 0);
+}
+
+}  // namespace
+}  // namespace sluice::adversary

@@ -1,0 +1,312 @@
+// What an application in a view, and another user who changes the source meanwhile, do not get.
+#include <dirent.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/fs.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <set>
+
+#include "live.h"
+
+namespace sluice::adversary {
+namespace {
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+class ViewAttack : public ::testing::Test {
+ protected:
+  ViewAttack() {
+    tree.write(tree.path("plain"), "plain");
+    tree.write(tree.path("secret.key"), "secret");
+    for (const char* name : {"dir", "private", "moves"}) make_directory(name);
+    tree.write(tree.path("private/inner"), "hidden");
+    tree.write(tree.path("moves/only-here"), "hidden");
+  }
+  void make_directory(const std::string& name) {
+    EXPECT_EQ(::mkdir(tree.path(name).c_str(), 0755), 0);
+    EXPECT_EQ(::chown(tree.path(name).c_str(), kUser, kUser), 0);
+  }
+  // *.key, private as a directory, notes as anything but a directory, and one name in one place.
+  void start(uint32_t coherence_milliseconds = 0, bool preserve = false) {
+    service = std::make_unique<LiveService>(preserve ? std::vector<std::string>{"--preserve"} : std::vector<std::string>{});
+    wire::Hello hello = honest_hello();
+    hello.coherence_milliseconds = coherence_milliseconds;
+    hello.preserve = preserve;
+    const std::string_view patterns[] = {"*.key", "private/", "notes", "!notes/", "/moves/only-here"};
+    hello.rules = std::get<core::Rules>(core::Rules::compile(patterns));
+    view = std::make_unique<LiveView>(*service, tree.path(), hello);
+    ASSERT_TRUE(view->up()) << service->log();
+  }
+  std::string in(const std::string& name) const { return view->path(name); }
+  int user(const std::function<int()>& body) { return as_user(kUser, body); }
+  bool in_source(const std::string& name) { return ::faccessat(AT_FDCWD, tree.path(name).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
+  int renames(const std::string& from, const std::string& to, unsigned flags = 0) {
+    return user([&] { return outcome(::syscall(SYS_renameat2, AT_FDCWD, in(from).c_str(), AT_FDCWD, in(to).c_str(), flags)); });
+  }
+  bool alive() {
+    return user([&] { return outcome(::open(in("plain").c_str(), O_RDONLY)); }) == 0;
+  }
+
+  Tree tree;
+  std::unique_ptr<LiveService> service;
+  std::unique_ptr<LiveView> view;
+};
+
+// ---- Hidden names ----
+
+TEST_F(ViewAttack, HiddenNamesAreNotFound) {
+  start();
+  struct stat stat;
+  for (const char* name : {"secret.key", "private", "private/inner", "moves/only-here"}) {
+    EXPECT_EQ(user([&] { return outcome(::lstat(in(name).c_str(), &stat)); }), ENOENT) << name;
+  }
+}
+TEST_F(ViewAttack, HiddenNamesAreNotListed) {
+  start();
+  EXPECT_EQ(user([&] {
+    for (const char* directory : {"", "moves"}) {
+      DIR* listing = ::opendir(in(directory).c_str());
+      if (listing == nullptr) return 1;
+      while (const struct dirent* entry = ::readdir(listing)) {
+        const std::string name = entry->d_name;
+        if (name == "secret.key" || name == "private" || name == "only-here") return 2;
+      }
+    }
+    return 0;
+  }), 0);
+}
+TEST_F(ViewAttack, WhatIsAboveTheRoot) {
+  start();
+  EXPECT_EQ(user([&] {
+    uint64_t self = 0, above = 1;
+    DIR* listing = ::opendir(in("").c_str());
+    while (const struct dirent* entry = listing == nullptr ? nullptr : ::readdir(listing)) {
+      if (std::string(entry->d_name) == ".") self = entry->d_ino;
+      if (std::string(entry->d_name) == "..") above = entry->d_ino;
+    }
+    return self == above ? 0 : 1;
+  }), 0);
+}
+TEST_F(ViewAttack, HiddenNamesAreNotMade) {
+  start();
+  EXPECT_EQ(user([&] { return outcome(::open(in("new.key").c_str(), O_RDWR | O_CREAT, 0600)); }), EACCES);
+  EXPECT_FALSE(in_source("new.key"));
+}
+TEST_F(ViewAttack, HiddenNamesAreNotMadeInOtherWays) {
+  start();
+  EXPECT_EQ(user([&] { return outcome(::mkdir(in("dir.key").c_str(), 0700)); }), EACCES);
+  EXPECT_EQ(user([&] { return outcome(::mknod(in("fifo.key").c_str(), S_IFIFO | 0600, 0)); }), EACCES);
+  EXPECT_EQ(user([&] { return outcome(::symlink("plain", in("link.key").c_str())); }), EACCES);
+  EXPECT_EQ(user([&] { return outcome(::link(in("plain").c_str(), in("hard.key").c_str())); }), EACCES);
+  for (const char* name : {"dir.key", "fifo.key", "link.key", "hard.key"}) EXPECT_FALSE(in_source(name)) << name;
+}
+TEST_F(ViewAttack, HiddenDirectoriesAreNotMade) {
+  start();
+  EXPECT_EQ(user([&] { return outcome(::mkdir(in("dir/private").c_str(), 0700)); }), EACCES);
+  EXPECT_FALSE(in_source("dir/private"));
+}
+TEST_F(ViewAttack, NamesHiddenAsFilesAreNotMade) {
+  start();
+  EXPECT_EQ(user([&] { return outcome(::open(in("dir/notes").c_str(), O_RDWR | O_CREAT, 0600)); }), EACCES);
+  EXPECT_FALSE(in_source("dir/notes"));
+}
+TEST_F(ViewAttack, NothingIsRenamedToAHiddenName) {
+  start();
+  EXPECT_EQ(renames("plain", "plain.key"), EACCES);
+  EXPECT_TRUE(in_source("plain"));
+}
+TEST_F(ViewAttack, NothingHiddenIsReplaced) {
+  start();
+  EXPECT_EQ(renames("plain", "secret.key"), EACCES);
+  EXPECT_EQ(content_of(tree.path("secret.key")), "secret");
+}
+// By the errno of a rename onto it, hidden and absent are the same.
+TEST_F(ViewAttack, HiddenDirectoriesAreNotToldByARename) {
+  start();
+  EXPECT_EQ(renames("plain", "dir/private"), renames("plain", "private"));
+}
+TEST_F(ViewAttack, ADirectoryIsNotMovedToWhereMoreOfItIsSeen) {
+  start();
+  EXPECT_EQ(renames("moves", "moved"), EXDEV);
+  EXPECT_FALSE(in_source("moved"));
+}
+TEST_F(ViewAttack, NorByAnExchange) {
+  start();
+  EXPECT_EQ(renames("plain", "moves", RENAME_EXCHANGE), EXDEV);
+  struct stat stat;
+  ASSERT_EQ(::stat(tree.path("moves").c_str(), &stat), 0);
+  EXPECT_TRUE(S_ISDIR(stat.st_mode));
+}
+// The kernel still has the name from when it was another thing, that was to be seen.
+class StaleName : public ViewAttack {
+ protected:
+  // dir/private was a file; now it is a hidden directory.
+  void become_hidden() {
+    tree.write(tree.path("dir/private"), "a file");
+    start(60000);
+    struct stat stat;
+    ASSERT_EQ(user([&] { return outcome(::stat(in("dir/private").c_str(), &stat)); }), 0);
+    ASSERT_EQ(::unlink(tree.path("dir/private").c_str()), 0);
+    make_directory("dir/private");
+    tree.write(tree.path("dir/private/inner"), "hidden");
+  }
+};
+TEST_F(StaleName, IsNotRenamed) {
+  become_hidden();
+  EXPECT_NE(renames("dir/private", "dir/seen"), 0);
+  EXPECT_FALSE(in_source("dir/seen"));
+}
+TEST_F(StaleName, IsNotToldByARemoval) {
+  become_hidden();
+  EXPECT_EQ(user([&] { return outcome(::unlink(in("dir/private").c_str())); }), ENOENT);
+}
+
+// ---- Which file ----
+
+// A file that the application holds is replaced behind the view: what it does then must not reach the
+// new one, which it may not know of.
+class Replaced : public ViewAttack {
+ protected:
+  // Runs body with an O_PATH descriptor of dir/file, which has been replaced meanwhile.
+  int with_replaced(const std::function<int(int)>& body) {
+    tree.write(tree.path("dir/file"), "old");
+    start(60000);
+    const std::string ready = tree.outside("ready"), go = tree.outside("go");
+    ::mkfifo(ready.c_str(), 0666);
+    ::mkfifo(go.c_str(), 0666);
+    ::chmod(ready.c_str(), 0666);
+    ::chmod(go.c_str(), 0666);
+    const int turn[2] = {::open(ready.c_str(), O_RDWR | O_CLOEXEC), ::open(go.c_str(), O_RDWR | O_CLOEXEC)};
+    const pid_t other = ::fork();
+    if (other == 0) {
+      char byte;
+      (void)!::read(turn[0], &byte, 1);
+      ::rename(tree.path("dir/file").c_str(), tree.path("dir/elsewhere").c_str());
+      tree.write(tree.path("dir/file"), "new");
+      (void)!::write(turn[1], "x", 1);
+      ::_exit(0);
+    }
+    const int result = user([&] {
+      const int fd = ::open(in("dir/file").c_str(), O_PATH | O_CLOEXEC);
+      char byte = 'x';
+      (void)!::write(turn[0], &byte, 1);
+      (void)!::read(turn[1], &byte, 1);
+      return body(fd);
+    });
+    for (const int fd : turn) ::close(fd);
+    return result;
+  }
+  static std::string by(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+};
+TEST_F(Replaced, ChangesOfMode) {
+  (void)with_replaced([&](int fd) { return outcome(::chmod(by(fd).c_str(), 0600)); });
+  struct stat stat;
+  ASSERT_EQ(::stat(tree.path("dir/file").c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_mode & 07777, 0644u);
+}
+TEST_F(Replaced, ExtendedAttributes) {
+  (void)with_replaced([&](int fd) { return outcome(::setxattr(by(fd).c_str(), "user.x", "1", 1, 0)); });
+  EXPECT_LT(::getxattr(tree.path("dir/file").c_str(), "user.x", nullptr, 0), 0);
+}
+TEST_F(Replaced, Contents) {
+  EXPECT_NE(with_replaced([&](int fd) {
+    const int opened = ::open(by(fd).c_str(), O_RDONLY | O_CLOEXEC);
+    char text[4] = {};
+    return opened >= 0 && ::read(opened, text, 3) == 3 && std::string(text) == "new" ? 77 : 0;
+  }), 77);
+}
+TEST_F(Replaced, Attributes) {
+  struct stat stat;
+  EXPECT_NE(with_replaced([&](int fd) {
+    struct statx now;
+    if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &now) < 0) return 0;
+    return ::stat(in("dir/elsewhere").c_str(), &stat) == 0 && now.stx_ino != stat.st_ino ? 77 : 0;
+  }), 77);
+}
+
+// ---- Mounts inside the source ----
+
+class Inside : public ViewAttack {
+ protected:
+  void SetUp() override {
+    make_directory("mounted");
+    ASSERT_EQ(::mount("tmpfs", tree.path("mounted").c_str(), "tmpfs", 0, "mode=777"), 0);
+    tree.write(tree.path("mounted/foreign"), "foreign");
+    start();
+  }
+  void TearDown() override {
+    view.reset();
+    service.reset();
+    ::umount2(tree.path("mounted").c_str(), MNT_DETACH);
+  }
+};
+TEST_F(Inside, IsNotCrossed) {
+  struct stat stat;
+  for (const char* name : {"mounted", "mounted/foreign"}) {
+    EXPECT_EQ(user([&] { return outcome(::stat(in(name).c_str(), &stat)); }), EXDEV) << name;
+  }
+}
+TEST_F(Inside, IsNotListed) {
+  EXPECT_EQ(user([&] {
+    DIR* listing = ::opendir(in("mounted").c_str());
+    while (const struct dirent* entry = listing == nullptr ? nullptr : ::readdir(listing)) {
+      if (std::string(entry->d_name) == "foreign") return 1;
+    }
+    return 0;
+  }), 0);
+}
+
+// ---- Calls that end the worker, were they passed on ----
+
+TEST_F(ViewAttack, DevicesAreNotMade) {
+  start();
+  // A whiteout, which anybody may make elsewhere.
+  EXPECT_EQ(user([&] { return outcome(::mknod(in("whiteout").c_str(), S_IFCHR | 0600, 0)); }), EPERM);
+  EXPECT_FALSE(in_source("whiteout"));
+  EXPECT_TRUE(alive());
+}
+TEST_F(ViewAttack, WhiteoutsAreNotLeft) {
+  start();
+  EXPECT_EQ(renames("plain", "dir/plain", RENAME_WHITEOUT), EINVAL);
+  EXPECT_TRUE(alive());
+}
+TEST_F(ViewAttack, SeekingBeforeTheStart) {
+  start();
+  EXPECT_EQ(user([&] {
+    const int fd = ::open(in("plain").c_str(), O_RDONLY | O_CLOEXEC);
+    return outcome(::lseek(fd, -1, SEEK_DATA));
+  }), ENXIO);
+  EXPECT_TRUE(alive());
+}
+
+// ---- Every owner kept ----
+
+TEST_F(ViewAttack, WhoMakesAFileOwnsIt) {
+  start(0, true);
+  ASSERT_EQ(user([&] { return outcome(::open(in("dir/made").c_str(), O_RDWR | O_CREAT, 0600)); }), 0);
+  ASSERT_EQ(user([&] { return outcome(::mkdir(in("dir/made-too").c_str(), 0700)); }), 0);
+  struct stat stat;
+  for (const char* name : {"dir/made", "dir/made-too"}) {
+    ASSERT_EQ(::stat(tree.path(name).c_str(), &stat), 0);
+    EXPECT_EQ(stat.st_uid, kUser) << name;
+  }
+}
+TEST_F(ViewAttack, NamelessFilesWouldBeNobodys) {
+  start(0, true);
+  EXPECT_EQ(user([&] { return outcome(::open(in("dir").c_str(), O_TMPFILE | O_RDWR, 0600)); }), EOPNOTSUPP);
+}
+
+}  // namespace
+}  // namespace sluice::adversary
