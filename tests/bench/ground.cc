@@ -37,11 +37,6 @@ std::string FilesystemName(const std::string& path) {
   }
 }
 
-void MakeOwned(const std::string& directory) {
-  Must(::mkdir(directory.c_str(), 0755), directory);
-  Must(::chown(directory.c_str(), kIdentity, kIdentity), directory);
-}
-
 Fd CreateOwned(const std::string& path) {
   Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   Must(fd.get(), path);
@@ -49,12 +44,17 @@ Fd CreateOwned(const std::string& path) {
   return fd;
 }
 
+}  // namespace
+
+void MakeOwned(const std::string& directory) {
+  Must(::mkdir(directory.c_str(), 0755), directory);
+  Must(::chown(directory.c_str(), kIdentity, kIdentity), directory);
+}
+
 void MakeFiles(const std::string& directory, int count) {
   MakeOwned(directory);
   for (int i = 0; i < count; ++i) CreateOwned(directory + FileName(i));
 }
-
-}  // namespace
 
 std::string FileName(int number) {
   char name[16];

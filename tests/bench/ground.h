@@ -27,8 +27,9 @@ std::string FileName(int number);                    // with a slash before it
 struct Ground {
   std::string name;  // the filesystem's
   std::string base;
+  std::string view = "/view";  // another one for another view of the same source
   std::string source() const { return base + "/source"; }
-  std::string target() const { return base + "/view"; }
+  std::string target() const { return base + view; }
 };
 
 // Makes the namespace and the directories; takes all of it away again.
@@ -46,6 +47,10 @@ class Grounds {
   std::string base_;
   std::vector<Ground> all_;
 };
+
+// Owned by kIdentity.
+void MakeOwned(const std::string& directory);
+void MakeFiles(const std::string& directory, int count);  // which is made too
 
 // Fills the source with what the measures look at, owned by kIdentity.
 void FillSource(const Ground& ground);

@@ -63,12 +63,13 @@ std::string BinDirectory() {
   return path.substr(0, path.rfind('/'));
 }
 
-View::View(const Ground& ground, const Deadline& deadline, const std::string& socket)
-    : socket_(socket), log_(::memfd_create("log", MFD_CLOEXEC)) {
+View::View(const Ground& ground, const Deadline& deadline, const std::string& socket,
+           const std::string& programs)
+    : socket_(socket), programs_(programs), log_(::memfd_create("log", MFD_CLOEXEC)) {
   static int number = 0;
   name_ = "bench-" + std::to_string(::getpid()) + "-" + std::to_string(++number);
-  std::vector<std::string> words = {BinDirectory() + "/sluice", "mount",  "--identity",
-                                    std::to_string(kIdentity),  "--name", name_};
+  std::vector<std::string> words = {programs_ + "/sluice",     "mount",  "--identity",
+                                    std::to_string(kIdentity), "--name", name_};
   if (!socket.empty()) words.insert(words.end(), {"--socket", socket});
   words.insert(words.end(), {ground.source(), ground.target()});
   if (::access(words[0].c_str(), X_OK) != 0) throw Failure("no " + words[0] + " (set SLUICE_BIN)");
@@ -104,7 +105,7 @@ View::~View() {
 }
 
 Counts View::Requests(const Deadline& deadline) const {
-  std::vector<std::string> words = {BinDirectory() + "/sluice", "status", name_, "--json"};
+  std::vector<std::string> words = {programs_ + "/sluice", "status", name_, "--json"};
   if (!socket_.empty()) words.insert(words.end(), {"--socket", socket_});
   const auto parsed = nlohmann::json::parse(Output(words, deadline), nullptr, false);
   if (parsed.is_discarded() || parsed["views"].size() != 1) throw Failure("sluice status: no view");

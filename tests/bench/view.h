@@ -20,8 +20,9 @@ std::string BinDirectory();
 class View {
  public:
   // Returns when kIdentity sees a file through it. socket: of a service that runs; else the command
-  // starts a service of its own.
-  View(const Ground& ground, const Deadline& deadline, const std::string& socket = {});
+  // starts a service of its own. programs: the directory of the command and what it starts.
+  View(const Ground& ground, const Deadline& deadline, const std::string& socket = {},
+       const std::string& programs = BinDirectory());
   ~View();
   View(const View&) = delete;
   View& operator=(const View&) = delete;
@@ -35,6 +36,7 @@ class View {
  private:
   std::string name_;
   std::string socket_;
+  std::string programs_;
   Fd log_;  // what the command and its service say
   std::unique_ptr<Child> command_;
   double seconds_ = 0;
