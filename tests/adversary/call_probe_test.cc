@@ -22,6 +22,8 @@ namespace {
 
 using kerneltest::RunContained;
 
+IN_EACH_MODE(EveryCall);
+
 // The numbers that a reviewed table lists.
 std::set<uint32_t> listed(const std::string& policy) {
   std::set<uint32_t> numbers;
@@ -64,31 +66,31 @@ void expect_only_listed(const std::string& said, const std::string& policy) {
   EXPECT_EQ(spaces, 4) << policy << ":\n" << said;
 }
 
-void probe_worker(bool read_only, const std::string& policy) {
-  const Service service;
+void probe_worker(Mode mode, bool read_only, const std::string& policy) {
+  const Service service(mode);
   const AttackedView view(service, "probe", read_only);
   EXPECT_TRUE(view.says("probe i386", 8000)) << service.log();
   expect_only_listed(view.said(), policy);
 }
 
-TEST(EveryCall, OfAWorkerOfAReadOnlyView) {
-  RunContained([] { probe_worker(true, "worker-ro"); });
+TEST_P(EveryCall, OfAWorkerOfAReadOnlyView) {
+  RunContained([] { probe_worker(GetParam(), true, "worker-ro"); });
 }
 
-TEST(EveryCall, OfAWorker) {
-  RunContained([] { probe_worker(false, "worker-rw"); });
+TEST_P(EveryCall, OfAWorker) {
+  RunContained([] { probe_worker(GetParam(), false, "worker-rw"); });
 }
 
-TEST(EveryCall, OfABroker) {
+TEST_P(EveryCall, OfABroker) {
   RunContained([] {
-    const Service service("sluice-worker", "taken_over_broker");
+    const Service service(GetParam(), "sluice-worker", "taken_over_broker");
     const AttackedView view(service, "");
     EXPECT_TRUE(view.says("done", 8000)) << service.log();
     expect_only_listed(view.said(), "broker");
   });
 }
 
-TEST(EveryCall, OfTheService) {
+TEST(EveryCallOnce, OfTheService) {
   RunContained([] {
     std::ostringstream said;
     probe_all(

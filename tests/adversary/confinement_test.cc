@@ -17,9 +17,11 @@ namespace {
 
 using kerneltest::RunContained;
 
+IN_EACH_MODE(TakenOverWorker);
+
 // The kernel kills the worker for each of these calls, the service says so, and the view is gone.
-void expect_killed(std::initializer_list<const char*> calls, bool read_only = false) {
-  const Service service;
+void expect_killed(Mode mode, std::initializer_list<const char*> calls, bool read_only = false) {
+  const Service service(mode);
   for (const std::string call : calls) {
     const AttackedView view(service, "call " + call, read_only);
     view.begin();
@@ -32,51 +34,51 @@ void expect_killed(std::initializer_list<const char*> calls, bool read_only = fa
 }
 
 // No process is started, entered or looked into, and no identity is taken.
-TEST(TakenOverWorker, ReachesNoProcess) {
+TEST_P(TakenOverWorker, ReachesNoProcess) {
   RunContained([] {
-    expect_killed({"fork", "clone-user", "clone3", "unshare", "setns", "execve", "execveat",
+    expect_killed(GetParam(), {"fork", "clone-user", "clone3", "unshare", "setns", "execve", "execveat",
                    "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd",
                    "kill", "tgkill", "setresuid", "capset", "prctl", "seccomp", "rt_sigaction"});
   });
 }
 
 // No code but the program's own is run, in the process or in the kernel.
-TEST(TakenOverWorker, MakesNoCode) {
+TEST_P(TakenOverWorker, MakesNoCode) {
   RunContained([] {
-    expect_killed({"mmap-exec", "mmap-file", "mmap-fixed", "mprotect-exec", "pkey_mprotect",
+    expect_killed(GetParam(), {"mmap-exec", "mmap-file", "mmap-fixed", "mprotect-exec", "pkey_mprotect",
                    "memfd_create", "userfaultfd", "bpf", "perf_event_open", "keyctl",
                    "io_uring_setup", "io_uring_enter", "io_setup"});
   });
 }
 
 // It talks to nobody but the kernel and its broker, and hands no descriptor on.
-TEST(TakenOverWorker, HasNoOtherChannel) {
+TEST_P(TakenOverWorker, HasNoOtherChannel) {
   RunContained([] {
-    expect_killed({"socket", "socketpair", "connect", "sendmsg-device", "sendto", "recvmsg",
+    expect_killed(GetParam(), {"socket", "socketpair", "connect", "sendmsg-device", "sendto", "recvmsg",
                    "pipe2", "write-log", "pwrite64"});
   });
 }
 
 // A reply to the kernel cannot name a descriptor: the worker has no ioctl, of any number.
-TEST(TakenOverWorker, MakesNoIoctl) {
+TEST_P(TakenOverWorker, MakesNoIoctl) {
   RunContained([] {
-    expect_killed({"ioctl-backing-open", "ioctl-backing-close", "ioctl-clone", "ioctl-other",
+    expect_killed(GetParam(), {"ioctl-backing-open", "ioctl-backing-close", "ioctl-clone", "ioctl-other",
                    "ioctl-terminal", "ioctl-all-bits"});
   });
 }
 
 // The connection ends with the process: there is no second descriptor of /dev/fuse.
-TEST(TakenOverWorker, KeepsNoCopyOfTheDevice) {
+TEST_P(TakenOverWorker, KeepsNoCopyOfTheDevice) {
   RunContained([] {
-    expect_killed({"dup-device", "dup2-device", "dup3-device", "fcntl-dup-device", "close-device",
+    expect_killed(GetParam(), {"dup-device", "dup2-device", "dup3-device", "fcntl-dup-device", "close-device",
                    "close-root", "close_range"});
   });
 }
 
 // No contents of a file, by any call that opens, reads, copies or mounts.
-TEST(TakenOverWorker, OpensNoContents) {
+TEST_P(TakenOverWorker, OpensNoContents) {
   RunContained([] {
-    expect_killed({"open", "openat-contents", "openat-write", "openat-create", "openat-follow",
+    expect_killed(GetParam(), {"open", "openat-contents", "openat-write", "openat-create", "openat-follow",
                    "openat-here", "openat2", "open_by_handle_at", "pread", "read-descriptor",
                    "sendfile", "splice", "copy_file_range", "truncate", "chroot", "mount",
                    "open_tree", "fsopen", "umount"});
@@ -84,25 +86,25 @@ TEST(TakenOverWorker, OpensNoContents) {
 }
 
 // Where it may make names: no device, no whiteout, and no name for a descriptor or behind a link.
-TEST(TakenOverWorker, MakesNoDevice) {
+TEST_P(TakenOverWorker, MakesNoDevice) {
   RunContained([] {
     expect_killed(
-        {"mknod-device", "mknod-block", "rename-whiteout", "link-descriptor", "link-follow"});
+        GetParam(), {"mknod-device", "mknod-block", "rename-whiteout", "link-descriptor", "link-follow"});
   });
 }
 
 // In a read-only view it changes nothing, and copies no descriptor.
-TEST(TakenOverWorker, ChangesNothingInAReadOnlyView) {
+TEST_P(TakenOverWorker, ChangesNothingInAReadOnlyView) {
   RunContained([] {
-    expect_killed({"mknod-device", "rename-whiteout", "dup-device", "ioctl-backing-open"}, true);
+    expect_killed(GetParam(), {"mknod-device", "rename-whiteout", "dup-device", "ioctl-backing-open"}, true);
   });
 }
 
 // The tree is its root: with the calls that it has, nothing outside is reached, no link is
 // followed, and nothing that is not a directory is opened.
-TEST(TakenOverWorker, FindsNoWayToContents) {
+TEST_P(TakenOverWorker, FindsNoWayToContents) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     for (const bool read_only : {false, true}) {
       const AttackedView view(service, "contents", read_only);
       view.begin();
@@ -133,8 +135,11 @@ TEST(TakenOverWorker, FindsNoWayToContents) {
       expect("reopen-name", {"ENOENT"});
       expect("magic-of-name", {"ENOENT", "EINVAL"});
       expect("magic-of-directory", {"ENOENT", "EINVAL"});
-      expect("xattr-of-others", {"EACCES"});
-      expect("xattr-of-held", {"EACCES", "EBADF"});
+      // What belongs to others is not its business, unless its view is of every owner's files.
+      if (service.mode() == Mode::kIdentity) {
+        expect("xattr-of-others", {"EACCES"});
+        expect("xattr-of-held", {"EACCES", "EBADF"});
+      }
       expect("trusted-xattr", {"ENODATA"});
     }
   });
@@ -142,18 +147,23 @@ TEST(TakenOverWorker, FindsNoWayToContents) {
 
 // Each layer holds by itself: with a hole in the filter, Landlock, the empty capability set, the
 // namespaces and the mount's flags are still there.
-TEST(TakenOverWorker, HasLittleEvenWithoutItsFilter) {
+TEST_P(TakenOverWorker, HasLittleEvenWithoutItsFilter) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     for (const bool read_only : {false, true}) {
       const AttackedView view(service, "unfiltered", read_only);
       ASSERT_TRUE(view.says("tried")) << service.log();
       const std::string said = view.said();
       const char* const change = read_only ? "EROFS" : "EACCES";
+      const char* const privileged = read_only ? "EROFS" : "EPERM";
+      // In preserve mode it is root already, of a user namespace where that means nothing.
+      const char* const root = service.mode() == Mode::kPreserve ? "0" : "EPERM";
       const std::pair<std::string, std::string> expected[] = {
           {"read-contents", "EACCES"}, {"create-and-write", change}, {"write-contents", change},
           {"backing-open", "EPERM"},   {"backing-close", "EPERM"},   {"device-again", "ENOENT"},
-          {"setresuid", "EPERM"},      {"capset", "EPERM"},          {"mount", "EPERM"},
+          {"read-others", "EACCES"},   {"become-root", root},        {"become-other", "EPERM"},
+          {"take-groups", "EPERM"},    {"capset", "EPERM"},          {"mount", "EPERM"},
+          {"trusted-xattr", privileged}, {"file-capability", privileged},
           {"remount", "EPERM"},        {"chroot", "EPERM"},          {"mknod-device", change},
           {"exec", "EACCES"},          {"others-in-proc", "ENOENT"}, {"kill-service", "ESRCH"},
           {"trace-other", "ESRCH"},    {"network", "ENETUNREACH"}};
@@ -168,9 +178,9 @@ TEST(TakenOverWorker, HasLittleEvenWithoutItsFilter) {
 
 // What it inherited of the service, the log, stays as it is, even where it is the viewer's own
 // file.
-TEST(TakenOverWorker, LeavesTheLogAlone) {
+TEST_P(TakenOverWorker, LeavesTheLogAlone) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     ASSERT_EQ(::chown(service.log_file().c_str(), kViewer, kViewer), 0);
     const AttackedView view(service, "inherited");
     view.begin();
@@ -180,9 +190,9 @@ TEST(TakenOverWorker, LeavesTheLogAlone) {
 }
 
 // A worker that sends without end holds up its own view only: others are served and made.
-TEST(TakenOverWorker, FloodsNobodyElse) {
+TEST_P(TakenOverWorker, FloodsNobodyElse) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     const AttackedView other(service, "");
     const auto served = [&] {
       return kerneltest::As({kViewer},

@@ -22,12 +22,14 @@ using kerneltest::RunContained;
 using kerneltest::Sys;
 using kerneltest::TryOpen;
 
+IN_EACH_MODE(TakenOverConnection);
+
 long as_viewer(const std::function<long()>& body) { return As({kViewer}, body); }
 
 // ids, in replies to OPEN, that were never granted to this connection.
-TEST(TakenOverConnection, BackingIdsThatWereNotGranted) {
+TEST_P(TakenOverConnection, BackingIdsThatWereNotGranted) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     const AttackedView other(service, "");
     // A grant of another connection, held for the time of the test: its id is 1.
     Child holder([&] {
@@ -55,9 +57,9 @@ TEST(TakenOverConnection, BackingIdsThatWereNotGranted) {
 
 // A file that it opens without a grant is its own invention: the tree has neither its name nor what
 // is written to it.
-TEST(TakenOverConnection, ContentsWithoutAGrant) {
+TEST_P(TakenOverConnection, ContentsWithoutAGrant) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     const AttackedView view(service, "serve honest");
     EXPECT_EQ(
         as_viewer([&] { return kerneltest::ReadFile(view.path("file")) == "lies!" ? 0L : -1L; }),
@@ -73,9 +75,9 @@ TEST(TakenOverConnection, ContentsWithoutAGrant) {
 
 // The kernel takes what lies within the protocol, and nothing else: replies to nobody, second ones,
 // wrong lengths, notifications of every code and size. INIT is answered once, by the service.
-TEST(TakenOverConnection, MessagesOutsideTheProtocol) {
+TEST_P(TakenOverConnection, MessagesOutsideTheProtocol) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     const AttackedView view(service, "serve honest");
     const auto exists = [&](const char* name) {
       return as_viewer([&] { return Sys(::access(view.path(name).c_str(), F_OK)); });
@@ -104,9 +106,9 @@ TEST(TakenOverConnection, MessagesOutsideTheProtocol) {
 }
 
 // A file of impossible kind or size is refused, and what could give privilege gives none.
-TEST(TakenOverConnection, InventedAttributes) {
+TEST_P(TakenOverConnection, InventedAttributes) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     const AttackedView view(service, "serve honest");
     const auto stat_of = [&](const char* name) {
       return as_viewer([&] {
@@ -138,9 +140,9 @@ TEST(TakenOverConnection, InventedAttributes) {
 }
 
 // Names in listings never lead elsewhere, and no length reads beyond the reply.
-TEST(TakenOverConnection, NamesInListings) {
+TEST_P(TakenOverConnection, NamesInListings) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     const AttackedView view(service, "serve honest");
     for (const char* name :
          {"dir-slash", "dir-dotdot", "dir-long", "dir-overrun", "dir-nul", "dir-empty"}) {
@@ -161,9 +163,9 @@ TEST(TakenOverConnection, NamesInListings) {
 }
 
 // What a grant reads is the disk, whatever the worker puts into the cache of the same file.
-TEST(TakenOverConnection, StoresNothingInAGrantedFile) {
+TEST_P(TakenOverConnection, StoresNothingInAGrantedFile) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     const AttackedView view(service, "serve honest");
     EXPECT_EQ(as_viewer([&] {
                 const kerneltest::Fd file = kerneltest::Open(view.path("plain"), O_RDONLY);

@@ -61,14 +61,17 @@ void Tree::write(const std::string& full_path, const std::string& content, uint3
 }
 
 HostileWorker::HostileWorker(const std::string& tree, bool read_only,
-                             const std::vector<std::string_view>& rules, uint32_t most_grants) {
-  connection_ = must(service::make_connection({kUser, kUser, false, read_only, "adversary"}), "connection");
+                             const std::vector<std::string_view>& rules, uint32_t most_grants,
+                             bool preserve) {
+  const uint32_t owner = preserve ? 0 : kUser;
+  connection_ = must(service::make_connection({owner, owner, preserve, read_only, "adversary"}), "connection");
   const os::Fd source = open_path(tree, O_PATH | O_DIRECTORY);
   const os::Fd root_ro = must(os::clone_tree(source.get(), true), "clone");
   const os::Fd root_rw = read_only ? must(os::duplicate(root_ro.get()), "dup")
                                    : must(os::clone_tree(source.get(), false), "clone");
   wire::ViewConfig config;
   config.read_only = read_only;
+  config.preserve = preserve;
   config.most_grants = most_grants;
   config.private_uid = core::Limits::kFirstPrivateUid;
   config.init = connection_.init;
@@ -88,8 +91,9 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only,
               {root_rw.get(), sandbox::kFdRootRw}, {pairs[0].first.get(), sandbox::kFdGrantRw},
               {pairs[1].first.get(), sandbox::kFdGrantRo}, {pairs[2].first.get(), sandbox::kFdData},
               {pairs[3].first.get(), sandbox::kFdEvents}, {configuration.get(), sandbox::kFdConfig}};
-  spec.uid = spec.gid = kUser;
+  spec.uid = spec.gid = preserve ? config.private_uid : kUser;
   spec.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
+  if (preserve) spec.capabilities.push_back(CAP_DAC_OVERRIDE);
   spec.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   spec.most_files = 1024;
   broker_ = must(os::spawn(spec), "spawn");

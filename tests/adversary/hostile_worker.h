@@ -36,11 +36,12 @@ struct Reply {
 
 class HostileWorker {
  public:
+  // preserve: of a view that keeps every owner, whose broker may read and write the files of all.
   HostileWorker(const Tree& tree, bool read_only, const std::vector<std::string_view>& rules = {},
-                uint32_t most_grants = 64)
-      : HostileWorker(tree.path(), read_only, rules, most_grants) {}
+                uint32_t most_grants = 64, bool preserve = false)
+      : HostileWorker(tree.path(), read_only, rules, most_grants, preserve) {}
   HostileWorker(const std::string& source, bool read_only, const std::vector<std::string_view>& rules = {},
-                uint32_t most_grants = 64);
+                uint32_t most_grants = 64, bool preserve = false);
   ~HostileWorker();
 
   enum Channel { kReadWrite, kReadOnly, kData };

@@ -381,8 +381,11 @@ TEST(PreserveAttack, Capabilities) {
   ASSERT_TRUE(view.up()) << service.log();
   EXPECT_EQ(mask(view.broker(), "CapEff"), kSysAdmin | 2);
   EXPECT_EQ(mask(view.worker(), "CapEff"), 0x1bu);
-  std::istringstream ids(field(view.broker(), "Uid"));
-  for (uint32_t id; ids >> id;) EXPECT_GE(id, core::Limits::kFirstPrivateUid);
+  for (const char* kind : {"Uid", "Gid"}) {
+    std::istringstream ids(field(view.broker(), kind));
+    for (uint32_t id; ids >> id;) EXPECT_GE(id, core::Limits::kFirstPrivateUid) << kind;
+  }
+  EXPECT_EQ(field(view.broker(), "Groups"), "");
   EXPECT_NE(link_of(proc(view.worker(), "ns/user")), link_of("/proc/self/ns/user"));
 }
 

@@ -51,7 +51,9 @@ void of_viewer(const std::string& path) {
 
 }  // namespace
 
-Service::Service(const std::string& worker, const std::string& broker) {
+std::string mode_name(Mode mode) { return mode == Mode::kPreserve ? "preserve" : "identity"; }
+
+Service::Service(Mode mode, const std::string& worker, const std::string& broker) : mode_(mode) {
   kerneltest::Need(::access("/dev/fuse", R_OK | W_OK) == 0, "/dev/fuse");
   static int count = 0;
   const std::string base = WorkDir() + "/service" + std::to_string(count++);
@@ -74,7 +76,8 @@ Service::Service(const std::string& worker, const std::string& broker) {
     ::dup2(log, 2);
     ::close_range(3, ~0u, 0);
     const std::string path = program("sluiced");
-    ::execl(path.c_str(), "sluiced", "--listen", socket_.c_str(), "--mode", "0666", nullptr);
+    ::execl(path.c_str(), "sluiced", "--listen", socket_.c_str(), "--mode", "0666",
+            mode == Mode::kPreserve ? "--preserve" : nullptr, nullptr);
     ::_exit(127);
   }
   if (!Eventually([&] { return os::connect_to(socket_).ok(); })) {
@@ -162,8 +165,13 @@ AttackedView::AttackedView(const Service& service, const std::string& order, boo
   (void)os::set_timeout(connection_.get(), kAnswerMilliseconds);
   wire::Hello hello;
   hello.kind = wire::HelloKind::kMount;
-  hello.named_identity = hello.tied = true;
-  hello.uid = hello.gid = kViewer;
+  hello.tied = true;
+  if (service.mode() == Mode::kPreserve) {
+    hello.preserve = true;
+  } else {
+    hello.named_identity = true;
+    hello.uid = hello.gid = kViewer;
+  }
   hello.read_only = read_only;
   hello.name = name_;
   hello.source = source_;

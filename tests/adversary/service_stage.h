@@ -3,6 +3,7 @@
 // deadline of its own, and everything ends with it.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/types.h>
 
 #include <string>
@@ -15,12 +16,26 @@ namespace sluice::adversary {
 
 inline constexpr uint32_t kViewer = 20001;  // who the views are of: contained.h's Alice
 
+// Whose the accesses of a view are: one user's, or those of whoever makes them. In the second its
+// processes have capabilities over every owner's files.
+enum class Mode { kIdentity, kPreserve };
+
+// An attack that is tried in both.
+class InEachMode : public ::testing::TestWithParam<Mode> {};
+#define IN_EACH_MODE(suite)                                                          \
+  class suite : public InEachMode {};                                                \
+  INSTANTIATE_TEST_SUITE_P(, suite, ::testing::Values(Mode::kIdentity, Mode::kPreserve), \
+                           [](const auto& each) { return mode_name(each.param); })
+std::string mode_name(Mode mode);
+
 class Service {
  public:
-  // Programs of the build: what is started as worker and as broker.
-  explicit Service(const std::string& worker = "taken_over_worker",
+  // mode: of all its views. Programs of the build: what is started as worker and as broker.
+  explicit Service(Mode mode, const std::string& worker = "taken_over_worker",
                    const std::string& broker = "sluice-broker");
   ~Service();
+
+  Mode mode() const { return mode_; }
 
   const std::string& socket() const { return socket_; }
   const std::string& log_file() const { return log_; }
@@ -34,6 +49,7 @@ class Service {
   wire::ViewInfo view(const std::string& name) const;
 
  private:
+  Mode mode_;
   std::string programs_, socket_, log_;
   pid_t pid_ = -1;
 };

@@ -21,6 +21,8 @@ using kerneltest::Child;
 using kerneltest::RunContained;
 using kerneltest::Sys;
 
+IN_EACH_MODE(TakenOverWaiting);
+
 constexpr int kFreeMilliseconds = 2000;
 
 // What an application does, once each, whatever comes of it.
@@ -69,9 +71,9 @@ void expect_undisturbed(const AttackedView& other, const char* while_what) {
 }
 
 // A worker that dies takes its view along: whoever waited for it is free.
-TEST(TakenOverConnection, DyingAtEachRequest) {
+TEST_P(TakenOverWaiting, DyingAtEachRequest) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     for (const Step& step : kSteps) {
       const AttackedView view(service, "serve die " + std::to_string(step.opcode));
       Child client([&] {
@@ -86,9 +88,9 @@ TEST(TakenOverConnection, DyingAtEachRequest) {
 }
 
 // A worker that does not answer holds its clients until the view is taken off, and nobody else.
-TEST(TakenOverConnection, NeverAnswering) {
+TEST_P(TakenOverWaiting, NeverAnswering) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     const AttackedView other(service, "");
     for (const Step& step : kSteps) {
       const AttackedView view(service, "serve mute " + std::to_string(step.opcode));
@@ -105,9 +107,9 @@ TEST(TakenOverConnection, NeverAnswering) {
 }
 
 // The same of a worker that is stopped; and the host's sync(2) does not wait for it.
-TEST(TakenOverConnection, Stopped) {
+TEST_P(TakenOverWaiting, Stopped) {
   RunContained([] {
-    const Service service;
+    const Service service(GetParam());
     const AttackedView other(service, "");
     const AttackedView view(service, "serve honest");
     EXPECT_EQ(As({kViewer}, [&] { return Sys(::access(view.path("plain").c_str(), F_OK)); }), 0);

@@ -2,7 +2,8 @@
 //
 //   confinement_report [--json | --markdown | --check FILE]
 //
-// Starts a service with a read-only and a read-write view, looks at their processes, and ends them.
+// Starts a service with a read-only and a read-write view, and one with a view that keeps every
+// owner, looks at their processes, and ends them.
 // --check: whether FILE has the table of --markdown between its two marks. As root.
 #include <sched.h>
 #include <sys/mount.h>
@@ -65,13 +66,17 @@ int run(std::string_view format, const char* file) {
     return skip("may not make a mount namespace");
   }
   ::alarm(30);  // whatever hangs ends with this process
-  const LiveViews views(programs());
-  if (!views.problem().empty()) {
-    std::fprintf(stderr, "confinement_report: %s\n", views.problem().c_str());
-    return 1;
+  const LiveViews of_a_user(programs(), false), of_every_owner(programs(), true);
+  std::vector<LiveProcess> processes;
+  for (const LiveViews* views : {&of_a_user, &of_every_owner}) {
+    if (!views->problem().empty()) {
+      std::fprintf(stderr, "confinement_report: %s\n", views->problem().c_str());
+      return 1;
+    }
+    processes.insert(processes.end(), views->processes().begin(), views->processes().end());
   }
   std::vector<ProcessFacts> all;
-  for (const LiveProcess& process : views.processes()) {
+  for (const LiveProcess& process : processes) {
     ProcessFacts facts;
     facts.name = process.name;
     if (const std::string problem = learn(process.pid, facts); !problem.empty()) {

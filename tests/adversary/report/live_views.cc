@@ -44,7 +44,7 @@ std::string command_of(pid_t pid) {
 
 }  // namespace
 
-LiveViews::LiveViews(const std::string& programs) {
+LiveViews::LiveViews(const std::string& programs, bool preserve) : preserve_(preserve) {
   const char* base = std::getenv("TMPDIR");
   place_ = std::string(base != nullptr ? base : "/var/tmp") + "/sluice-report-XXXXXX";
   if (::mkdtemp(place_.data()) == nullptr || ::mkdir((place_ + "/source").c_str(), 0755) != 0) {
@@ -64,12 +64,13 @@ LiveViews::LiveViews(const std::string& programs) {
     ::dup2(log, 2);
     ::close_range(3, ~0u, 0);  // what this command was started with is not the service's
     const std::string program = programs + "/sluiced";
-    ::execl(program.c_str(), "sluiced", "--listen", socket.c_str(), nullptr);
+    ::execl(program.c_str(), "sluiced", "--listen", socket.c_str(),
+            preserve ? "--preserve" : nullptr, nullptr);
     ::_exit(127);
   }
   if (!eventually([&] { return os::connect_to(socket).ok(); })) {
     problem_ = "the service does not come up";
-  } else if (!make_view(true) || !make_view(false)) {
+  } else if ((!preserve && !make_view(true)) || !make_view(false)) {
     problem_ = "a view does not come up";
   } else if (!find_processes()) {
     problem_ = "its processes are not those that were expected";
@@ -100,8 +101,13 @@ bool LiveViews::make_view(bool read_only) {
     return false;
   wire::Hello hello;
   hello.kind = wire::HelloKind::kMount;
-  hello.named_identity = hello.tied = true;
-  hello.uid = hello.gid = kReportedUser;
+  hello.tied = true;
+  if (preserve_) {
+    hello.preserve = true;
+  } else {
+    hello.named_identity = true;
+    hello.uid = hello.gid = kReportedUser;
+  }
   hello.read_only = read_only;
   hello.name = read_only ? "ro" : "rw";
   hello.source = hello.target = "/";
@@ -123,18 +129,20 @@ bool LiveViews::find_processes() {
   (void)os::send_message(connection->get(), wire::encode_hello({}));
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
   auto message = os::receive_message(connection->get(), buffer, 0);
-  processes_.push_back({"sluiced", service_});
+  if (!preserve_) processes_.push_back({"sluiced", service_});
   pid_t maker = -1;
   for (const pid_t child : children_of(service_)) {
     if (command_of(child) == "sluiced-maker") maker = child;
   }
-  processes_.push_back({"sluiced-maker", maker});
-  for (int i = 0; i < 2; ++i) {
+  processes_.push_back({preserve_ ? "sluiced-maker (--preserve)" : "sluiced-maker", maker});
+  for (size_t i = 0; i < mounts_.size(); ++i) {
     message = os::receive_message(connection->get(), buffer, 0);
     if (!message.ok()) return false;
     const auto view = wire::decode_view({buffer.data(), message->length});
     if (!view.ok()) return false;
-    const std::string of = view->read_only ? " (read-only view)" : " (read-write view)";
+    const std::string of = preserve_          ? " (preserve view)"
+                           : view->read_only ? " (read-only view)"
+                                             : " (read-write view)";
     processes_.push_back({"sluice-broker" + of, view->broker_pid});
     processes_.push_back({"sluice-worker" + of, view->worker_pid});
   }
@@ -147,7 +155,7 @@ bool LiveViews::find_processes() {
            const std::filesystem::directory_iterator fds("/proc/" + std::to_string(service_) +
                                                          "/fd");
            const auto now = static_cast<size_t>(std::distance(begin(fds), end(fds)));
-           const bool settled = children_of(maker).empty() && children_of(service_).size() == 5;
+           const bool settled = children_of(maker).empty() && children_of(service_).size() == 1 + 2 * mounts_.size();
            quiet = settled && now == last ? quiet + 1 : 0;
            last = now;
            return quiet == 10;

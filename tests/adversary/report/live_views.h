@@ -1,5 +1,4 @@
-// A service with a read-only and a read-write view, of the real programs, for as long as this
-// lives.
+// A service with its views, of the real programs, for as long as this lives.
 #pragma once
 
 #include <sys/types.h>
@@ -20,13 +19,15 @@ struct LiveProcess {
 
 class LiveViews {
  public:
-  // programs: the directory with sluiced and its two beside it.
-  explicit LiveViews(const std::string& programs);
+  // programs: the directory with sluiced and its two beside it. preserve: one read-write view that
+  // keeps every owner; else a read-only and a read-write one of a user.
+  LiveViews(const std::string& programs, bool preserve);
   ~LiveViews();
   LiveViews(const LiveViews&) = delete;
   LiveViews& operator=(const LiveViews&) = delete;
 
-  // Service, maker, and broker and worker of each view; empty where something did not come up,
+  // Service, maker, and broker and worker of each view; with preserve the service itself is left
+  // out, which the option does not change. Empty where something did not come up,
   // which problem() then says.
   const std::vector<LiveProcess>& processes() const { return processes_; }
   const std::string& problem() const { return problem_; }
@@ -35,6 +36,7 @@ class LiveViews {
   bool make_view(bool read_only);
   bool find_processes();
 
+  const bool preserve_;
   std::string place_, problem_;
   pid_t service_ = -1;
   std::vector<os::Fd> connections_, mounts_;

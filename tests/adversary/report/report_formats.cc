@@ -1,5 +1,6 @@
 #include "report_formats.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -36,6 +37,12 @@ std::string uids_of(const ProcessFacts& process) {
   if (process.real == process.effective && process.saved == process.real) return who(process.real);
   return who(process.effective) + "; real and saved: " + who(process.real) +
          (process.saved == process.real ? "" : ", " + who(process.saved));
+}
+
+std::string capabilities_of(const ProcessFacts& process) {
+  const auto& spaces = process.namespaces;
+  const bool there = std::find(spaces.begin(), spaces.end(), "user") != spaces.end();
+  return joined(process.capabilities, "none") + (there ? " in its user namespace" : "");
 }
 
 std::string calls_of(const FilterFacts& filter) {
@@ -124,7 +131,7 @@ std::string as_markdown(const std::vector<ProcessFacts>& processes) {
       conditions = conditions_of(filter);
     }
     out << "| " << process.name << " | " << uids_of(process) << " | "
-        << joined(process.capabilities, "none") << " | " << calls << " | " << conditions << " | "
+        << capabilities_of(process) << " | " << calls << " | " << conditions << " | "
         << joined(process.namespaces, "none") << " | " << descriptors_of(process) << " |\n";
   }
   return out.str();

@@ -1,6 +1,7 @@
 // The same aims without the filter: what the other layers of the confinement stop by themselves.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,6 +26,8 @@ namespace {
 using sandbox::kFdFuse;
 using sandbox::kFdRoot;
 
+const gid_t kSomebody = 20002;  // neither the view's user nor one of its processes'
+
 void tell(std::string_view what, long result) { say_result(what, result < 0 ? -errno : result); }
 
 long all_capabilities() {
@@ -32,6 +36,14 @@ long all_capabilities() {
   };
   struct __user_cap_data_struct data[2] = {{~0u, ~0u, 0}, {0xff, 0xff, 0}};
   return ::syscall(SYS_capset, &header, data);
+}
+
+// To whoever executes the file.
+long give_capabilities(const char* path) {
+  const struct vfs_cap_data all {
+    VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE, { {~0u, 0}, {0xff, 0} }
+  };
+  return ::lsetxattr(path, "security.capability", &all, sizeof(all), 0);
 }
 
 long connect_somewhere() {
@@ -48,20 +60,25 @@ long connect_somewhere() {
 void try_without_filter() {
   // Landlock
   tell("read-contents", ::openat(kFdRoot, "plain", O_RDONLY | O_CLOEXEC));
+  tell("read-others", ::openat(kFdRoot, "others", O_RDONLY | O_CLOEXEC));
   tell("write-contents", ::openat(kFdRoot, "plain", O_WRONLY | O_CLOEXEC));
   tell("create-and-write", ::openat(kFdRoot, "created", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
   char* const none[] = {nullptr};
   tell("exec", ::execve("/plain", none, none));
-  // No capability
+  // No capability, or none but those over owners and modes
   const os::abi::FuseBackingMap map{kFdRoot, 0, 0};
   const uint32_t id = 1;
   tell("backing-open", ::ioctl(kFdFuse, os::abi::kFuseBackingOpen, &map));
   tell("backing-close", ::ioctl(kFdFuse, os::abi::kFuseBackingClose, &id));
-  tell("setresuid", ::setresuid(0, 0, 0));
+  tell("become-root", ::setresuid(0, 0, 0));
+  tell("become-other", ::setresuid(kSomebody, kSomebody, kSomebody));
+  tell("take-groups", ::setgroups(1, &kSomebody));
   tell("capset", all_capabilities());
   tell("mount", ::mount("x", "/dir", "tmpfs", 0, nullptr));
   tell("remount", ::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_BIND, nullptr));
   tell("chroot", ::chroot("/"));
+  tell("trusted-xattr", ::lsetxattr("/plain", "trusted.mark", "x", 1, 0));
+  tell("file-capability", give_capabilities("/plain"));
   tell("mknod-device", ::mknodat(kFdRoot, "device", S_IFCHR | 0666, makedev(1, 3)));
   // Namespaces: its own processes and network, and a tree without devices and /proc
   tell("device-again", ::open("/dev/fuse", O_RDWR | O_CLOEXEC));
