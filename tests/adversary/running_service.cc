@@ -17,6 +17,11 @@
 #include "os/mount.h"
 
 namespace sluice::adversary {
+namespace {
+
+constexpr int kQuietLooks = 20;  // a few milliseconds apart, at which nothing has changed
+
+}  // namespace
 
 os::Fd connected() {
   struct sockaddr_un address {};
@@ -171,11 +176,15 @@ std::string RunningService::state() const {
 
 void RunningService::note() {
   expect_serves_others("before");
-  // Settled: what it just served has gone.
+  // Settled: what it just served has gone, and nothing has changed for a while, since the service
+  // closes what it had of a process only after that one's end.
   std::string last;
+  int quiet = 0;
   EXPECT_TRUE(eventually(5000, [&] {
-    last = state();
-    return last.find("sluice-") == std::string::npos && last.find("zombie") == std::string::npos &&
+    const std::string now = state();
+    quiet = now == last ? quiet + 1 : 0;
+    last = now;
+    return quiet >= kQuietLooks && last.find("sluice-") == std::string::npos && last.find("zombie") == std::string::npos &&
            last.find("sluiced-maker") == last.rfind("sluiced");
   })) << last;
   noted_ = last;
