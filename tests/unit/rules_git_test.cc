@@ -282,7 +282,7 @@ TEST_F(GitTest, AgreesOnOneRule) {
 TEST_F(GitTest, AgreesOnRandomRules) {
   Generator make(7);
   size_t decided = 0;
-  constexpr size_t kRounds = 600;
+  constexpr size_t kRounds = 300;
   for (size_t round = 0; round < kRounds && !HasFailure(); ++round) {
     Patterns patterns;
     for (size_t n = 1 + make.below(6); n-- > 0;) patterns.push_back(make.pattern());

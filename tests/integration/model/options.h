@@ -16,7 +16,7 @@ struct Options {
   std::string only;      // a part of the names of the phases to run; empty: all
   uint64_t seed = 1;
   size_t steps = 400;  // of a round
-  size_t rounds = 20;  // of each process
+  size_t rounds = 12;  // of each process
   size_t processes = 4;
   int deadline_seconds = 240;
   bool one_round = false;   // --seed: the round with this very seed, and nothing else
