@@ -64,6 +64,11 @@ struct __attribute__((packed)) LandlockPathBeneath {
   __s32 parent_fd;
 };
 inline constexpr int kLandlockRulePathBeneath = 1;
+inline constexpr __u64 kLandlockTruncate = 1u << 14;       // ABI 3
+inline constexpr __u64 kLandlockIoctlDev = 1u << 15;       // ABI 5
+inline constexpr __u64 kLandlockFsAbi3 = (1u << 15) - 1;   // all that ABI 3 knows of files
+inline constexpr __u64 kLandlockScopedSockets = 1;         // ABI 6: abstract sockets
+inline constexpr __u64 kLandlockScopedAll = 3;             // ABI 6: and signals
 inline constexpr unsigned kLandlockCreateRulesetVersion = 1;
 
 // include/uapi/asm-generic/socket.h: Linux 6.5

@@ -9,13 +9,12 @@
 namespace sluice::os {
 namespace {
 
-// Bits that Debian 12's header lacks. Source: include/uapi/linux/landlock.h.
-constexpr uint64_t kTruncate = 1u << 14;  // ABI 3
-constexpr uint64_t kIoctlDev = 1u << 15;  // ABI 5
-constexpr uint64_t kFsAbi3 = (1u << 15) - 1;
-constexpr uint64_t kNetAll = 3;     // ABI 4: bind and connect of TCP
-constexpr uint64_t kScopedAbstractSockets = 1;  // ABI 6
-constexpr uint64_t kScopedAll = 3;              // ABI 6: and signals
+constexpr uint64_t kTruncate = abi::kLandlockTruncate;
+constexpr uint64_t kIoctlDev = abi::kLandlockIoctlDev;
+constexpr uint64_t kFsAbi3 = abi::kLandlockFsAbi3;
+constexpr uint64_t kNetAll = 3;  // ABI 4: bind and connect of TCP
+constexpr uint64_t kScopedAbstractSockets = abi::kLandlockScopedSockets;
+constexpr uint64_t kScopedAll = abi::kLandlockScopedAll;
 
 constexpr uint64_t kMake = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
                            LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO |

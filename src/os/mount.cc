@@ -5,6 +5,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
+
+#include <string_view>
 
 #include "os/kernel_abi.h"
 
@@ -60,6 +63,36 @@ core::Outcome unmount(const char* path, int flags) {
 }
 core::Outcome make_mounts_slaves() {
   return checked(::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr));
+}
+
+core::Result<Fd> new_filesystem(const char* type, std::initializer_list<FilesystemOption> options) {
+  auto context = checked_fd(::fsopen(type, FSOPEN_CLOEXEC));
+  if (!context.ok()) return context;
+  for (const FilesystemOption& option : options) {
+    if (::fsconfig(context->get(), FSCONFIG_SET_STRING, option.key, option.value, 0) < 0) return failure();
+  }
+  if (::fsconfig(context->get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) return failure();
+  const std::string_view name = type;
+  return checked_fd(::fsmount(context->get(), FSMOUNT_CLOEXEC,
+                              MOUNT_ATTR_NOSUID | (name == "tmpfs" ? 0 : MOUNT_ATTR_NOEXEC) |
+                                  (name == "devpts" ? 0 : MOUNT_ATTR_NODEV)));
+}
+core::Result<Fd> copy_of_mounts(const char* path) {
+  return checked_fd(::syscall(SYS_open_tree, AT_FDCWD, path,
+                              AT_SYMLINK_NOFOLLOW | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+}
+core::Outcome make_read_only(int mount, bool with_mounts_below) {
+  struct mount_attr attributes {};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  return checked(::syscall(SYS_mount_setattr, mount, "",
+                           AT_EMPTY_PATH | (with_mounts_below ? AT_RECURSIVE : 0), &attributes,
+                           sizeof(attributes)));
+}
+core::Outcome change_root(int root) {
+  if (::fchdir(root) < 0) return failure();
+  // The old root comes to lie over the new one, and is taken off (pivot_root(2)).
+  if (::syscall(SYS_pivot_root, ".", ".") < 0) return failure();
+  return checked(::umount2(".", MNT_DETACH));
 }
 
 }  // namespace sluice::os

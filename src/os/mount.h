@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 
 #include "os/fd.h"
 
@@ -10,7 +11,7 @@ namespace sluice::os {
 // Service. A detached copy of the tree at directory (O_PATH, borrowed), with everything mounted
 // below it, so that nothing comes to light that a mount covers; nosuid, nodev, noexec, no symlink is
 // followed, and read-only if asked. Linux 5.14. kSourceForeignMount where the directory is not in
-// this mount namespace.
+// from this mount namespace.
 core::Result<Fd> clone_tree(int directory, bool read_only);
 
 // Service. The magic number of the filesystem that holds what fd is at, from the mount and not from
@@ -27,5 +28,20 @@ core::Outcome unmount(const char* path, int flags);
 // Command, in a mount namespace of its own: nothing that happens here goes elsewhere, and what is
 // unmounted outside goes away here too: this namespace holds nobody's mount.
 core::Outcome make_mounts_slaves();
+
+// Command: what it makes a root directory of. Each is a detached mount, for attach_mount().
+// A new, empty filesystem of a type (tmpfs, devpts, proc), without what it has no use for of
+// set-user-ID, devices and programs.
+struct FilesystemOption {
+  const char* key;
+  const char* value;
+};
+core::Result<Fd> new_filesystem(const char* type, std::initializer_list<FilesystemOption> options);
+// What path holds (a directory, with everything mounted below it, or a file), no link at its end.
+core::Result<Fd> copy_of_mounts(const char* path);
+core::Outcome make_read_only(int mount, bool with_mounts_below);
+// root (where something is mounted) becomes the root and the working directory; the old root is gone
+// from this mount namespace.
+core::Outcome change_root(int root);
 
 }  // namespace sluice::os
