@@ -18,6 +18,7 @@
 #include "cli/output.h"
 #include "core/escape.h"
 #include "core/limits.h"
+#include "os/apart.h"
 #include "os/socket.h"
 
 namespace sluice::cli {
@@ -147,7 +148,7 @@ absl::StatusOr<Service> reach_service(const std::string& socket, const PrivateSe
   if (connection.ok()) return Service{*std::move(connection), -1};
   const int error = connection.failure().error;
   const bool none = error == ENOENT || error == ECONNREFUSED;
-  if (none && ::geteuid() == 0) return start_private_service(how);
+  if (none && os::is_host_root()) return start_private_service(how);
   if (none) {
     return problem(absl::StatusCode::kUnavailable,
                    absl::StrCat("no service listens at ", core::escaped(socket)),

@@ -17,7 +17,14 @@ int mount_command(const MountOptions& options);
 
 struct RunOptions {
   ViewOptions view;
-  std::vector<std::string> command;
+  std::vector<std::string> only;
+  bool unshare_net = false;
+  bool unshare_ipc = false;
+  bool unshare_pid = false;
+  bool unshare_all = false;
+  bool divided = false;                // by --, with the command behind it
+  std::vector<std::string> more = {};  // words before --, or without one, after the first
+  std::vector<std::string> command = {};
 };
 int run_command(const RunOptions& options);
 

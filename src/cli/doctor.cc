@@ -178,6 +178,7 @@ Step real_view(const DoctorOptions& options, const std::string& directory) {
     run.view.identity = absl::StrCat(kNobody);
     if (::chown(scratch.c_str(), kNobody, kNobody) < 0) step.found = "chown failed";
   }
+  run.divided = true;
   // As a user would: this very program is the command that is run in the view.
   run.command = {"/proc/self/exe", "doctor-probe", scratch};
   int status = -1;

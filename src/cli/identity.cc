@@ -8,6 +8,7 @@
 
 #include "cli/output.h"
 #include "core/escape.h"
+#include "os/apart.h"
 #include "wire/control.h"
 
 namespace sluice::cli {
@@ -31,7 +32,7 @@ Identity identity_of(const struct passwd& user) {
 }  // namespace
 
 absl::StatusOr<Identity> decide_identity(const std::string& option, uint32_t source_owner) {
-  const bool root = ::geteuid() == 0;
+  const bool root = os::is_host_root();
   if (option == "preserve") {
     if (!root) {
       return problem(absl::StatusCode::kPermissionDenied, "only root may keep all owners",

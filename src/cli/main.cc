@@ -3,10 +3,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/run_words.h"
 #include "core/escape.h"
 
 namespace sluice::cli {
@@ -37,8 +39,7 @@ void describe(CLI::App& app, Commands& commands, int& status) {
 
   CLI::App& run = *app.add_subcommand("run", "run COMMAND with a view of SOURCE in SOURCE's place");
   add_view_options(run, commands.run.view);
-  run.add_option("SOURCE", commands.run.view.source, "the directory to make a view of")->required()->option_text(" ");
-  run.add_option("COMMAND", commands.run.command, "what to run, behind --")->required()->option_text("...");
+  add_run_options(run, commands.run);
   run.callback([&] { status = run_command(commands.run); });
 
   CLI::App& ls = *app.add_subcommand("ls", "list views");
@@ -83,6 +84,7 @@ int run(int argc, char** argv) {
   Commands commands;
   int status = kExitOk;
   describe(app, commands, status);
+  take_command(argc, argv, commands.run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -92,8 +94,10 @@ int run(int argc, char** argv) {
     const std::string what = argc < 2            ? "what to do?"
                              : command || option ? core::escaped(error.what())
                                                  : absl::StrCat("no command \"", core::escaped(argv[1]), "\"");
+    const bool undivided = command && std::strcmp(argv[1], "run") == 0 && !commands.run.divided;
     return report(problem(absl::StatusCode::kInvalidArgument, what,
-                          absl::StrCat("see sluice ", command ? absl::StrCat(argv[1], " ") : "", "--help")));
+                          undivided ? kRunUsage
+                                    : absl::StrCat("see sluice ", command ? absl::StrCat(argv[1], " ") : "", "--help")));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sluice: %s\n", error.what());
     return kExitFailed;

@@ -1,10 +1,7 @@
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,194 +11,204 @@
 #include <cstring>
 
 #include "cli/commands.h"
-#include "cli/output.h"
+#include "cli/run_limits.h"
+#include "cli/run_namespaces.h"
+#include "cli/run_signals.h"
+#include "cli/run_step.h"
+#include "cli/run_words.h"
 #include "core/escape.h"
+#include "core/protection.h"
+#include "os/apart.h"
 #include "os/file.h"
+#include "os/landlock.h"
 #include "os/mount.h"
 #include "os/socket.h"
 
 namespace sluice::cli {
 namespace {
 
-// In the child until exec: says what failed, and ends.
-void must(bool ok, const char* step) {
-  if (ok) return;
-  std::fprintf(stderr, "sluice: %s: %s\n", step, std::strerror(errno));
-  ::_exit(kExitRunFailed);
-}
-
-bool write_file(const char* path, const std::string& text) {
-  const os::Fd fd(::open(path, O_WRONLY | O_CLOEXEC));
-  return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-}
-
-void become_identity(const Identity& identity) {
-  if (!identity.named) return;
-  must(::setgroups(identity.groups.size(), identity.groups.data()) == 0, "setgroups");
-  must(::setresgid(identity.gid, identity.gid, identity.gid) == 0, "setresgid");
-  must(::setresuid(identity.uid, identity.uid, identity.uid) == 0, "setresuid");
-  must(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0, "dumpable");  // or the id maps cannot be written
-}
-
-// A user namespace in which this user is what it was, and nothing else exists.
-void enter_namespaces(int map_all_gate) {
-  const uid_t uid = ::geteuid();
-  const gid_t gid = ::getegid();
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) {
-    std::fprintf(stderr,
-                 "sluice: cannot make a user namespace: %s\n        try: let users make them "
-                 "(user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)\n",
-                 std::strerror(errno));
-    ::_exit(kExitRunFailed);
-  }
-  if (map_all_gate >= 0) {
-    // Keeping every owner takes every id: only the privileged parent can map them.
-    uint8_t byte = 0;
-    must(::write(map_all_gate, &byte, 1) == 1, "gate");
-    must(::read(map_all_gate, &byte, 1) == 1, "id map");
-    return;
-  }
-  must(write_file("/proc/self/setgroups", "deny"), "setgroups");
-  must(write_file("/proc/self/uid_map", absl::StrCat(uid, " ", uid, " 1")), "uid_map");
-  must(write_file("/proc/self/gid_map", absl::StrCat(gid, " ", gid, " 1")), "gid_map");
-}
-
-bool map_all_ids_of(pid_t pid) {
-  const std::string all = "0 0 4294967295";
-  return write_file(absl::StrCat("/proc/", pid, "/uid_map").c_str(), all) &&
-         write_file(absl::StrCat("/proc/", pid, "/gid_map").c_str(), all);
-}
-
-// Root in the namespace that the view was attached in could take it off. In one below it, all that
-// was mounted before is locked in place (user_namespaces(7), mount_namespaces(7)).
-void lock_mounts() {
-  auto gate = os::socket_pair();
-  must(gate.ok(), "socketpair");
-  const pid_t outer = ::getpid();
-  const pid_t mapper = ::fork();
-  must(mapper >= 0, "fork");
-  if (mapper == 0) {
-    // It stays outside, where it may map what the other then is.
-    gate->first.reset();
-    uint8_t byte;
-    const bool asked = ::read(gate->second.get(), &byte, 1) == 1;
-    ::_exit(asked && map_all_ids_of(outer) ? 0 : 1);
-  }
-  must(::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0, "a second user namespace");
-  const uint8_t go = 1;
-  must(::write(gate->first.get(), &go, 1) == 1, "gate");
-  int status = 0;
-  must(::waitpid(mapper, &status, 0) == mapper && status == 0, "id map");
-}
-
 struct Prepared {
   Source source;
   View view;
-  std::string working_directory;
+  std::vector<OnlyTree> only;
+  uint32_t allowed_missing;
+  std::string working_directory;  // empty: it has no name
 };
 
-[[noreturn]] void become_command(const Prepared& prepared, const RunOptions& options, int gate) {
-  const Identity& identity = prepared.view.identity;
-  become_identity(identity);
-  auto before = os::stat_held(prepared.source.fd.get());
-  enter_namespaces(identity.preserve ? gate : -1);
-  must(os::make_mounts_slaves().ok(), "mounts");
-  // The descriptor is of the old namespace; the same directory is looked up in the new one.
-  const os::Fd here(::open(prepared.source.path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  auto now = here ? os::stat_held(here.get()) : os::failure();
-  if (!before.ok() || !now.ok() || now->stx_ino != before->stx_ino ||
-      os::dev_of(*now) != os::dev_of(*before)) {
-    errno = ESTALE;
-    must(false, "the source moved");
+bool limited(const RunOptions& options) { return !options.only.empty(); }
+bool own_processes(const RunOptions& options) { return options.unshare_pid || options.unshare_all; }
+
+// By a directory that is open the command would get at the source beside the view.
+absl::Status check_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    struct stat stat;
+    if (::fstat(fd, &stat) < 0 || !S_ISDIR(stat.st_mode)) continue;
+    return problem(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat("descriptor ", fd, " is a directory, by which the command could leave the view"),
+                   "redirect it from a file, or from /dev/null");
   }
-  must(os::attach_mount(prepared.view.mount.get(), here.get()).ok(), "attach the view");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint32_t> check_limits(const RunOptions& options) {
+  uint32_t allowed = 0;
+  for (const std::string& name : options.view.allow_missing) allowed |= core::protection_named(name);
+  if (!limited(options)) return allowed;
+  if (options.view.identity == "preserve") {
+    return problem(absl::StatusCode::kInvalidArgument,
+                   "--only does not confine root, which --identity preserve makes",
+                   "name a user with --identity USER");
+  }
+  for (const core::Protection& protection : core::kProtections) {
+    if ((os::landlock_missing() & ~allowed & protection.bit) == 0) continue;
+    const std::string name(protection.name);
+    return problem(absl::StatusCode::kUnimplemented, absl::StrCat("--only: the kernel lacks ", name),
+                   absl::StrCat("use Linux 6.12 or later with landlock in lsm=, or do without: ",
+                                "--allow-missing ", name));
+  }
+  return allowed;
+}
+
+absl::StatusOr<Prepared> prepare(RunOptions& options) {
+  if (auto clear = check_words(options); !clear.ok()) return clear;
+  if (auto clean = check_descriptors(); !clean.ok()) return clean;
+  auto allowed = check_limits(options);
+  if (!allowed.ok()) return allowed.status();
+  char directory[PATH_MAX];
+  const bool named = ::getcwd(directory, sizeof(directory)) != nullptr;
+  if (options.view.source.empty()) options.view.source = ".";
+  if (!named && options.view.source[0] != '/') {
+    return problem(absl::StatusCode::kFailedPrecondition,
+                   "the working directory cannot be found: it was removed", "change to another directory");
+  }
+  auto source = open_source(options.view.source);
+  if (!source.ok()) return source.status();
+  if (source->path == "/") {
+    return problem(absl::StatusCode::kFailedPrecondition,
+                   "source \"/\" is the root directory, over which nothing can lie", "name a directory below it");
+  }
+  // A view among them, of which the service could not even tell.
+  constexpr uint64_t kFuse = 0x65735546;
+  if (auto magic = os::filesystem_magic(source->fd.get()); magic.ok() && *magic == kFuse) {
+    return problem({EINVAL, core::Reason::kSourceStacked},
+                   absl::StrCat("source \"", core::escaped(options.view.source), "\""));
+  }
+  auto only = find_only(options, source->path);
+  if (!only.ok()) return only.status();
+  auto view = request_view(options.view, *source, source->path, Lifetime::kCommand);
+  if (!view.ok()) return view.status();
+  return Prepared{*std::move(source), *std::move(view), *std::move(only), *allowed,
+                  named ? directory : ""};
+}
+
+[[noreturn]] void become(const std::vector<std::string>& command, bool limits) {
+  std::vector<char*> argv;
+  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  ::execvp(argv[0], argv.data());
+  const int error = errno;
+  std::fprintf(stderr, "sluice: cannot run \"%s\": %s\n", core::escaped(command[0]).c_str(), std::strerror(error));
+  if (limits && error == ENOENT) {
+    std::fprintf(stderr, "        try: name the directory that it is in with --only DIR:ro\n");
+  }
+  ::_exit(error == ENOENT ? 127 : 126);
+}
+
+// The two ends of what the command's processes tell the one that waits.
+struct Ends {
+  os::Fd gate;   // id maps; the first process of a process namespace
+  os::Fd stops;  // signals by which the command stopped
+};
+
+// The first process of the new process namespace goes on from here. It is the child of who waits,
+// and what was its maker ends.
+void become_first(int gate) {
+  const pid_t first = must_have(os::fork_sibling(), "fork");
+  if (first != 0) {
+    must(::write(gate, &first, sizeof(first)) == sizeof(first), "gate");
+    ::_exit(0);
+  }
+  must_have(os::end_with_parent(), "the parent's end");
+}
+
+[[noreturn]] void become_command(Prepared& prepared, const RunOptions& options,
+                                 const Signals& signals, Ends ends) {
+  const Identity& identity = prepared.view.identity;
+  const bool limits = limited(options);
+  become_identity(identity);
+  enter_namespaces(options, identity.preserve ? ends.gate.get() : -1);
+  os::Fd proc;
+  if (own_processes(options)) {
+    become_first(ends.gate.get());
+    proc = new_proc();
+  }
+  LimitedRoot root;
+  if (limits) {
+    root.enter(prepared.only, prepared.source, std::move(prepared.view.mount), options.view.read_only,
+               std::move(proc));
+  } else {
+    attach_in_place({prepared.source, prepared.view.mount.get()});
+    if (proc) {
+      const os::Fd at(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+      must_have(os::attach_mount(proc.get(), at.get()), "/proc");
+    }
+  }
   // By name once more, so that a working directory in the source is in the view now.
   if (!prepared.working_directory.empty() && ::chdir(prepared.working_directory.c_str()) < 0) {
-    std::fprintf(stderr, "sluice: the working directory is hidden in the view; starting in its root\n");
+    std::fprintf(stderr, "sluice: the working directory is %s; starting in its root\n",
+                 limits ? "neither in the view nor named by --only" : "hidden in the view");
     must(::chdir(prepared.source.path.c_str()) == 0, "working directory");
   }
   if (identity.preserve) lock_mounts();
   must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
-  ::close_range(3, ~0u, 0);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  std::vector<char*> argv;
-  for (const std::string& word : options.command) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  ::execvp(argv[0], argv.data());
-  const int error = errno;
-  std::fprintf(stderr, "sluice: cannot run \"%s\": %s\n", core::escaped(options.command[0]).c_str(),
-               std::strerror(error));
-  ::_exit(error == ENOENT ? 127 : 126);
-}
-
-bool map_all_ids(pid_t pid, int gate) {
-  uint8_t byte;
-  return ::read(gate, &byte, 1) == 1 && map_all_ids_of(pid) && ::write(gate, &byte, 1) == 1;
-}
-
-// Passes signals on until the command has ended. Those of the terminal reach it by themselves.
-int wait_for(pid_t pid, int signals) {
-  for (;;) {
-    struct signalfd_siginfo info;
-    if (::read(signals, &info, sizeof(info)) != sizeof(info)) continue;
-    const auto signal = static_cast<int>(info.ssi_signo);
-    if (signal != SIGCHLD) {
-      if (signal == SIGTERM || signal == SIGHUP || info.ssi_code == SI_USER) ::kill(pid, signal);
-      continue;
+  if (own_processes(options)) {
+    const pid_t command = ::fork();
+    must(command >= 0, "fork");
+    if (command != 0) {
+      must_have(os::become_harmless(), "capabilities");
+      be_init(command, signals, ends.stops.get());
     }
-    int status;
-    if (::waitpid(pid, &status, WNOHANG) != pid) continue;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
+  if (limits) root.restrict(prepared.allowed_missing);
+  ::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+  signals.give_back();
+  become(options.command, limits);
 }
 
-absl::StatusOr<Prepared> prepare(const RunOptions& options) {
-  auto source = open_source(options.view.source);
-  if (!source.ok()) return source.status();
-  auto view = request_view(options.view, *source, source->path, Lifetime::kCommand);
-  if (!view.ok()) return view.status();
-  char directory[PATH_MAX];
-  const bool known = ::getcwd(directory, sizeof(directory)) != nullptr;
-  return Prepared{*std::move(source), *std::move(view), known ? directory : ""};
+int fail(const absl::Status& status) {
+  return report(status) == kExitUsage ? kExitUsage : kExitRunFailed;
 }
 
 }  // namespace
 
-int run_command(const RunOptions& options) {
-  sigset_t handled;
-  ::sigemptyset(&handled);
-  for (const int signal : {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2}) {
-    ::sigaddset(&handled, signal);
-  }
-  ::sigprocmask(SIG_BLOCK, &handled, nullptr);
-  const os::Fd signals(::signalfd(-1, &handled, SFD_CLOEXEC));
+int run_command(const RunOptions& given) {
+  RunOptions options = given;
+  const Signals signals;
+  const Terminal terminal;
   auto prepared = prepare(options);
-  if (!prepared.ok()) {
-    const int status = report(prepared.status());
-    return status == kExitUsage ? kExitUsage : kExitRunFailed;
-  }
+  if (!prepared.ok()) return fail(prepared.status());
   auto gate = os::socket_pair();
-  if (!gate.ok()) {
-    (void)report(problem(gate.failure(), "socketpair"));
-    return kExitRunFailed;
-  }
-  const pid_t pid = ::fork();
-  if (pid < 0) {
-    (void)report(problem(os::failure(), "fork"));
-    return kExitRunFailed;
-  }
+  auto stops = os::socket_pair();
+  if (!gate.ok() || !stops.ok()) return fail(problem(os::failure(), "socketpair"));
+  pid_t pid = ::fork();
+  if (pid < 0) return fail(problem(os::failure(), "fork"));
   if (pid == 0) {
     gate->first.reset();
-    become_command(*prepared, options, gate->second.get());
+    stops->first.reset();
+    become_command(*prepared, options, signals, {std::move(gate->second), std::move(stops->second)});
   }
   gate->second.reset();
+  stops->second.reset();
   prepared->view.mount.reset();
   if (prepared->view.identity.preserve && !map_all_ids(pid, gate->first.get())) {
     gate->first.reset();  // the child sees it, and ends
   }
-  const int status = wait_for(pid, signals.get());
+  if (pid_t first; own_processes(options) && ::read(gate->first.get(), &first, sizeof(first)) == sizeof(first)) {
+    ::waitpid(pid, nullptr, 0);
+    pid = first;
+  }
+  const int status = follow(pid, signals, own_processes(options) ? stops->first.get() : -1);
+  terminal.take_back();
   prepared->view.service.connection.reset();
   wait_for_service(prepared->view.service);
   return status;
