@@ -9,6 +9,7 @@
 #include "ratio.h"
 #include "rounds.h"
 #include "starts.h"
+#include "view.h"
 
 namespace sluicebench {
 namespace {
@@ -119,6 +120,13 @@ bool MeetsBars(const Grounds& grounds, const Deadline& deadline) {
     return RatioOf(SecondsToServe(first, kStarts, deadline));
   };
   all_met = Judge({"seconds to a served view", false, kMostSecondsToServe, starts}) && all_met;
+  const Listener service(grounds.base() + "/bar.sock", deadline);
+  const auto runs = [&](int attempt) {
+    std::optional<RealTime> real_time;
+    if (attempt > 1) real_time.emplace();
+    return RatioOf(SecondsToRunTrue(first, kStarts, deadline, grounds.base() + "/bar.sock").more);
+  };
+  all_met = Judge({"seconds of sluice run -- true more than true", false, kMostSecondsToRun, runs}) && all_met;
   return JudgeMemory(first, deadline) && all_met;
 }
 
