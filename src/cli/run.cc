@@ -22,6 +22,7 @@
 #include "os/file.h"
 #include "os/landlock.h"
 #include "os/mount.h"
+#include "os/self.h"
 #include "os/socket.h"
 
 namespace sluice::cli {
@@ -59,14 +60,16 @@ absl::StatusOr<uint32_t> check_limits(const RunOptions& options) {
                    "--only does not confine root, which --identity preserve makes",
                    "name a user with --identity USER");
   }
+  std::string lacks, allow;
   for (const core::Protection& protection : core::kProtections) {
     if ((os::landlock_missing() & ~allowed & protection.bit) == 0) continue;
     const std::string name(protection.name);
-    return problem(absl::StatusCode::kUnimplemented, absl::StrCat("--only: the kernel lacks ", name),
-                   absl::StrCat("use Linux 6.12 or later with landlock in lsm=, or do without: ",
-                                "--allow-missing ", name));
+    absl::StrAppend(&lacks, lacks.empty() ? "" : ", ", name);
+    absl::StrAppend(&allow, " --allow-missing ", name);
   }
-  return allowed;
+  if (lacks.empty()) return allowed;
+  return problem(absl::StatusCode::kUnimplemented, absl::StrCat("--only: the kernel lacks ", lacks),
+                 absl::StrCat("use Linux 6.12 or later with landlock in lsm=, or do without:", allow));
 }
 
 absl::StatusOr<Prepared> prepare(RunOptions& options) {
@@ -183,6 +186,8 @@ int fail(const absl::Status& status) {
 
 int run_command(const RunOptions& given) {
   RunOptions options = given;
+  // Nothing of ours may come to have the number of a stream that the caller has closed.
+  if (auto held = os::hold_standard_descriptors(); !held.ok()) return fail(problem(held.failure(), "/dev/null"));
   const Signals signals;
   const Terminal terminal;
   auto prepared = prepare(options);

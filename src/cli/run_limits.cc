@@ -129,6 +129,7 @@ absl::StatusOr<std::vector<OnlyTree>> find_only(const RunOptions& options, const
                       there ? "name the directory that it is in" : "name a directory that is there");
     }
     if (full == "/") return unusable(word, "is everything", "leave out --only, or name less");
+    if (full == source && !read_only) continue;  // the view, and nothing else
     if (is_in(full, source)) {
       return unusable(word, "is in the view, which shows it unless a rule hides it",
                       "leave it out; see --hide and --ro");

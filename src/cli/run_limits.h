@@ -19,7 +19,7 @@ struct OnlyTree {
   std::string path;  // absolute, without links
   bool read_only;
 };
-// The words of --only, looked up. source: the absolute path of the view.
+// The words of --only, looked up; of the view itself, nothing. source: the absolute path of the view.
 absl::StatusOr<std::vector<OnlyTree>> find_only(const RunOptions& options, const std::string& source);
 
 // In the child, in its mount namespace. Each ends it where it fails, and says why.

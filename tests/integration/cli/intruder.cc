@@ -4,13 +4,18 @@
 //     SECRET: a file; DIRECTORY: that it is in; PID: a process outside that has both open and is in
 //     there; SOCKET, ABSTRACT: names of sockets that somebody listens on
 //   intruder listen SOCKET ABSTRACT SECRET      prints "ready" and is such a process
+//   intruder copies-mount DIRECTORY FILE        0: it reached FILE by a copy of DIRECTORY's mount
+//   intruder without-landlock COMMAND...        runs it as on a kernel that has none
 //   intruder with-key COMMAND...                runs it with a key in its session's keyring
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/keyctl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -130,8 +136,33 @@ bool MountsAnything() {
   return ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && ::mount("none", "/tmp", "tmpfs", 0, nullptr) == 0;
 }
 
+// A copy of a mount without what is mounted on it, which is the source without its view.
+bool CopiesMount(const std::string& directory, const std::string& path) {
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) return false;
+  constexpr unsigned kClone = 1;  // OPEN_TREE_CLONE
+  const int tree = static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, directory.c_str(), kClone));
+  return tree >= 0 && ::openat(tree, path.c_str(), O_RDONLY) >= 0;
+}
+
 bool FindsKey() {
   return ::syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, kKeyType, kKeyName, 0) >= 0;
+}
+
+int WithoutLandlock(char** words) {
+  struct sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const struct sock_fprog filter = {4, program};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0) {
+    std::perror("seccomp");
+    return 1;
+  }
+  ::execvp(words[0], words);
+  return 127;
 }
 
 int Ways(char** words, int count) {
@@ -204,5 +235,7 @@ int main(int argc, char** argv) {
   if (what == "ways" && argc >= 7) return Ways(argv + 2, argc - 2);
   if (what == "listen" && argc == 5) return Listen(argv + 2);
   if (what == "with-key" && argc > 2) return WithKey(argv + 2);
+  if (what == "without-landlock" && argc > 2) return WithoutLandlock(argv + 2);
+  if (what == "copies-mount" && argc == 4) return CopiesMount(argv[2], argv[3]) ? 0 : 1;
   return 2;
 }

@@ -46,6 +46,14 @@ case_what_there_is() {
   expect_eq "top-level names" "" "$(comm -13 <(printf '%s\n' bin dev etc gnu lib lib32 lib64 libx32 nix opt proc run sbin sys tmp usr var "$(cut -d/ -f2 <<< "$W")" | sort -u) <(run "${only[@]}" ls / | sort))"
   expect_eq "no socket of the service" "" "$(run "${only[@]}" ls -A /run)"
 }
+case_the_view_alone() {
+  prepare
+  local word
+  for word in . "$S" "$S/" dir/..; do
+    expect_eq "--only $word: the view" content "$(run --only "$word" -- cat file)"
+    expect_eq "--only $word: nothing else" source "$(run --only "$word" -- ls -A "$HOME")"
+  done
+}
 case_programs_work() {
   prepare
   local only=(--only "$W/data" --)
@@ -117,7 +125,7 @@ case_refused() {
   refused 2 '--only "/" is everything' run --only / -- true
   refused 2 '--only "/:ro" is everything' run --only /:ro -- true
   refused 2 '--only "/tmp/.." is everything' run --only /tmp/.. -- true
-  refused 2 'is in the view' run --only "$S" -- true
+  refused 2 'is in the view' run --only "$S:ro" -- true
   refused 2 'is in the view' run --only dir -- true
   refused 2 'is in the view' run --hide dir --only dir -- true
   refused 2 'is in the view' run --hide keys/ --only "$S/keys:ro" -- true
@@ -174,6 +182,8 @@ case_what_is_hidden_has_no_other_name() {
   out=$(as_a sluice run --hide .env --only "$HOME" -- sh -c "cat .env ~/source/.env /proc/self/root/$S/.env /proc/*/root/$S/.env /proc/*/cwd/.env
     unshare -Urm sh -c 'umount -l $S; cat $S/.env; mount --bind ~ /mnt; cat /mnt/source/.env'" 2> /dev/null)
   expect_eq "nothing" "" "$out"
+  expect_fails "nor by a copy of the mount below" as_a sluice run --hide .env --only "$HOME" -- ./intruder copies-mount "$HOME" source/.env
+  expect_fails "nor without --only" as_a sluice run --hide .env -- ./intruder copies-mount / "${S#/}/.env"
   stop_service
 }
 case_typing_at_the_shell() {
@@ -198,6 +208,19 @@ case_terminals_of_its_own() {
   out=$(run --only "$W/data" -- script -qec 'echo on $(tty)' /dev/null 2>&1 < /dev/null | tr -d '\r')
   expect_eq "a new one" "on /dev/pts/0" "$out"
   expect_eq "and none of others" ptmx "$(run --only "$W/data" -- ls /dev/pts)"
+}
+# A kernel without Landlock, as a filter makes it look.
+case_a_protection_is_missing() {
+  prepare
+  start_service
+  local out
+  old() { as_a "$S/intruder" without-landlock "$@"; }
+  refused 125 'the kernel lacks landlock, landlock-devices, landlock-scope'$'\n' old sluice run --only . -- true
+  refused 125 'the kernel lacks landlock, landlock-devices'$'\n' old sluice run --only . --allow-missing landlock-scope -- true
+  expect_eq "all of them allowed: the other layer is there" "content" "$(old sluice run --only . --allow-missing landlock \
+    --allow-missing landlock-devices --allow-missing landlock-scope -- sh -c "cat file $W/home/secret" 2> /dev/null)"
+  expect_eq "without --only none is needed" content "$(old sluice run -- cat file)"
+  stop_service
 }
 case_in_a_user_namespace() {
   prepare
