@@ -27,7 +27,7 @@ bool can_only_be_source(const std::string& word) {
 class Help : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App*, std::string name) const override {
-    return absl::StrCat("Usage: ", name, " [OPTIONS] [SOURCE] -- COMMAND...\n\n");
+    return absl::StrCat("Usage: ", name, " [OPTIONS] [SOURCE] -- COMMAND...\n");
   }
 };
 
