@@ -13,13 +13,6 @@ namespace sluice::sandbox {
 // the securebits: uid 0 means nothing and no exec can give anything back.
 core::Outcome keep_capabilities(std::span<const int> keep);
 
-// Empties the bounding set, while SETPCAP is still there. Broker and worker are started with an empty one.
-core::Outcome drop_bounding_set();
-
-// The service: leaves `keep` permitted and effective, and in the bounding set, from which its
-// children take theirs.
-core::Outcome keep_capabilities_for_children(std::span<const int> keep);
-
 // One instruction of classic BPF, as struct sock_filter has it.
 struct Instruction {
   uint16_t code;

@@ -24,8 +24,8 @@ class Events {
   int socket_;
   std::atomic<uint32_t> dropped_{0};
   // Per kind of event: the second, and how many events it has had.
-  std::atomic<int64_t> second_[5]{};
-  std::atomic<uint32_t> count_[5]{};
+  std::atomic<int64_t> second_[wire::kEventKinds]{};
+  std::atomic<uint32_t> count_[wire::kEventKinds]{};
 };
 
 }  // namespace sluice::broker

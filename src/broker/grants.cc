@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <linux/stat.h>
 
+#include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "core/path.h"
@@ -14,7 +16,9 @@ namespace {
 using core::Failure;
 using core::Reason;
 
-core::FileId file_of(const os::Stat& stat) { return {os::dev_of(stat), stat.stx_ino}; }
+bool is_file(const os::Stat& stat, core::FileId file) {
+  return os::dev_of(stat) == file.dev && stat.stx_ino == file.ino;
+}
 
 // The kernel does not enforce these on a passed-through file before Linux 7.3.
 bool fixed(const os::Stat& stat) {
@@ -23,17 +27,40 @@ bool fixed(const os::Stat& stat) {
 
 }  // namespace
 
+Grants::Grants(const View& view, core::Rules rules, uint32_t most) : view_(view), ledger_(most) {
+  replace_rules(std::move(rules));
+}
+
+void Grants::replace_rules(core::Rules rules) {
+  auto matcher = std::make_unique<core::Matcher>(std::move(rules), ::time(nullptr));
+  const std::lock_guard lock(mutex_);
+  matcher_ = std::move(matcher);
+}
+
+// Needs the lock.
+core::Verdicts Grants::decide(std::string_view path) {
+  (void)matcher_->set_time(::time(nullptr));
+  return matcher_->decide(path);
+}
+
 // Opens and then looks at what was opened: the descriptor that is checked is the one that is used.
-core::Result<os::Fd> Grants::open_checked(int root, std::string_view path, int flags,
+core::Result<os::Fd> Grants::open_checked(const std::vector<int>& roots, std::string_view path,
+                                          const core::Decision& decision, int flags,
                                           core::FileId file, os::Stat* stat) {
-  if (path.empty()) return Failure{EISDIR, Reason::kNotRegular};
-  if (view_.rules.hides(path, false)) return Failure{ENOENT, Reason::kHidden};
-  auto fd = os::open_beneath(root, path, flags);
+  const core::Place place = core::place_of(view_.grafts, path);
+  if (place.rest.empty()) return Failure{EISDIR, Reason::kNotRegular};
+  const auto operation =
+      (flags & (O_WRONLY | O_RDWR)) != 0 ? core::Operation::kWrite : core::Operation::kRead;
+  if (auto may = core::before(matcher_->rules(), decision, operation); !may.ok()) return may.failure();
+  if (matcher_->rules().find(decision, core::Term::kAccess).effect == core::Effect::kMask) {
+    return Failure{EACCES, Reason::kNotPassedThrough};
+  }
+  auto fd = os::open_beneath(roots[place.root], place.rest, flags);
   if (!fd.ok()) return fd;
   auto held = os::stat_held(fd->get());
   if (!held.ok()) return held.failure();
   if (!S_ISREG(held->stx_mode)) return Failure{EINVAL, Reason::kNotRegular};
-  if (file_of(*held) != file) return Failure{ESTALE, Reason::kNotSameFile};
+  if (!is_file(*held, file)) return Failure{ESTALE, Reason::kNotSameFile};
   *stat = *held;
   return fd;
 }
@@ -42,7 +69,10 @@ core::Result<Granted> Grants::add(core::FileId file, os::Fd file_fd, os::Fd writ
                                   bool writable) {
   core::Grant* grant = ledger_.insert(file);
   if (grant == nullptr) return Failure{ENFILE, Reason::kLimitGrants};
-  auto id = os::backing_open(view_.device, write_fd ? write_fd.get() : file_fd.get());
+  // The kernel is not told of a file of which a rule shows a part: read_window() serves it.
+  const bool window = file.access.effect == core::Effect::kWindow;
+  auto id = window ? core::Result<int>(0)
+                   : os::backing_open(view_.device, write_fd ? write_fd.get() : file_fd.get());
   if (!id.ok()) {
     ledger_.erase(grant);
     return id.failure();
@@ -58,16 +88,26 @@ core::Result<Granted> Grants::open(Domain domain, const OpenRequest& request) {
   if (request.write && (view_.read_only || domain == Domain::kReadOnly)) {
     return Failure{EROFS, Reason::kReadOnlyView};
   }
-  const bool read_write = domain == Domain::kReadWrite && !view_.read_only;
-  const int root = read_write ? view_.root_rw : view_.root_ro;
   const std::lock_guard lock(mutex_);
+  const core::Decision decision = decide(request.path).file;
+  core::FileId file = request.file;
+  file.root = core::place_of(view_.grafts, request.path).root;
+  const core::Terms terms = matcher_->rules().resolve(decision);
+  file.access = terms.of(core::Term::kAccess);
+  const bool read_write = domain == Domain::kReadWrite && !view_.read_only;
+  // What a rule makes read-only is granted as that, so that it is the kernel that holds the rule.
+  if (read_write && !request.write && core::is_read_only(terms)) {
+    return Failure{0, Reason::kGrantReadOnly};
+  }
+  const std::vector<int>& roots = read_write ? view_.roots_rw : view_.roots_ro;
 
   os::Fd write_fd;
   os::Fd file_fd;
   os::Stat stat;
   if (request.write) {
     // The filesystem itself says whether this identity may write, with the errno it has for that.
-    auto fd = open_checked(root, request.path, request.read ? O_RDWR : O_WRONLY, request.file, &stat);
+    auto fd = open_checked(roots, request.path, decision, request.read ? O_RDWR : O_WRONLY,
+                           file, &stat);
     if (!fd.ok()) return fd.failure();
     if (fixed(stat)) return Failure{EPERM, Reason::kImmutable};
     if (request.truncate) {
@@ -76,12 +116,12 @@ core::Result<Granted> Grants::open(Domain domain, const OpenRequest& request) {
     write_fd = *std::move(fd);
   }
 
-  if (core::Grant* grant = ledger_.find(request.file); grant != nullptr) {
+  if (core::Grant* grant = ledger_.find(file); grant != nullptr) {
     if (request.write) {
       if (!grant->writable) return Failure{EBUSY, Reason::kGrantReadOnly};
       if (grant->write_fd < 0) grant->write_fd = write_fd.release();
     } else {
-      auto fd = open_checked(root, request.path, O_RDONLY, request.file, &stat);
+      auto fd = open_checked(roots, request.path, decision, O_RDONLY, file, &stat);
       if (!fd.ok()) return fd.failure();
     }
     return Granted{ledger_.id_of(grant), grant->backing_id, false};
@@ -89,9 +129,9 @@ core::Result<Granted> Grants::open(Domain domain, const OpenRequest& request) {
 
   // What stays open for the life of the grant must not be open for writing: a file that somebody
   // holds so cannot be executed elsewhere. A file that may be written but not read is held O_PATH.
-  auto held = open_checked(root, request.path, O_RDONLY, request.file, &stat);
+  auto held = open_checked(roots, request.path, decision, O_RDONLY, file, &stat);
   if (!held.ok() && request.write && held.failure().error == EACCES) {
-    held = open_checked(root, request.path, O_PATH, request.file, &stat);
+    held = open_checked(roots, request.path, decision, O_PATH, file, &stat);
   }
   if (!held.ok()) return held.failure();
   file_fd = *std::move(held);
@@ -102,19 +142,38 @@ core::Result<Granted> Grants::open(Domain domain, const OpenRequest& request) {
     const bool may = !fixed(stat) && (stat.stx_uid == view_.uid || os::may_write(file_fd.get()).ok());
     if (!may) return Failure{0, Reason::kGrantReadOnly};
   }
-  return add(request.file, std::move(file_fd), std::move(write_fd), read_write);
+  return add(file, std::move(file_fd), std::move(write_fd), read_write);
+}
+
+core::Result<size_t> Grants::read_window(core::GrantId id, int64_t offset,
+                                         std::span<uint8_t> buffer) {
+  core::TermValue window;
+  auto file = [&]() -> core::Result<os::Fd> {
+    const std::lock_guard lock(mutex_);
+    const core::Grant* grant = ledger_.get(id);
+    if (grant == nullptr || grant->backing_id != 0) return Failure{EBADF, Reason::kGrantUnknown};
+    window = grant->file.access;
+    return os::duplicate(grant->file_fd);
+  }();
+  if (!file.ok()) return file.failure();
+  const uint64_t at = std::min(static_cast<uint64_t>(offset), window.value2);
+  const auto most = std::min<uint64_t>(buffer.size(), window.value2 - at);
+  return os::read_at(file->get(), buffer.first(most), static_cast<int64_t>(window.value + at));
 }
 
 core::Result<Granted> Grants::open_temp(std::string_view path, uint32_t mode, bool exclusive) {
   if (view_.read_only) return Failure{EROFS, Reason::kReadOnlyView};
-  if (view_.rules.hides(path, true)) return Failure{ENOENT, Reason::kHidden};
   const std::lock_guard lock(mutex_);
-  auto fd = os::open_beneath(view_.root_rw, path, O_TMPFILE | O_RDWR | (exclusive ? O_EXCL : 0),
+  const core::Decision decision = decide(path).directory;
+  const auto may = core::before(matcher_->rules(), decision, core::Operation::kWrite);
+  if (!may.ok()) return may.failure();
+  const core::Place place = core::place_of(view_.grafts, path);
+  auto fd = os::open_beneath(view_.roots_rw[place.root], place.rest, O_TMPFILE | O_RDWR | (exclusive ? O_EXCL : 0),
                              mode & 07777);
   if (!fd.ok()) return fd.failure();
   auto stat = os::stat_held(fd->get());
   if (!stat.ok()) return stat.failure();
-  return add(file_of(*stat), os::Fd(), *std::move(fd), true);
+  return add({os::dev_of(*stat), stat->stx_ino, {}, place.root}, os::Fd(), *std::move(fd), true);
 }
 
 void Grants::drop_write(core::GrantId id) {
@@ -130,7 +189,7 @@ void Grants::close(core::GrantId id) {
   core::Grant* grant = ledger_.get(id);
   if (grant == nullptr) return;
   // It can only fail where the connection is gone, and then the kernel has dropped the id.
-  (void)os::backing_close(view_.device, grant->backing_id);
+  if (grant->backing_id > 0) (void)os::backing_close(view_.device, grant->backing_id);
   os::Fd(std::exchange(grant->file_fd, -1));
   os::Fd(std::exchange(grant->write_fd, -1));
   ledger_.erase(grant);
@@ -139,30 +198,42 @@ void Grants::close(core::GrantId id) {
 core::Result<os::Fd> Grants::borrow(core::GrantId id, bool write) {
   const std::lock_guard lock(mutex_);
   const core::Grant* grant = ledger_.get(id);
-  if (grant == nullptr) return Failure{EBADF, Reason::kGrantUnknown};
+  // Nobody gets at what is outside a window, not by copying it elsewhere either.
+  if (grant == nullptr || grant->backing_id == 0) return Failure{EBADF, Reason::kGrantUnknown};
   if (write && grant->write_fd < 0) return Failure{EBADF, Reason::kGrantNotWritable};
   // A duplicate, so that a close() meanwhile cannot give its number to another file.
   return os::duplicate(write || grant->file_fd < 0 ? grant->write_fd : grant->file_fd);
 }
 
+core::Outcome Grants::may_make(std::string_view path) {
+  const std::lock_guard lock(mutex_);
+  return core::before(matcher_->rules(), decide(path).file, core::Operation::kMake);
+}
+
 core::Outcome Grants::link(core::GrantId id, std::string_view path) {
   if (view_.read_only) return Failure{EROFS, Reason::kReadOnlyView};
   if (path.empty()) return Failure{EEXIST, Reason::kPathMalformed};
-  if (view_.rules.hides(path, false)) return Failure{EACCES, Reason::kHidden};
+  if (auto may = may_make(path); !may.ok()) return may.failure();
   auto file = borrow(id, true);
   if (!file.ok()) return file.failure();
-  const size_t slash = path.rfind('/');
+  const core::Place place = core::place_of(view_.grafts, path);
+  const size_t slash = place.rest.rfind('/');
   const bool in_root = slash == std::string_view::npos;
-  auto parent = os::open_beneath(view_.root_rw, in_root ? std::string_view() : path.substr(0, slash),
+  auto parent = os::open_beneath(view_.roots_rw[place.root],
+                                 in_root ? std::string_view() : place.rest.substr(0, slash),
                                  O_PATH | O_DIRECTORY);
   if (!parent.ok()) return parent.failure();
-  return os::make_link_held(file->get(), parent->get(), in_root ? path : path.substr(slash + 1));
+  return os::make_link_held(file->get(), parent->get(),
+                            in_root ? place.rest : place.rest.substr(slash + 1));
 }
 
 core::Outcome Grants::truncate_path(std::string_view path, core::FileId file, int64_t length) {
   if (view_.read_only) return Failure{EROFS, Reason::kReadOnlyView};
   os::Stat stat;
-  auto fd = open_checked(view_.root_rw, path, O_WRONLY, file, &stat);
+  auto fd = [&] {
+    const std::lock_guard lock(mutex_);
+    return open_checked(view_.roots_rw, path, decide(path).file, O_WRONLY, file, &stat);
+  }();
   if (!fd.ok()) return fd.failure();
   if (fixed(stat)) return Failure{EPERM, Reason::kImmutable};
   return os::truncate_file(fd->get(), length);

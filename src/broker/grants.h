@@ -5,12 +5,16 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string_view>
+#include <vector>
 
+#include "core/filter.h"
+#include "core/grafts.h"
 #include "core/ledger.h"
+#include "core/matcher.h"
 #include "core/result.h"
-#include "core/rules.h"
 #include "os/fd.h"
 #include "os/file.h"
 
@@ -18,11 +22,12 @@ namespace sluice::broker {
 
 struct View {
   int device;      // /dev/fuse
-  int root_ro;
-  int root_rw;
+  // The trees, by core::Place::root; in a read-only view or graft both are read-only.
+  std::vector<int> roots_ro;
+  std::vector<int> roots_rw;
+  std::vector<core::Graft> grafts;
   bool read_only;
   uint32_t uid;    // the broker's own
-  core::Rules rules;
 };
 
 // Which root, and with it which Landlock domain, the calling thread grants from.
@@ -45,11 +50,16 @@ struct Granted {
 class Grants {
  public:
   // view: borrowed. most: grants at once.
-  Grants(const View& view, uint32_t most) : view_(view), ledger_(most) {}
+  Grants(const View& view, core::Rules rules, uint32_t most);
+
+  // Other rules from now on. What is granted stays so: the kernel cannot take it back.
+  void replace_rules(core::Rules rules);
 
   // Grants a regular file. kGrantReadOnly with errno 0 from the read-write domain: this file is
   // granted by the read-only one; ask there.
   core::Result<Granted> open(Domain domain, const OpenRequest& request);
+  // Of a file of which a rule shows a part: what is in the window at offset: as much as fits, less only at its end.
+  core::Result<size_t> read_window(core::GrantId id, int64_t offset, std::span<uint8_t> buffer);
   // Makes a nameless file in the directory at path and grants it.
   core::Result<Granted> open_temp(std::string_view path, uint32_t mode, bool exclusive);
   void drop_write(core::GrantId id);
@@ -63,12 +73,16 @@ class Grants {
   core::Outcome truncate_path(std::string_view path, core::FileId file, int64_t length);
 
  private:
-  core::Result<os::Fd> open_checked(int root, std::string_view path, int flags, core::FileId file,
+  core::Verdicts decide(std::string_view path);
+  core::Outcome may_make(std::string_view path);
+  core::Result<os::Fd> open_checked(const std::vector<int>& roots, std::string_view path,
+                                    const core::Decision& decision, int flags, core::FileId file,
                                     os::Stat* stat);
   core::Result<Granted> add(core::FileId file, os::Fd file_fd, os::Fd write_fd, bool writable);
 
   const View& view_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // of all below
+  std::unique_ptr<core::Matcher> matcher_;
   core::Ledger ledger_;
 };
 

@@ -86,9 +86,13 @@ int run() {
   must(events, "capabilities",
        sandbox::keep_capabilities({keep, config->preserve ? size_t{2} : size_t{1}}));
 
-  const View view{sandbox::kFdFuse, sandbox::kFdRoot,  sandbox::kFdRootRw,
-                  config->read_only, ::geteuid(), std::move(config->rules)};
-  Grants grants(view, config->most_grants);
+  View view{sandbox::kFdFuse, {sandbox::kFdRoot}, {sandbox::kFdRootRw}, std::move(config->grafts),
+            config->read_only, ::geteuid()};
+  for (size_t i = 0; i < view.grafts.size(); ++i) {
+    view.roots_ro.push_back(sandbox::kFdGrafts + static_cast<int>(2 * i));
+    view.roots_rw.push_back(sandbox::kFdGrafts + static_cast<int>(2 * i + 1));
+  }
+  Grants grants(view, std::move(config->rules), config->most_grants);
   const auto domain = view.read_only ? Domain::kReadOnly : Domain::kReadWrite;
   Server read_write(sandbox::kFdGrantRw, domain, view, grants, events);
   Server read_only(sandbox::kFdGrantRo, Domain::kReadOnly, view, grants, events);
@@ -99,7 +103,7 @@ int run() {
     must(events, "landlock",
          os::landlock_restrict(ro ? os::LandlockDomain::kGrantReadOnly
                                   : os::LandlockDomain::kGrantReadWrite,
-                               ro ? view.root_ro : view.root_rw, config->missing));
+                               ro ? view.roots_ro : view.roots_rw, config->missing));
   };
   Gate gate;
   const auto serve = [&](Server& server, Domain of, int lifeline) {

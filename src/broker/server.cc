@@ -3,10 +3,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
+#include <vector>
 
 #include "os/channel.h"
+#include "wire/fuse_reply.h"
 
 namespace sluice::broker {
 namespace {
@@ -42,7 +46,12 @@ Outcome describe(int fd, wire::BrokerReply& reply) {
 void Server::run(int lifeline) {
   uint8_t buffer[wire::kBrokerRequestMost + 1];
   for (;;) {
-    if (lifeline >= 0 && !os::wait_readable_while(channel_, lifeline, -1).ok()) return;
+    if (lifeline >= 0) {
+      const auto readable = os::wait_readable_while(channel_, lifeline, -1);
+      if (!readable.ok()) return;
+      if (readable->lifeline && !take_rules(lifeline).ok()) return;
+      if (!readable->fd) continue;
+    }
     auto length = os::read_message(channel_, buffer);
     if (!length.ok() || *length == 0) return;
     auto request = wire::decode_request({buffer, *length});
@@ -57,6 +66,18 @@ void Server::run(int lifeline) {
       return;
     }
   }
+}
+
+// From the service, which has checked them; what cannot be right ends the view all the same.
+Outcome Server::take_rules(int service) {
+  std::vector<uint8_t> bytes(core::kMaxRulesBytes + 1);
+  auto length = os::read_message(service, bytes);
+  if (!length.ok()) return length.failure();
+  auto rules = core::Rules::decode(std::span(bytes).first(*length));
+  if (!rules.ok()) return rules.failure();
+  grants_.replace_rules(*std::move(rules));
+  events_.send(wire::EventKind::kReloaded, {0, Reason::kNone}, 0, {});
+  return core::Done{};
 }
 
 wire::BrokerReply Server::answer(const wire::DecodedRequest& request) {
@@ -96,6 +117,8 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
       return grants_.link(id, request.path);
     case BrokerOp::kChange:
       return change(header);
+    case BrokerOp::kReadWindow:
+      return read_window(header);
     case BrokerOp::kSync:
     case BrokerOp::kTruncate:
     case BrokerOp::kAllocate:
@@ -156,6 +179,21 @@ Outcome Server::open(const wire::DecodedRequest& request, wire::BrokerReply& rep
   reply.grant = granted->grant.packed();
   reply.backing_id = granted->backing_id;
   return core::Done{};
+}
+
+// The data goes to the kernel and not to the worker. What is written there is a reply, which names a
+// request and no descriptor.
+Outcome Server::read_window(const wire::BrokerRequest& request) {
+  constexpr size_t kHeader = sizeof(wire::FuseOutHeader);
+  window_.resize(kHeader + wire::kFuseMaxWrite);  // once
+  const auto most = std::min<uint64_t>(static_cast<uint64_t>(request.length), wire::kFuseMaxWrite);
+  auto length = grants_.read_window(GrantId::unpack(request.grant), request.offset,
+                                    std::span(window_).subspan(kHeader, most));
+  const size_t total = kHeader + (length.ok() ? *length : 0);
+  const wire::FuseOutHeader header{static_cast<uint32_t>(total), length.ok() ? 0 : -length.failure().error,
+                                   request.grant2};
+  std::memcpy(window_.data(), &header, kHeader);
+  return os::write_message(view_.device, std::span(window_).first(total));
 }
 
 Outcome Server::open_temp(const wire::DecodedRequest& request, wire::BrokerReply& reply) {

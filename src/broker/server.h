@@ -1,6 +1,9 @@
 // One channel between the worker and a thread of the broker.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "broker/events.h"
 #include "broker/grants.h"
 #include "wire/broker_message.h"
@@ -14,13 +17,15 @@ class Server {
       : channel_(channel), domain_(domain), view_(view), grants_(grants), events_(events) {}
 
   // Serves until the worker closes the channel or breaks the protocol. With a lifeline (borrowed), also
-  // until its other end is closed.
+  // until its other end is closed, and takes other rules from there.
   void run(int lifeline = -1);
 
  private:
+  core::Outcome take_rules(int service);
   wire::BrokerReply answer(const wire::DecodedRequest& request);
   core::Outcome carry_out(const wire::DecodedRequest& request, wire::BrokerReply& reply);
   core::Outcome open(const wire::DecodedRequest& request, wire::BrokerReply& reply);
+  core::Outcome read_window(const wire::BrokerRequest& request);
   core::Outcome open_temp(const wire::DecodedRequest& request, wire::BrokerReply& reply);
   core::Outcome change(const wire::BrokerRequest& request);
 
@@ -29,6 +34,7 @@ class Server {
   const View& view_;
   Grants& grants_;
   Events& events_;
+  std::vector<uint8_t> window_;  // a reply to the kernel; of the thread that may block
 };
 
 }  // namespace sluice::broker

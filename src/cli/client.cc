@@ -122,7 +122,7 @@ absl::Status list_at(const std::string& socket, std::vector<ListedView>& views) 
   (void)os::set_timeout(connection->get(), core::Limits::kSetupSeconds * 1000);
   wire::Hello hello;
   hello.kind = wire::HelloKind::kList;
-  auto answer = ask(connection->get(), hello, -1, core::escaped(socket));
+  auto answer = ask(connection->get(), hello, {}, core::escaped(socket));
   if (!answer.ok()) return answer.status();
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
   for (uint32_t i = 0; i < answer->reply.count; ++i) {
@@ -165,9 +165,8 @@ void wait_for_service(const Service& service) {
   ::unlink(private_socket_of(service.private_pid).c_str());  // there still, if it was killed
 }
 
-absl::StatusOr<Answer> ask(int connection, const wire::Hello& hello, int fd,
+absl::StatusOr<Answer> ask(int connection, const wire::Hello& hello, std::span<const int> fds,
                            const std::string& what) {
-  const std::span<const int> fds = fd < 0 ? std::span<const int>() : std::span<const int>(&fd, 1);
   // A service that is too busy answers and hangs up before it reads: its answer is there all the same.
   const auto sent = os::send_message(connection, wire::encode_hello(hello), fds);
   if (!sent.ok() && sent.failure().error != EPIPE) return problem(sent.failure(), what);

@@ -3,6 +3,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,8 +39,9 @@ struct Answer {
   wire::Reply reply;
   std::vector<os::Fd> fds;
 };
-// Sends a hello (and fd, if >= 0) and waits for the reply. A refusal is a status that says why.
-absl::StatusOr<Answer> ask(int connection, const wire::Hello& hello, int fd, const std::string& what);
+// Sends a hello and fds (borrowed) and waits for the reply. A refusal is a status that says why.
+absl::StatusOr<Answer> ask(int connection, const wire::Hello& hello, std::span<const int> fds,
+                           const std::string& what);
 
 // A view and the socket at which its service answers.
 struct ListedView {

@@ -36,6 +36,13 @@ struct ListOptions {
 int ls_command(const ListOptions& options);
 int status_command(const ListOptions& options);
 
+struct ReloadOptions {
+  ViewOptions view;  // the rules and the socket
+  std::string name;
+  bool json = false;
+};
+int reload_command(const ReloadOptions& options);
+
 struct UmountOptions {
   std::string target;
   bool lazy = false;

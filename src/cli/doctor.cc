@@ -20,11 +20,12 @@
 #include "cli/kernel_holes.h"
 #include "cli/output.h"
 #include "core/escape.h"
-#include "core/protection.h"
+#include "core/protection_names.h"
 #include "os/file.h"
 #include "os/landlock.h"
 #include "os/mount.h"
 #include "os/self.h"
+#include "os/service_self.h"
 #include "os/socket.h"
 
 namespace sluice::cli {

@@ -12,7 +12,7 @@
 #include "cli/output.h"
 #include "core/escape.h"
 #include "core/limits.h"
-#include "core/protection.h"
+#include "core/protection_names.h"
 #include "wire/fuse_names.h"
 
 namespace sluice::cli {

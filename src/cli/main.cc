@@ -8,7 +8,9 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/policy_command.h"
 #include "cli/run_words.h"
+#include "cli/suggestion.h"
 #include "core/escape.h"
 
 namespace sluice::cli {
@@ -20,7 +22,9 @@ struct Commands {
   MountOptions mount;
   RunOptions run;
   ListOptions list;
+  ReloadOptions reload;
   UmountOptions umount;
+  PolicyOptions policy;
   DoctorOptions doctor;
   std::string probe;
 };
@@ -52,6 +56,13 @@ void describe(CLI::App& app, Commands& commands, int& status) {
   ls.callback([&] { status = ls_command(commands.list); });
   one.callback([&] { status = status_command(commands.list); });
 
+  CLI::App& reload = *app.add_subcommand("reload", "other rules for a view that serves");
+  add_rule_options(reload, commands.reload.view);
+  reload.add_option("NAME", commands.reload.name, "the view's name")->required()->option_text(" ");
+  reload.add_flag("--json", commands.reload.json, "print JSON")->disable_flag_override();
+  reload.add_option("--socket", commands.reload.view.socket, "the service's socket")->option_text("PATH");
+  reload.callback([&] { status = reload_command(commands.reload); });
+
   CLI::App& umount = *app.add_subcommand("umount", "take a view off TARGET");
   umount.add_option("TARGET", commands.umount.target, "where the view is")->required()->option_text(" ");
   umount.add_flag("--lazy", commands.umount.lazy, "detach it now; it ends when nobody uses it any more")
@@ -60,6 +71,8 @@ void describe(CLI::App& app, Commands& commands, int& status) {
       ->disable_flag_override();
   umount.add_flag("--json", commands.umount.json, "print JSON")->disable_flag_override();
   umount.callback([&] { status = umount_command(commands.umount); });
+
+  add_policy_commands(app, commands.policy, status);
 
   CLI::App& doctor = *app.add_subcommand("doctor", "try what a view needs, and say what is missing");
   doctor.add_option("DIRECTORY", commands.doctor.directory, "try a view of this directory's filesystem")
@@ -74,9 +87,27 @@ void describe(CLI::App& app, Commands& commands, int& status) {
   probe.callback([&] { status = doctor_probe(commands.probe); });
 }
 
-bool has_command(const CLI::App& app, const std::string& name) {
-  const auto commands = app.get_subcommands([&](const CLI::App* command) { return command->get_name() == name; });
-  return !commands.empty();
+// What is wrong with the words of the command, where it is a command that there is not.
+absl::Status no_command(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* in = &app;
+  std::string words = "sluice ";
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    const auto known = in->get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); });
+    if (known.empty()) break;
+    std::vector<std::string> names;
+    const CLI::App* found = nullptr;
+    for (const CLI::App* each : known) {
+      names.push_back(each->get_name());
+      if (each->get_name() == argv[i]) found = each;
+    }
+    if (found == nullptr) {
+      return problem(absl::StatusCode::kInvalidArgument, absl::StrCat("no command \"", core::escaped(argv[i]), "\""),
+                     did_you_mean(argv[i], {names.begin(), names.end()}, absl::StrCat("see ", words, "--help")));
+    }
+    in = found;
+    absl::StrAppend(&words, argv[i], " ");
+  }
+  return absl::OkStatus();
 }
 
 int run(int argc, char** argv) {
@@ -89,15 +120,12 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    const bool command = argc > 1 && has_command(app, argv[1]);
+    if (auto unknown = no_command(app, argc, argv); !unknown.ok()) return report(unknown);
     const bool option = argc > 1 && argv[1][0] == '-';
-    const std::string what = argc < 2            ? "what to do?"
-                             : command || option ? core::escaped(error.what())
-                                                 : absl::StrCat("no command \"", core::escaped(argv[1]), "\"");
-    const bool undivided = command && std::strcmp(argv[1], "run") == 0 && !commands.run.divided;
-    return report(problem(absl::StatusCode::kInvalidArgument, what,
+    const bool undivided = argc > 1 && std::strcmp(argv[1], "run") == 0 && !commands.run.divided;
+    return report(problem(absl::StatusCode::kInvalidArgument, argc < 2 ? "what to do?" : core::escaped(error.what()),
                           undivided ? kRunUsage
-                                    : absl::StrCat("see sluice ", command ? absl::StrCat(argv[1], " ") : "", "--help")));
+                                    : absl::StrCat("see sluice ", argc < 2 || option ? "" : absl::StrCat(argv[1], " "), "--help")));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sluice: %s\n", error.what());
     return kExitFailed;

@@ -43,7 +43,9 @@ absl::Status serve(const MountOptions& options) {
   // Before anything is there that would have to be undone.
   auto signals = os::termination_signals();
   if (!signals.ok()) return problem(signals.failure(), "signals");
-  auto source = open_source(options.view.source);
+  // As mount(8) has it. A directory of that name is ./none.
+  auto source = options.view.source == "none" ? Source{os::Fd(), "none", 0}
+                                               : open_source(options.view.source);
   if (!source.ok()) return source.status();
   auto target = open_target(options.target, *source);
   if (!target.ok()) return target.status();
@@ -56,7 +58,7 @@ absl::Status serve(const MountOptions& options) {
 
   std::printf("sluice: %s: %s at %s (%s, as %s)%s\n", view->name.c_str(),
               core::escaped(source->path).c_str(), core::escaped(target->path).c_str(),
-              options.view.read_only ? "read-only" : "read-write",
+              view->read_only ? "read-only" : "read-write",
               view->identity.preserve ? "every owner"
                                       : user_name(view->identity.named ? view->identity.uid : ::geteuid()).c_str(),
               options.background ? "" : "; Ctrl-C ends it");

@@ -64,6 +64,21 @@ bool is_view(const std::string& path) {
   return view;
 }
 
+// The target, if the view there would not cover what it is of.
+absl::StatusOr<Target> apart_from(const Source& source, Target target, const std::string& path) {
+  auto of_source = os::stat_held(source.fd.get());
+  auto of_target = os::stat_held(target.fd.get());
+  if (!of_source.ok() || !of_target.ok()) return problem(os::failure(), "statx");
+  if (same_directory(*of_source, *of_target)) {
+    return unusable(path, "is the source itself",
+                    "use sluice run to see a view in the source's place, or another target");
+  }
+  if (is_inside(target.fd.get(), *of_source)) {
+    return unusable(path, "is inside the source", "name a directory elsewhere");
+  }
+  return target;
+}
+
 }  // namespace
 
 absl::StatusOr<Target> open_target(const std::string& path, const Source& source) {
@@ -93,13 +108,6 @@ absl::StatusOr<Target> open_target(const std::string& path, const Source& source
     return problem(os::failure(), absl::StrCat("target \"", core::escaped(path), "\""));
   }
   target.path = resolved;
-  auto of_source = os::stat_held(source.fd.get());
-  auto of_target = os::stat_held(target.fd.get());
-  if (!of_source.ok() || !of_target.ok()) return problem(os::failure(), "statx");
-  if (same_directory(*of_source, *of_target)) {
-    return unusable(path, "is the source itself",
-                    "use sluice run to see a view in the source's place, or another target");
-  }
   for (const MountLine& mount : read_mounts()) {
     if (mount.path != target.path || target.path == "/") continue;
     if (mount.type == "fuse.sluice") {
@@ -107,10 +115,7 @@ absl::StatusOr<Target> open_target(const std::string& path, const Source& source
     }
     return unusable(path, "is busy: something is mounted there", "name another directory");
   }
-  if (is_inside(target.fd.get(), *of_source)) {
-    return unusable(path, "is inside the source", "name a directory elsewhere");
-  }
-  return target;
+  return source.fd ? apart_from(source, std::move(target), path) : std::move(target);
 }
 
 uint64_t mount_id_of(int fd) {

@@ -1,4 +1,5 @@
 #include "cli/output.h"
+#include "core/reason_text.h"
 
 #include <absl/strings/str_cat.h>
 

@@ -1,88 +1,98 @@
 #include "cli/policy_file.h"
 
 #include <absl/strings/str_cat.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
+#include <algorithm>
+#include <iterator>
+#include <utility>
 
-#include "cli/output.h"
-#include "core/escape.h"
-#include "core/rules.h"
-#include "os/fd.h"
+#include "cli/policy_parser.h"
+#include "cli/policy_text.h"
+#include "cli/policy_values.h"
 
 namespace sluice::cli {
 namespace {
 
-constexpr off_t kMostBytes = 1 << 20;
+constexpr size_t kMostDepth = 8;
+constexpr size_t kMostFiles = 32;
 
-absl::Status at(const std::string& file, const toml::source_region& where, std::string_view what,
-                std::string_view remedy) {
-  return problem(absl::StatusCode::kInvalidArgument,
-                 absl::StrCat(core::escaped(file), ":", where.begin.line, ":", where.begin.column,
-                              ": ", std::string(what)),
-                 remedy);
-}
+class Reader {
+ public:
+  // The rules of what is included come before those of the file that includes it. at: where it is
+  // included, if it is.
+  absl::Status read(const PolicyPlace& place, const Place* at) {
+    if (++files_ > kMostFiles)
+      return problem_at(*at, "more than 31 policies are included", "include fewer");
+    const auto text = read_policy_text(place, kMostPolicyBytes - bytes_);
+    if (!text.ok()) {
+      if (at == nullptr) return text.status();
+      return absl::Status(text.status().code(),
+                          absl::StrCat(place_text(*at), ": ", text.status().message()));
+    }
+    bytes_ += text->size();
+    const auto name = std::make_shared<const std::string>(place.name);
+    auto file = parse_policy(name, *text);
+    if (!file.ok()) return file.status();
+    open_.push_back(place.path);
+    for (const Item& include : file->includes) {
+      if (auto status = read_included(place, include); !status.ok()) return status;
+    }
+    open_.pop_back();
+    return add(name, *std::move(file));
+  }
 
-absl::StatusOr<std::string> read_file(const std::string& file) {
-  const os::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat stat;
-  if (!fd || ::fstat(fd.get(), &stat) < 0) {
-    const char* why = errno == ENOENT ? "does not exist" : errno == ELOOP ? "is a symbolic link"
-                                                                        : "cannot be read";
-    return problem(absl::StatusCode::kInvalidArgument,
-                   absl::StrCat("policy \"", core::escaped(file), "\" ", why), "name a policy file");
+  Policy take() { return std::move(policy_); }
+
+ private:
+  absl::Status read_included(const PolicyPlace& from, const Item& include) {
+    const size_t slash = from.path.rfind('/');
+    const PolicyPlace place = place_of_policy(
+        include.text, slash == std::string::npos ? "" : from.path.substr(0, slash + 1));
+    if (std::find(open_.begin(), open_.end(), place.path) != open_.end()) {
+      return problem_at(include.place,
+                        absl::StrCat("policy ", in_quotes(include.text), " includes itself"),
+                        "take it out of the list");
+    }
+    if (open_.size() == kMostDepth) {
+      return problem_at(include.place, "policies are included 8 deep",
+                        "include them from one file");
+    }
+    return read(place, &include.place);
   }
-  if (!S_ISREG(stat.st_mode) || stat.st_size > kMostBytes) {
-    return problem(absl::StatusCode::kInvalidArgument,
-                   absl::StrCat("policy \"", core::escaped(file), "\" is not a file of at most 1 MiB"),
-                   "name a policy file");
+
+  absl::Status add(const FileName& name, PolicyFile file) {
+    if (policy_.rules.size() + file.rules.size() > core::kMaxRules) {
+      return problem_at({name, 1, 1}, "with these there are more than 10000 rules",
+                        "use fewer rules, with patterns that say more");
+    }
+    policy_.rules.insert(policy_.rules.end(), std::make_move_iterator(file.rules.begin()),
+                         std::make_move_iterator(file.rules.end()));
+    policy_.description = std::move(file.description);
+    if (file.read_only) policy_.read_only = *file.read_only;
+    if (file.coherence_milliseconds) policy_.coherence_milliseconds = file.coherence_milliseconds;
+    return absl::OkStatus();
   }
-  std::string text(static_cast<size_t>(stat.st_size), '\0');
-  if (::read(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return problem({EIO, core::Reason::kSystem}, core::escaped(file));
-  }
-  return text;
-}
+
+  Policy policy_;
+  std::vector<std::string> open_;  // the files that include this one
+  size_t files_ = 0;
+  size_t bytes_ = 0;
+};
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> read_policy(const std::string& file) {
-  auto text = read_file(file);
-  if (!text.ok()) return text.status();
-  const toml::parse_result parsed = toml::parse(*text);
-  if (!parsed) {
-    return at(file, parsed.error().source(), core::escaped(parsed.error().description()), "mend the file");
-  }
-  std::vector<std::string> patterns;
-  for (const auto& [key, value] : parsed.table()) {
-    if (key.str() != "hide") {
-      return at(file, key.source(), absl::StrCat("unknown key \"", core::escaped(key.str()), "\""),
-                "the one key is: hide = [\"PATTERN\", ...]");
-    }
-    const toml::array* list = value.as_array();
-    if (list == nullptr) {
-      return at(file, value.source(), "hide is not a list", "write hide = [\"PATTERN\", ...]");
-    }
-    for (const toml::node& item : *list) {
-      const auto* pattern = item.as_string();
-      if (pattern == nullptr) {
-        return at(file, item.source(), "a pattern is not a string", "put it in quotes");
-      }
-      const std::string_view text_of[] = {pattern->get()};
-      const auto compiled = core::Rules::compile(text_of);
-      if (const auto* error = std::get_if<core::RuleError>(&compiled)) {
-        return at(file, item.source(),
-                  absl::StrCat("pattern \"", core::escaped(text_of[0]), "\": at byte ",
-                               error->error.offset + 1, ": ", std::string(error->error.what)),
-                  "write it as in gitignore(5)");
-      }
-      patterns.push_back(pattern->get());
-    }
-  }
-  return patterns;
+absl::StatusOr<Policy> read_policy(const std::string& word) {
+  Reader reader;
+  if (auto status = reader.read(place_of_policy(word, ""), nullptr); !status.ok()) return status;
+  return reader.take();
+}
+
+absl::StatusOr<CompiledPolicy> load_policy(const std::string& word) {
+  auto policy = read_policy(word);
+  if (!policy.ok()) return policy.status();
+  auto rules = compile_policy(*policy);
+  if (!rules.ok()) return rules.status();
+  return CompiledPolicy{*std::move(policy), *std::move(rules)};
 }
 
 }  // namespace sluice::cli

@@ -1,15 +1,22 @@
-// The policy file. Unprivileged: what comes of it is checked again by service, broker and worker.
+// A policy with all that it includes. Unprivileged: what comes of it is checked again by service,
+// broker and worker.
 #pragma once
 
 #include <absl/status/statusor.h>
 
 #include <string>
-#include <vector>
+
+#include "cli/policy_rules.h"
 
 namespace sluice::cli {
 
-// The patterns of FILE, in order. TOML with one key: hide = ["PATTERN", ...]. Errors name line and
-// column.
-absl::StatusOr<std::vector<std::string>> read_policy(const std::string& file);
+// word: a file, or the name of a ready policy. Errors name file, line and column.
+absl::StatusOr<Policy> read_policy(const std::string& word);
+
+struct CompiledPolicy {
+  Policy policy;
+  core::Rules rules;
+};
+absl::StatusOr<CompiledPolicy> load_policy(const std::string& word);
 
 }  // namespace sluice::cli

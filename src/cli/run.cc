@@ -17,12 +17,12 @@
 #include "cli/run_step.h"
 #include "cli/run_words.h"
 #include "core/escape.h"
-#include "core/protection.h"
+#include "core/protection_names.h"
 #include "os/apart.h"
 #include "os/file.h"
 #include "os/landlock.h"
 #include "os/mount.h"
-#include "os/self.h"
+#include "os/service_self.h"
 #include "os/socket.h"
 
 namespace sluice::cli {
@@ -147,7 +147,7 @@ void become_first(int gate) {
   }
   LimitedRoot root;
   if (limits) {
-    root.enter(prepared.only, prepared.source, std::move(prepared.view.mount), options.view.read_only,
+    root.enter(prepared.only, prepared.source, std::move(prepared.view.mount), prepared.view.read_only,
                std::move(proc));
   } else {
     attach_in_place({prepared.source, prepared.view.mount.get()});

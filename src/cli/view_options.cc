@@ -1,8 +1,6 @@
 #include "cli/view_options.h"
 
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/strip.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,61 +10,58 @@
 #include <cstdlib>
 
 #include "cli/client.h"
+#include "cli/grafts.h"
 #include "cli/output.h"
 #include "cli/policy_file.h"
+#include "cli/policy_values.h"
 #include "core/escape.h"
 #include "core/limits.h"
-#include "core/protection.h"
+#include "core/protection_names.h"
 
 namespace sluice::cli {
 namespace {
 
-std::string in_quotes(const std::string& text) { return absl::StrCat("\"", core::escaped(text), "\""); }
-
-// "500ms", "2s", "1m", "1h", "1d" in milliseconds.
-absl::StatusOr<uint32_t> parse_duration(const std::string& text) {
-  struct Unit {
-    const char* suffix;
-    uint64_t milliseconds;
-  };
-  constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-  for (const Unit& unit : kUnits) {
-    absl::string_view number = text;
-    uint32_t value;
-    if (!absl::ConsumeSuffix(&number, unit.suffix)) continue;
-    if (number.find_first_not_of("0123456789") != absl::string_view::npos) continue;
-    if (!absl::SimpleAtoi(number, &value)) continue;
-    const uint64_t milliseconds = value * unit.milliseconds;
-    if (milliseconds > core::Limits::kCoherenceMillisecondsMost) break;
-    return static_cast<uint32_t>(milliseconds);
-  }
-  return problem(absl::StatusCode::kInvalidArgument,
-                 absl::StrCat("--coherence ", in_quotes(text), " is not a time from 0s to 1d"),
-                 "write it like 0s, 500ms, 1s or 1h");
-}
-
-absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options) {
-  std::vector<std::string> patterns;
+// What the policy says, and then the command line, which wins.
+struct Wanted {
+  core::Rules rules;
+  bool read_only;
+  uint32_t coherence_milliseconds;
+};
+absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
+  Policy policy;
   if (!options.policy.empty()) {
     auto from_file = read_policy(options.policy);
     if (!from_file.ok()) return from_file.status();
-    patterns = *std::move(from_file);
+    policy = *std::move(from_file);
   }
-  patterns.insert(patterns.end(), options.hide.begin(), options.hide.end());
-  const std::vector<std::string_view> views(patterns.begin(), patterns.end());
-  auto rules = core::Rules::compile(views);
-  if (auto* error = std::get_if<core::RuleError>(&rules)) {
-    const bool listed = error->pattern < patterns.size();
-    return problem(absl::StatusCode::kInvalidArgument,
-                   absl::StrCat("--hide ", listed ? in_quotes(patterns[error->pattern]) : std::string(),
-                                ": at byte ", error->error.offset + 1, ": ",
-                                std::string(error->error.what)),
-                   "write it as in gitignore(5), for example '*.key' or '/secrets/'");
+  add_hidden(policy, options.hide);
+  auto rules = compile_policy(policy);
+  if (!rules.ok()) return rules.status();
+  uint32_t coherence = policy.coherence_milliseconds.value_or(core::Limits::kCoherenceMilliseconds);
+  if (options.coherence) {
+    const auto time = parse_duration("--coherence", *options.coherence);
+    if (!time.ok()) return time.status();
+    coherence = *time;
   }
-  return std::get<core::Rules>(std::move(rules));
+  return Wanted{*std::move(rules), options.read_only || policy.read_only, coherence};
 }
 
 }  // namespace
+
+absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options) {
+  auto wanted = decide_rules(options);
+  if (!wanted.ok()) return wanted.status();
+  return std::move(wanted->rules);
+}
+
+void add_rule_options(CLI::App& command, ViewOptions& options) {
+  command.add_option("--hide", options.hide, "hide what matches PATTERN, as in gitignore(5); repeatable")
+      ->option_text("PATTERN")
+      ->allow_extra_args(false);
+  command.add_option("--policy", options.policy, "take rules from FILE, or from a ready policy: see sluice policy list")
+      ->option_text("FILE")
+      ->check([](const std::string& word) { return std::string(word.empty() ? "is empty" : ""); });
+}
 
 void add_view_options(CLI::App& command, ViewOptions& options) {
   command.add_option("--identity", options.identity,
@@ -74,10 +69,11 @@ void add_view_options(CLI::App& command, ViewOptions& options) {
       ->option_text("USER")
       ->check([](const std::string& user) { return std::string(user.empty() ? "is empty" : ""); });
   command.add_flag("--ro", options.read_only, "a read-only view")->disable_flag_override();
-  command.add_option("--hide", options.hide, "hide what matches PATTERN, as in gitignore(5); repeatable")
-      ->option_text("PATTERN")
+  add_rule_options(command, options);
+  command.add_option("--graft", options.graft,
+                     "AT=DIRECTORY: show it at the path AT of the view, with :ro behind it read-only; repeatable")
+      ->option_text("GRAFT")
       ->allow_extra_args(false);
-  command.add_option("--policy", options.policy, "take rules from FILE (TOML)")->option_text("FILE");
   command.add_option("--coherence", options.coherence,
                      "how long names and attributes may be remembered (default 1s)")
       ->option_text("TIME");
@@ -120,10 +116,8 @@ absl::StatusOr<Source> open_source(const std::string& path) {
 
 absl::StatusOr<View> request_view(const ViewOptions& options, const Source& source,
                                   const std::string& target, Lifetime lifetime) {
-  auto rules = compile_rules(options);
-  if (!rules.ok()) return rules.status();
-  auto coherence = parse_duration(options.coherence);
-  if (!coherence.ok()) return coherence.status();
+  auto wanted = decide_rules(options);
+  if (!wanted.ok()) return wanted.status();
   auto identity = decide_identity(options.identity, source.owner);
   if (!identity.ok()) return identity.status();
   if (!options.name.empty() && !wire::valid_view_name(options.name)) {
@@ -131,30 +125,41 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
                    absl::StrCat("--name ", in_quotes(options.name), " is not a name"),
                    "use letters, digits, '.', '_' and '-', at most 64");
   }
+  auto grafts = open_grafts(options.graft);
+  if (!grafts.ok()) return grafts.status();
+  if (!source.fd && grafts->places.empty()) {
+    return problem(absl::StatusCode::kInvalidArgument, "a view of none needs --graft",
+                   "name a source, or what to graft");
+  }
   wire::Hello hello;
   hello.kind = wire::HelloKind::kMount;
-  hello.read_only = options.read_only;
+  hello.no_source = !source.fd;
+  hello.grafts = std::move(grafts->places);
+  hello.read_only = wanted->read_only;
   hello.preserve = identity->preserve;
   hello.named_identity = identity->named;
   hello.uid = identity->uid;
   hello.gid = identity->gid;
   hello.groups = identity->groups;
-  hello.coherence_milliseconds = *coherence;
+  hello.coherence_milliseconds = wanted->coherence_milliseconds;
   hello.tied = lifetime != Lifetime::kMount;
   hello.name = options.name;
   hello.source = source.path;
   hello.target = target;
-  hello.rules = *std::move(rules);
+  hello.rules = std::move(wanted->rules);
   auto service = reach_service(service_socket(options.socket), {identity->preserve, lifetime == Lifetime::kMount,
                                                                lifetime == Lifetime::kCommand, options.allow_missing});
   if (!service.ok()) return service.status();
-  auto answer = ask(service->connection.get(), hello, source.fd.get(), absl::StrCat("source ", in_quotes(options.source)));
+  std::vector<int> fds;
+  if (source.fd) fds.push_back(source.fd.get());
+  for (const os::Fd& directory : grafts->directories) fds.push_back(directory.get());
+  auto answer = ask(service->connection.get(), hello, fds, absl::StrCat("source ", in_quotes(options.source)));
   if (!answer.ok()) return answer.status();
   if (answer->fds.size() != 1) {
     return problem({EPROTO, core::Reason::kProtocol}, "the service");
   }
   return View{std::move(answer->fds[0]), *std::move(service), answer->reply.text,
-              *std::move(identity)};
+              *std::move(identity), wanted->read_only};
 }
 
 }  // namespace sluice::cli

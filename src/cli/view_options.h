@@ -3,11 +3,13 @@
 
 #include <absl/status/statusor.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/client.h"
 #include "cli/identity.h"
+#include "core/rules.h"
 #include "os/fd.h"
 
 namespace CLI {
@@ -21,17 +23,22 @@ struct ViewOptions {
   std::string identity;
   std::string name;
   std::string policy;
-  std::string coherence = "1s";
+  std::optional<std::string> coherence;  // not given: as the policy says, or 1s
   std::string socket;
   std::vector<std::string> hide;
+  std::vector<std::string> graft;  // AT=DIRECTORY[:ro]
   std::vector<std::string> allow_missing;
   bool read_only = false;
 };
 void add_view_options(CLI::App& command, ViewOptions& options);
 
-// The source, opened and looked at.
+// What makes the rules: --policy and --hide, in this order.
+void add_rule_options(CLI::App& command, ViewOptions& options);
+absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options);
+
+// The source, opened and looked at; "none" for a tree of nothing but grafts.
 struct Source {
-  os::Fd fd;         // O_PATH
+  os::Fd fd;         // O_PATH; none: no descriptor
   std::string path;  // absolute, without links
   uint32_t owner;
 };
@@ -48,6 +55,7 @@ struct View {
   Service service;    // while its connection is open, a tied view lives
   std::string name;
   Identity identity;
+  bool read_only;
 };
 // Asks the service, or a private one where there is none, for a view of source. target: shown only.
 absl::StatusOr<View> request_view(const ViewOptions& options, const Source& source,

@@ -10,11 +10,17 @@
 #include <cstdlib>
 #include <memory>
 
+#include "core/rule.h"
+
 namespace sluice::core {
 
+// A file, and how it may be used by the name that led to it: by another name of the same file there
+// may be a grant of another kind.
 struct FileId {
   uint64_t dev;
   uint64_t ino;
+  TermValue access{};  // kReadWrite, kReadOnly or kWindow
+  uint32_t root = 0;   // by which of the view's trees: core::Place
   friend bool operator==(const FileId&, const FileId&) = default;
 };
 
@@ -31,7 +37,7 @@ struct GrantId {
 // Trivial, so that a large ledger costs no memory before it is used.
 struct Grant {
   FileId file;
-  int backing_id;       // as the kernel gave it, > 0
+  int backing_id;       // as the kernel gave it, > 0; of a window: 0
   int file_fd;          // held while the grant lives, read-only or O_PATH; -1 for a nameless file
   int write_fd;         // held while somebody has it open for writing, else -1
   uint32_t generation;

@@ -1,11 +1,10 @@
 // The closed list of reasons for which something is refused or ends. PURE.
 //
 // Every refusal in every process carries one of these; the wire carries the number, logs and
-// messages print the name. Numbers are part of the protocol: append, never reorder.
+// messages print its name (core/reason_text.h). Numbers are part of the protocol: append, never reorder.
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 namespace sluice::core {
 
@@ -46,16 +45,14 @@ enum class Reason : uint32_t {
   kSourceUnreadable,     // the view's user may not search the source
   kLimitSetups,          // peers that are being served at this moment
   kLimitGrantsOfUser,    // the grants of this user's views are all shared out
+  kDenied,               // a rule denies it
+  kReadOnlyRule,         // a rule makes the path read-only
+  kNotPassedThrough,     // a rule masks the file or shows a part of it: there is no grant for it
+  kOverridden,           // a rule says what this attribute is
+  kLimitNames,           // names made below what a rule covers
+  kOtherRules,           // other rules hold at the new name
+  kGraftPlace,           // a graft's place is not a directory of the source
   kCount
 };
-
-// A stable lower-case word for logs and --json, such as "not-same-file".
-std::string_view reason_name(Reason reason);
-
-// One line for people: what happened.
-std::string_view reason_text(Reason reason);
-
-// One line for people: what to do. Empty where there is nothing to do.
-std::string_view reason_remedy(Reason reason);
 
 }  // namespace sluice::core

@@ -1,244 +1,184 @@
 #include "core/rules.h"
 
-#include <algorithm>
-#include <array>
-#include <bit>
 #include <cerrno>
+#include <optional>
 #include <utility>
-
-#include "core/path.h"
 
 namespace sluice::core {
 namespace {
 
-constexpr size_t kCountBytes = 2;   // u16, little-endian
-constexpr size_t kLengthBytes = 2;  // u16, little-endian
-static_assert(kMaxRules <= UINT16_MAX && kMaxPatternBytes <= UINT16_MAX && kMaxSegments + 2 <= 64);
+constexpr Failure kMalformed{EINVAL, Reason::kRuleSyntax};
+constexpr Failure kTooBig{E2BIG, Reason::kLimitRules};
 
-PatternError too_big(size_t offset, std::string_view what) {
-  return {offset, what, Reason::kLimitRules};
-}
-
-bool is_any_depth(std::string_view segment) {
-  return segment.size() >= 2 && segment.find_first_not_of('*') == std::string_view::npos;
-}
-
-// A space at the end that no backslash keeps: git drops it, and a person does not see it.
-bool ends_in_space(std::string_view pattern) {
-  if (!pattern.ends_with(' ')) return false;
-  pattern.remove_suffix(1);
-  const size_t last = pattern.find_last_not_of('\\');
-  const size_t backslashes = pattern.size() - (last == std::string_view::npos ? 0 : last + 1);
-  return backslashes % 2 == 0;
-}
+constexpr uint8_t kDirectoryOnly = 1;
+constexpr uint8_t kHasValues = 2;
+constexpr uint8_t kHasTimes = 4;
+constexpr uint64_t kLastErrno = 133;  // EHWPOISON
+constexpr uint64_t kModeBits = 07777;
 
 }  // namespace
 
-std::variant<Rules, RuleError> Rules::compile(std::span<const std::string_view> patterns) {
-  Rules rules;
-  size_t bytes = kCountBytes;
-  for (size_t i = 0; i < patterns.size(); ++i) {
-    bytes += kLengthBytes + patterns[i].size();
-    if (i >= kMaxRules) return RuleError{i, too_big(0, "there are more than 1024 rules")};
-    if (bytes > kMaxRulesBytes) return RuleError{i, too_big(0, "the rules exceed 64 KiB")};
-    if (const auto error = rules.add(patterns[i])) return RuleError{i, *error};
+std::string_view rule_error(const Rule& rule) {
+  if (rule.from < 0 || rule.until < 0 || (rule.until != 0 && rule.until <= rule.from)) {
+    return "it ends before it begins";
   }
-  return rules;
+  uint64_t most = 0, most2 = 0;
+  switch (rule.effect) {
+    case Effect::kDeny:
+      if (rule.value == 0) return "0 is no errno";
+      most = kLastErrno;
+      break;
+    case Effect::kWindow:
+      most = INT64_MAX;
+      most2 = INT64_MAX - (rule.value & INT64_MAX);
+      break;
+    case Effect::kOwner:
+    case Effect::kGroup:
+      most = UINT32_MAX - 1;  // the last means "leave it as it is"
+      break;
+    case Effect::kMode:
+      if ((rule.value & 0xFFFF) > kModeBits) return "the mode is no mode";
+      most = kModeBits << 16 | kModeBits;
+      break;
+    case Effect::kMostNames:
+      most = UINT32_MAX;
+      break;
+    default:
+      break;
+  }
+  return rule.value > most || rule.value2 > most2 ? "the value is out of range" : "";
 }
 
-// On failure the object is half changed: compile, the only caller, throws it away.
-std::optional<PatternError> Rules::add(std::string_view pattern) {
-  if (pattern.size() > kMaxPatternBytes) {
-    return too_big(kMaxPatternBytes, "the pattern is longer than 4095 bytes");
-  }
-  if (pattern.find_first_not_of(" \t") == std::string_view::npos) {
-    return PatternError{0, "the pattern is blank"};
-  }
-  if (pattern.front() == '#') return PatternError{0, "a comment is no rule; write \\# for a '#'"};
-  if (const size_t nul = pattern.find('\0'); nul != std::string_view::npos) {
-    return PatternError{nul, "a pattern cannot contain NUL"};
-  }
-  if (ends_in_space(pattern)) {
-    return PatternError{pattern.size() - 1, "the pattern ends in a space; write '\\ ' to keep it"};
+TermValue Rules::find(const Decision& decision, Term term) const {
+  const uint16_t number = decision.term(term);
+  if (number == 0) return {};
+  const Rule& said = rule(number);
+  return {said.effect, said.value, term == Term::kNames ? number : said.value2};
+}
+
+Terms Rules::resolve(const Decision& decision) const {
+  Terms terms;
+  for (size_t i = 0; i < kTerms; ++i) terms.values[i] = find(decision, static_cast<Term>(i));
+  return terms;
+}
+
+// Takes bytes, and remembers when there were none left.
+class Rules::Decoder {
+ public:
+  explicit Decoder(std::span<const uint8_t> bytes) : bytes_(bytes) {}
+
+  bool finished() const { return whole_ && bytes_.empty(); }
+  bool more() const { return whole_ && !bytes_.empty(); }
+
+  uint64_t take(size_t count) {
+    uint64_t value = 0;
+    whole_ = whole_ && count <= bytes_.size();
+    for (size_t i = 0; whole_ && i < count; ++i) value |= uint64_t{bytes_[i]} << (8 * i);
+    if (whole_) bytes_ = bytes_.subspan(count);
+    return value;
   }
 
-  Rule rule{};
-  rule.offset = static_cast<uint32_t>(text_.size());
-  rule.length = static_cast<uint32_t>(pattern.size());
-  rule.first_segment = static_cast<uint32_t>(segments_.size());
-  text_ += pattern;
-
-  std::string_view rest = pattern;
-  rule.negated = rest.front() == '!';
-  if (rule.negated) rest.remove_prefix(1);
-  rule.directory_only = rest.ends_with('/');
-  if (rule.directory_only) rest.remove_suffix(1);
-  if (rest.empty()) return PatternError{0, "the pattern names nothing"};
-
-  const bool anchored = rest.find('/') != std::string_view::npos;
-  if (rest.front() == '/') rest.remove_prefix(1);
-  if (std::count(rest.begin(), rest.end(), '/') >= std::ptrdiff_t{kMaxSegments}) {
-    return too_big(0, "the pattern has more than 62 components");
-  }
-
-  // An unanchored `x` becomes `**/x`, and a final `**` becomes `**/*`: one kind of rule is left.
-  const auto push = [&](std::string_view segment) {
-    const size_t offset = rule.offset + static_cast<size_t>(segment.data() - pattern.data());
-    segments_.push_back({static_cast<uint32_t>(offset), static_cast<uint32_t>(segment.size())});
-    ++rule.segment_count;
-  };
-  const auto push_any_depth = [&](std::string_view segment) {
-    if ((rule.any_depth << 1 & rule.accepting()) != 0) return;  // `**/**` is `**`
-    rule.any_depth |= rule.accepting();
-    push(segment);
-  };
-  if (!anchored) push_any_depth(rest.substr(0, 0));
-  for (bool more = true; more;) {
-    const size_t slash = rest.find('/');
-    more = slash != std::string_view::npos;
-    const std::string_view segment = rest.substr(0, slash);
-    const size_t offset = static_cast<size_t>(segment.data() - pattern.data());
-    if (segment.empty()) return PatternError{offset, "there is nothing between two slashes"};
-    if (segment == "." || segment == "..") return PatternError{offset, "no name is '.' or '..'"};
-    if (is_any_depth(segment)) {
-      push_any_depth(segment);
-      if (!more) push(segment.substr(0, 1));  // its own first star is the `*`
-    } else {
-      if (auto error = check_segment(segment)) {
-        error->offset += offset;
-        return error;
-      }
-      push(segment);
+  std::optional<Rule> take_rule() {
+    Rule rule;
+    const uint64_t effect = take(1);
+    const uint64_t parts = take(1);
+    if (effect == 0 || effect > static_cast<uint64_t>(kLastEffect)) return std::nullopt;
+    if ((parts & ~uint64_t{kDirectoryOnly | kHasValues | kHasTimes}) != 0) return std::nullopt;
+    rule.effect = static_cast<Effect>(effect);
+    rule.directory_only = (parts & kDirectoryOnly) != 0;
+    if ((parts & kHasValues) != 0) rule.value = take(8), rule.value2 = take(8);
+    if ((parts & kHasTimes) != 0) {
+      rule.from = static_cast<int64_t>(take(8));
+      rule.until = static_cast<int64_t>(take(8));
     }
-    if (more) rest.remove_prefix(slash + 1);
+    if (!rule_error(rule).empty()) return std::nullopt;
+    return rule;
   }
-  rules_.push_back(rule);
-  return std::nullopt;
-}
 
-std::vector<uint8_t> Rules::encode() const {
-  std::vector<uint8_t> out;
-  out.reserve(kCountBytes + rules_.size() * kLengthBytes + text_.size());
-  const auto put = [&](size_t value) {
-    out.push_back(static_cast<uint8_t>(value & 0xff));
-    out.push_back(static_cast<uint8_t>(value >> 8));
-  };
-  put(size());
-  for (size_t i = 0; i < size(); ++i) {
-    const std::string_view text = pattern(i);
-    put(text.size());
-    out.insert(out.end(), text.begin(), text.end());
+  std::optional<Step> take_step(size_t sets) {
+    const auto byte = static_cast<uint8_t>(take(1));
+    if (byte == '/') return Step{StepKind::kSlash, 0};
+    if (byte != 0) return Step{StepKind::kByte, byte};
+    const uint64_t kind = take(1);
+    if (kind == static_cast<uint64_t>(StepKind::kStar)) return Step{StepKind::kStar, 0};
+    if (kind == static_cast<uint64_t>(StepKind::kDeep)) return Step{StepKind::kDeep, 0};
+    if (kind != static_cast<uint64_t>(StepKind::kSet)) return std::nullopt;
+    const auto set = static_cast<uint8_t>(take(1));
+    if (set >= sets) return std::nullopt;
+    return Step{StepKind::kSet, set};
   }
-  return out;
-}
+
+ private:
+  std::span<const uint8_t> bytes_;
+  bool whole_ = true;
+};
 
 Result<Rules> Rules::decode(std::span<const uint8_t> bytes) {
-  constexpr Failure kMalformed{EINVAL, Reason::kRuleSyntax};
-  constexpr Failure kTooBig{E2BIG, Reason::kLimitRules};
   if (bytes.size() > kMaxRulesBytes) return kTooBig;
-  const auto take = [&](size_t& value) {
-    if (bytes.size() < 2) return false;
-    value = static_cast<size_t>(bytes[0] | bytes[1] << 8);
-    bytes = bytes.subspan(2);
-    return true;
-  };
-
-  size_t count = 0;
-  if (!take(count)) return kMalformed;
+  Rules rules;
+  if (bytes.empty()) return rules;
+  Decoder in(bytes);
+  const size_t count = in.take(2);
   if (count > kMaxRules) return kTooBig;
-  std::vector<std::string_view> patterns(count);
-  for (std::string_view& text : patterns) {
-    size_t length = 0;
-    if (!take(length) || length > bytes.size()) return kMalformed;
-    text = {reinterpret_cast<const char*>(bytes.data()), length};
-    bytes = bytes.subspan(length);
+  for (size_t i = 0; i < count; ++i) {
+    const auto rule = in.take_rule();
+    if (!rule) return kMalformed;
+    rules.rules_.push_back(*rule);
   }
-  if (!bytes.empty()) return kMalformed;
-
-  auto compiled = compile(patterns);
-  if (auto* rules = std::get_if<Rules>(&compiled)) return std::move(*rules);
-  const auto* refused = std::get_if<RuleError>(&compiled);
-  return refused->error.reason == Reason::kLimitRules ? kTooBig : kMalformed;
-}
-
-std::string_view Rules::pattern(size_t index) const noexcept {
-  return std::string_view(text_).substr(rules_[index].offset, rules_[index].length);
-}
-
-bool Rules::segment_matches(const Rule& rule, size_t index, std::string_view name) const noexcept {
-  const Segment& segment = segments_[rule.first_segment + index];
-  return glob_segment(std::string_view(text_).substr(segment.offset, segment.length), name);
-}
-
-// The states after one more component.
-uint64_t Rules::step(const Rule& rule, uint64_t states, std::string_view name) const noexcept {
-  uint64_t next = states & rule.any_depth;  // a `**` takes any name and stays
-  uint64_t left = states & ~rule.any_depth & ~rule.accepting();
-  for (; left != 0; left &= left - 1) {
-    const size_t index = static_cast<size_t>(std::countr_zero(left));
-    if (segment_matches(rule, index, name)) next |= uint64_t{2} << index;
+  const size_t sets = in.take(2);
+  if (sets > kMaxSets) return kTooBig;
+  for (size_t i = 0; i < sets; ++i) {
+    rules.sets_.push_back({in.take(8), in.take(8), in.take(8), in.take(8)});
+    // Nothing but a kSlash takes a '/'.
+    if (contains(rules.sets_.back(), '/') || contains(rules.sets_.back(), 0)) return kMalformed;
   }
-  return rule.closure(next);
-}
 
-// The states after a whole path, which is valid.
-uint64_t Rules::walk(const Rule& rule, std::string_view path) const noexcept {
-  uint64_t states = rule.closure(1);
-  while (!path.empty() && states != 0) states = step(rule, states, pop_name(path));
-  return states;
-}
-
-std::optional<size_t> Rules::deciding_rule(std::string_view path,
-                                           bool is_directory) const noexcept {
-  if (!valid_relative(path)) return std::nullopt;
-  // All rules advance together, so that each sees each component once, however deep the path.
-  std::array<uint64_t, kMaxRules> states;
-  for (size_t i = 0; i < size(); ++i) states[i] = rules_[i].closure(1);
-  std::optional<size_t> decided;
-  while (!path.empty()) {
-    const std::string_view name = pop_name(path);
-    const bool directory = is_directory || !path.empty();
-    decided.reset();
-    for (size_t i = 0; i < size(); ++i) {
-      states[i] = step(rules_[i], states[i], name);
-      const bool matches = (states[i] & rules_[i].accepting()) != 0;
-      if (matches && (directory || !rules_[i].directory_only)) decided = i;
+  // The nodes from the root to the end of the pattern before, and the last child of each.
+  struct Place {
+    uint32_t node;
+    uint32_t last_child;
+  };
+  std::vector<Place> trail = {{0, 0}};
+  rules.nodes_.push_back({{StepKind::kSlash, 0}, 0, 0, 0});  // paths begin as names do
+  rules.before_.assign(count, 0);
+  std::vector<bool> placed(count);
+  while (in.more()) {
+    const size_t shared = in.take(2);
+    const size_t following = in.take(2);
+    if (shared >= trail.size() || shared + following == 0) return kMalformed;
+    trail.resize(shared + 1);
+    for (size_t i = 0; i < following; ++i) {
+      const auto step = in.take_step(sets);
+      if (!step) return kMalformed;
+      Place& parent = trail.back();
+      const bool first = parent.last_child == 0;
+      // Sorted, and each node once.
+      if (!first && rules.nodes_[parent.last_child].step >= *step) return kMalformed;
+      // `**` is whole names, and what may stand for nothing is not told twice: the matcher would have
+      // to follow any number of them at once.
+      const StepKind behind = rules.nodes_[parent.node].step.kind;
+      if ((step->kind == StepKind::kDeep && behind != StepKind::kSlash) ||
+          (step->kind == StepKind::kStar && behind == StepKind::kStar)) {
+        return kMalformed;
+      }
+      const auto node = static_cast<uint32_t>(rules.nodes_.size());
+      rules.nodes_.push_back({*step, 0, 0, 0});
+      (first ? rules.nodes_[parent.node].first_child : rules.nodes_[parent.last_child].next) = node;
+      parent.last_child = node;
+      trail.push_back({node, 0});
     }
-    if (decided && !rules_[*decided].negated) return decided;  // and so is all that is below
+    const size_t rule = in.take(2);
+    Node& end = rules.nodes_[trail.back().node];
+    if (rule >= count || placed[rule] || rule < end.rule) return kMalformed;
+    placed[rule] = true;
+    rules.before_[rule] = std::exchange(end.rule, static_cast<uint16_t>(rule + 1));
   }
-  return decided;
-}
-
-bool Rules::hides(std::string_view path, bool is_directory) const noexcept {
-  if (!valid_relative(path)) return true;
-  const std::optional<size_t> decided = deciding_rule(path, is_directory);
-  return decided && !rules_[*decided].negated;
-}
-
-bool Rules::hides_name(std::string_view parent, std::string_view name,
-                       bool is_directory) const noexcept {
-  if (!valid_relative(parent) || !valid_name(name)) return true;
-  if (parent.size() + 1 + name.size() > kMaxPathBytes) return true;
-  for (size_t i = size(); i-- > 0;) {
-    const Rule& rule = rules_[i];
-    if (rule.directory_only && !is_directory) continue;
-    const size_t last = rule.segment_count - 1;
-    if (!segment_matches(rule, last, name)) continue;
-    if ((walk(rule, parent) >> last & 1) != 0) return !rule.negated;
+  for (size_t i = 0; i < count; ++i) {
+    if (!placed[i]) return kMalformed;
   }
-  return false;
-}
-
-bool Rules::same_below(std::string_view a, std::string_view b) const noexcept {
-  if (!valid_relative(a) || !valid_relative(b)) return false;
-  const bool hidden = hides(a, true);
-  if (hidden != hides(b, true)) return false;
-  if (hidden) return true;  // as is everything below, whatever the rules' states
-  for (const Rule& rule : rules_) {
-    const uint64_t difference = walk(rule, a) ^ walk(rule, b);
-    if ((difference & ~rule.accepting()) != 0) return false;  // accepting leads nowhere
-  }
-  return true;
+  if (!in.finished()) return kMalformed;
+  rules.bytes_.assign(bytes.begin(), bytes.end());
+  return rules;
 }
 
 }  // namespace sluice::core

@@ -4,7 +4,6 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 
-#include <cstdio>
 #include <cstring>
 
 #include "os/kernel_abi.h"
@@ -13,15 +12,6 @@ namespace sluice::os {
 namespace {
 
 constexpr unsigned kStatMask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
-
-int at_flags(const Target& target) {
-  return target.name.empty() ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
-}
-
-core::Result<size_t> checked_size(long result) {
-  if (result < 0) return failure();
-  return static_cast<size_t>(result);
-}
 
 }  // namespace
 
@@ -66,6 +56,11 @@ core::Result<int64_t> copy_range(int from, int64_t from_offset, int to, int64_t 
   if (copied < 0) return failure();
   return int64_t{copied};
 }
+core::Result<size_t> read_at(int fd, std::span<uint8_t> buffer, int64_t offset) {
+  const ssize_t length = ::pread(fd, buffer.data(), buffer.size(), offset);
+  if (length < 0) return failure();
+  return static_cast<size_t>(length);
+}
 core::Result<int64_t> seek(int fd, int64_t offset, int whence) {
   const off_t result = ::lseek(fd, offset, whence);
   if (result < 0) return failure();
@@ -89,85 +84,22 @@ core::Result<Stat> stat_name(int dir, std::string_view name) {
   return stat;
 }
 
-core::Result<Fd> open_name_path(int dir, std::string_view name) {
-  return checked_fd(::openat(dir, CString(name).get(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-}
-core::Result<Fd> open_directory(int dir, std::string_view name) {
-  return checked_fd(
-      ::openat(dir, CString(name).get(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-}
-core::Result<size_t> read_directory(int dir, std::span<char> buffer) {
-  return checked_size(::syscall(SYS_getdents64, dir, buffer.data(), buffer.size()));
-}
-core::Result<size_t> read_link(int dir, std::string_view name, std::span<char> buffer) {
-  return checked_size(::readlinkat(dir, CString(name).get(), buffer.data(), buffer.size()));
-}
-
-core::Outcome make_node(int dir, std::string_view name, uint32_t mode) {
-  return checked(::mknodat(dir, CString(name).get(), mode, 0));
-}
-core::Outcome make_directory(int dir, std::string_view name, uint32_t mode) {
-  return checked(::mkdirat(dir, CString(name).get(), mode));
-}
-core::Outcome make_symlink(std::string_view target, int dir, std::string_view name) {
-  return checked(::symlinkat(CString(target).get(), dir, CString(name).get()));
-}
-core::Outcome make_link(int from_dir, std::string_view from, int to_dir, std::string_view to) {
-  return checked(::linkat(from_dir, CString(from).get(), to_dir, CString(to).get(), 0));
-}
 core::Outcome make_link_held(int fd, int to_dir, std::string_view to) {
   return checked(::linkat(fd, "", to_dir, CString(to).get(), AT_EMPTY_PATH));
 }
-core::Outcome remove_name(int dir, std::string_view name, bool directory) {
-  return checked(::unlinkat(dir, CString(name).get(), directory ? AT_REMOVEDIR : 0));
-}
-core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to,
-                          uint32_t flags) {
-  // The system call itself: without flags glibc makes another one, which the policy does not know.
-  return checked(::syscall(SYS_renameat2, from_dir, CString(from).get(), to_dir, CString(to).get(),
-                           flags));
-}
-void set_umask(uint32_t mask) { ::umask(static_cast<mode_t>(mask)); }
+int Target::flags() const { return name.empty() ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW; }
 
 core::Outcome change_mode(Target target, uint32_t mode) {
   return checked(::syscall(abi::kSysFchmodat2, target.fd, CString(target.name).get(), mode,
-                           at_flags(target)));
+                           target.flags()));
 }
 core::Outcome change_owner(Target target, uint32_t uid, uint32_t gid) {
-  return checked(::fchownat(target.fd, CString(target.name).get(), uid, gid, at_flags(target)));
+  return checked(::fchownat(target.fd, CString(target.name).get(), uid, gid, target.flags()));
 }
 core::Outcome change_times(Target target, const struct timespec times[2]) {
   // The system call itself: glibc refuses the empty name.
   return checked(::syscall(SYS_utimensat, target.fd, CString(target.name).get(), times,
-                           at_flags(target)));
-}
-
-core::Result<size_t> get_xattr(Target target, std::string_view key, std::span<char> value) {
-  const abi::XattrArgs args{reinterpret_cast<uint64_t>(value.data()),
-                            static_cast<uint32_t>(value.size()), 0};
-  return checked_size(::syscall(abi::kSysGetxattrat, target.fd, CString(target.name).get(),
-                                at_flags(target), CString(key).get(), &args, sizeof(args)));
-}
-core::Result<size_t> list_xattr(Target target, std::span<char> keys) {
-  return checked_size(::syscall(abi::kSysListxattrat, target.fd, CString(target.name).get(),
-                                at_flags(target), keys.data(), keys.size()));
-}
-core::Outcome set_xattr(Target target, std::string_view key, std::span<const char> value,
-                        uint32_t flags) {
-  const abi::XattrArgs args{reinterpret_cast<uint64_t>(value.data()),
-                            static_cast<uint32_t>(value.size()), flags};
-  return checked(::syscall(abi::kSysSetxattrat, target.fd, CString(target.name).get(),
-                           at_flags(target), CString(key).get(), &args, sizeof(args)));
-}
-core::Outcome remove_xattr(Target target, std::string_view key) {
-  return checked(::syscall(abi::kSysRemovexattrat, target.fd, CString(target.name).get(),
-                           at_flags(target), CString(key).get()));
-}
-
-core::Result<struct statvfs> stat_filesystem(int fd) {
-  struct statvfs stat;
-  if (::fstatvfs(fd, &stat) < 0) return failure();
-  return stat;
+                           target.flags()));
 }
 
 }  // namespace sluice::os

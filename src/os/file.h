@@ -1,13 +1,11 @@
-// Looking at and changing files, always relative to a directory descriptor.
+// Files by path beneath a root, and attributes: what the broker uses, and the worker in part.
 //
 // Names are single components (core::valid_name) unless "path" is said. No function here follows a
 // symbolic link or opens a file's contents except where its name says so; fds are borrowed. Errors
 // are the call's errno with Reason::kSystem.
 #pragma once
 
-#include <dirent.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <cstdint>
 #include <span>
@@ -48,6 +46,7 @@ core::Outcome truncate_file(int fd, int64_t length);
 core::Outcome allocate(int fd, int mode, int64_t offset, int64_t length);
 core::Result<int64_t> copy_range(int from, int64_t from_offset, int to, int64_t to_offset,
                                  int64_t length);
+core::Result<size_t> read_at(int fd, std::span<uint8_t> buffer, int64_t offset);
 core::Result<int64_t> seek(int fd, int64_t offset, int whence);
 
 // A second descriptor of the same open file. Not close-on-exec: the broker never executes anything.
@@ -60,40 +59,17 @@ core::Result<Stat> stat_held(int fd);
 // Of a name, the link itself if it is one. A mount point's mount is seen: compare stx_mnt_id.
 core::Result<Stat> stat_name(int dir, std::string_view name);
 
-// ---- Worker: metadata ----
+// ---- Both: changing attributes, and names of what is held ----
 
-core::Result<Fd> open_name_path(int dir, std::string_view name);  // O_PATH
-core::Result<Fd> open_directory(int dir, std::string_view name);  // O_RDONLY|O_DIRECTORY; "." is dir
-// getdents64 into buffer: bytes read, 0 at the end.
-core::Result<size_t> read_directory(int dir, std::span<char> buffer);
-core::Result<size_t> read_link(int dir, std::string_view name, std::span<char> buffer);
-core::Outcome make_node(int dir, std::string_view name, uint32_t mode);  // never a device
-core::Outcome make_directory(int dir, std::string_view name, uint32_t mode);
-core::Outcome make_symlink(std::string_view target, int dir, std::string_view name);
-core::Outcome make_link(int from_dir, std::string_view from, int to_dir, std::string_view to);
 core::Outcome make_link_held(int fd, int to_dir, std::string_view to);  // Linux 6.10 without privilege
-core::Outcome remove_name(int dir, std::string_view name, bool directory);
-core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to,
-                          uint32_t flags);
-void set_umask(uint32_t mask);
-
 // What an attribute call acts on: a name in a directory, or (name empty) what the fd itself holds.
 struct Target {
   int fd;
   std::string_view name;
+  int flags() const;  // for the call
 };
 core::Outcome change_mode(Target target, uint32_t mode);
 core::Outcome change_owner(Target target, uint32_t uid, uint32_t gid);  // ~0u leaves one as it is
 core::Outcome change_times(Target target, const struct timespec times[2]);
-
-// Extended attributes by the *xattrat calls (Linux 6.13); ENOSYS before. A size of 0 asks for the
-// length.
-core::Result<size_t> get_xattr(Target target, std::string_view key, std::span<char> value);
-core::Result<size_t> list_xattr(Target target, std::span<char> keys);
-core::Outcome set_xattr(Target target, std::string_view key, std::span<const char> value,
-                        uint32_t flags);
-core::Outcome remove_xattr(Target target, std::string_view key);
-
-core::Result<struct statvfs> stat_filesystem(int fd);
 
 }  // namespace sluice::os

@@ -53,7 +53,8 @@ uint32_t landlock_missing() {
          (abi < 6 ? core::kScopeMissing : 0);
 }
 
-core::Outcome landlock_restrict(LandlockDomain domain, int root, uint32_t allowed_missing) {
+core::Outcome landlock_restrict(LandlockDomain domain, std::span<const int> roots,
+                                uint32_t allowed_missing) {
   const uint32_t missing = landlock_missing();
   if ((missing & ~allowed_missing) != 0) {
     return core::Failure{ENOSYS, core::Reason::kProtectionMissing};
@@ -69,7 +70,7 @@ core::Outcome landlock_restrict(LandlockDomain domain, int root, uint32_t allowe
   const size_t size = abi >= 6 ? sizeof(attr) : abi >= 4 ? 16u : 8u;
   auto ruleset = checked_fd(::syscall(SYS_landlock_create_ruleset, &attr, size, 0));
   if (!ruleset.ok()) return ruleset.failure();
-  if (root >= 0) {
+  for (const int root : roots) {
     const abi::LandlockPathBeneath rule{allowed(domain), root};
     if (::syscall(SYS_landlock_add_rule, ruleset->get(), abi::kLandlockRulePathBeneath, &rule, 0) < 0) {
       return failure();

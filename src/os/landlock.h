@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "os/fd.h"
 
@@ -21,10 +22,11 @@ int landlock_abi();
 // The protections (core::kProtections) that this kernel lacks.
 uint32_t landlock_missing();
 
-// Confines the calling thread (and what it starts) to what the domain allows beneath root (borrowed,
-// a directory; < 0: nowhere); everything else about files is denied, and sockets and signals to
+// Confines the calling thread (and what it starts) to what the domain allows beneath the roots
+// (borrowed, directories; none: nowhere); everything else about files is denied, and sockets and signals to
 // outside. Needs no_new_privs or CAP_SYS_ADMIN. kProtectionMissing where the kernel lacks what is
 // not in allowed_missing.
-core::Outcome landlock_restrict(LandlockDomain domain, int root, uint32_t allowed_missing);
+core::Outcome landlock_restrict(LandlockDomain domain, std::span<const int> roots,
+                                uint32_t allowed_missing);
 
 }  // namespace sluice::os

@@ -9,6 +9,8 @@
 
 #include <string_view>
 
+#include <string>
+
 #include "os/kernel_abi.h"
 
 namespace sluice::os {
@@ -28,6 +30,33 @@ core::Result<Fd> clone_tree(int directory, bool read_only) {
   attributes.propagation = MS_PRIVATE;
   if (::syscall(SYS_mount_setattr, tree->get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
                 sizeof(attributes)) < 0) {
+    return failure();
+  }
+  return tree;
+}
+
+core::Result<Fd> empty_tree(std::span<const std::string_view> paths) {
+  auto context = checked_fd(::syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC));
+  if (!context.ok()) return context;
+  const int filesystem = context->get();
+  if (::syscall(SYS_fsconfig, filesystem, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
+      ::syscall(SYS_fsconfig, filesystem, FSCONFIG_SET_STRING, "size", "64k", 0) < 0 ||
+      ::syscall(SYS_fsconfig, filesystem, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) {
+    return failure();
+  }
+  constexpr unsigned kFlags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  auto tree = checked_fd(::syscall(SYS_fsmount, filesystem, FSMOUNT_CLOEXEC, kFlags));
+  if (!tree.ok()) return tree;
+  for (const std::string_view path : paths) {
+    for (size_t end = 0; end != std::string_view::npos;) {
+      end = path.find('/', end + 1);
+      const std::string part(path.substr(0, end));
+      if (::mkdirat(tree->get(), part.c_str(), 0755) < 0 && errno != EEXIST) return failure();
+    }
+  }
+  struct mount_attr attributes {};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  if (::syscall(SYS_mount_setattr, tree->get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0) {
     return failure();
   }
   return tree;

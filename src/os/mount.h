@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
+#include <string_view>
 
 #include "os/fd.h"
 
@@ -13,6 +15,9 @@ namespace sluice::os {
 // followed, and read-only if asked. Linux 5.14. kSourceForeignMount where the directory is not in
 // from this mount namespace.
 core::Result<Fd> clone_tree(int directory, bool read_only);
+
+// Service. A detached read-only tree of directories, everybody's to look at; paths: valid and relative.
+core::Result<Fd> empty_tree(std::span<const std::string_view> paths);
 
 // Service. The magic number of the filesystem that holds what fd is at, from the mount and not from
 // the filesystem, which may be hostile and never answer (statmount, Linux 6.8).

@@ -1,12 +1,17 @@
 #include "os/socket.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
+
+#include "os/kernel_abi.h"
 
 namespace sluice::os {
 namespace {
@@ -91,6 +96,27 @@ core::Result<Peer> peer_of(int socket) {
     return failure();
   }
   return peer;
+}
+
+core::Result<bool> peer_is_confined(int socket) {
+  auto peer = peer_of(socket);
+  if (!peer.ok()) return peer.failure();
+  int process = -1;
+  socklen_t length = sizeof(process);
+  if (::getsockopt(socket, SOL_SOCKET, abi::kSoPeerpidfd, &process, &length) < 0) return failure();
+  const Fd held(process);
+  char path[64];
+  std::snprintf(path, sizeof(path), "/proc/%d/status", peer->pid);
+  const auto status = checked_fd(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!status.ok()) return status.failure();
+  char text[8192] = {};
+  if (::read(status->get(), text, sizeof(text) - 1) <= 0) return failure();
+  // It is there still, so what was read was of this process and not of another with its number.
+  struct pollfd end {held.get(), POLLIN, 0};
+  if (::poll(&end, 1, 0) != 0) return core::Failure{ESRCH, core::Reason::kNotPermitted};
+  const char* said = std::strstr(text, "\nNoNewPrivs:\t");
+  if (said == nullptr) return core::Failure{ENOSYS, core::Reason::kNotPermitted};
+  return said[std::strlen("\nNoNewPrivs:\t")] != '0';
 }
 
 core::Outcome send_message(int socket, std::span<const uint8_t> bytes, std::span<const int> fds) {

@@ -5,7 +5,9 @@
 #include "generated/sluiced_policy.h"
 #include "os/landlock.h"
 #include "os/self.h"
+#include "os/service_self.h"
 #include "sandbox/confine.h"
+#include "sandbox/confine_children.h"
 
 namespace sluice::service {
 
@@ -15,8 +17,10 @@ core::Outcome confine(int socket_directory, uint32_t allowed_missing) {
   const int keep[] = {CAP_KILL};
   if (auto done = sandbox::keep_capabilities(keep); !done.ok()) return done;
   if (auto done = os::refuse_new_privileges(); !done.ok()) return done;
+  const int directory[] = {socket_directory};
+  const auto beneath = std::span(directory).first(socket_directory < 0 ? 0 : 1);
   if (auto done =
-          os::landlock_restrict(os::LandlockDomain::kService, socket_directory, allowed_missing);
+          os::landlock_restrict(os::LandlockDomain::kService, beneath, allowed_missing);
       !done.ok()) {
     return done;
   }

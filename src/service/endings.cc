@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/reason_text.h"
 #include "service/clock.h"
 #include "service/log.h"
 #include "service/service.h"

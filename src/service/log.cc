@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/escape.h"
+#include "core/reason_text.h"
 
 namespace sluice::service {
 namespace {

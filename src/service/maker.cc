@@ -4,6 +4,7 @@
 
 #include "os/channel.h"
 #include "os/self.h"
+#include "os/service_self.h"
 #include "os/socket.h"
 #include "service/log.h"
 #include "service/setup.h"

@@ -11,11 +11,14 @@
 #include "os/channel.h"
 #include "os/memory_file.h"
 #include "os/self.h"
+#include "os/service_self.h"
+#include "os/shared_file.h"
 #include "os/socket.h"
 #include "sandbox/fds.h"
 #include "service/log.h"
 #include "wire/counters.h"
 #include "wire/event.h"
+#include "wire/view_config_writer.h"
 
 namespace sluice::service {
 namespace {
@@ -59,8 +62,8 @@ core::Result<Executables> open_executables() {
   return Executables{*std::move(broker), *std::move(worker)};
 }
 
-core::Result<Processes> start_processes(const Executables& executables, int device, int root_ro,
-                                        int root_rw, const Identity& identity,
+core::Result<Processes> start_processes(const Executables& executables, int device,
+                                        std::span<const Tree> trees, const Identity& identity,
                                         const wire::ViewConfig& config) {
   auto configuration = os::sealed_file("sluice-view", wire::encode_view_config(config));
   if (!configuration.ok()) return configuration.failure();
@@ -83,8 +86,9 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   broker.executable = executables.broker.get();
   broker.name = "sluice-broker";
   broker.fds = {{null->get(), 0}, {null->get(), 1}, {STDERR_FILENO, 2},
-                {device, sandbox::kFdFuse}, {root_ro, sandbox::kFdRoot},
-                {root_rw, sandbox::kFdRootRw},
+                {device, sandbox::kFdFuse},
+                {trees[0].read_only.get(), sandbox::kFdRoot},
+                {trees[0].read_write.get(), sandbox::kFdRootRw},
                 {pairs[0].first.get(), sandbox::kFdGrantRw},
                 {pairs[1].first.get(), sandbox::kFdGrantRo},
                 {pairs[2].first.get(), sandbox::kFdData},
@@ -105,13 +109,19 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   worker.name = "sluice-worker";
   worker.fds = {{null->get(), 0}, {null->get(), 1}, {STDERR_FILENO, 2},
                 {device, sandbox::kFdFuse},
-                {root_rw, sandbox::kFdRoot},
+                {trees[0].read_write.get(), sandbox::kFdRoot},
                 {pairs[0].second.get(), sandbox::kFdGrantRw},
                 {pairs[1].second.get(), sandbox::kFdGrantRo},
                 {pairs[2].second.get(), sandbox::kFdData},
                 {pairs[4].second.get(), sandbox::kFdEvents},
                 {configuration->get(), sandbox::kFdConfig},
                 {counters->get(), sandbox::kFdCounters}};
+  for (size_t i = 1; i < trees.size(); ++i) {
+    const int first = sandbox::kFdGrafts + static_cast<int>(2 * (i - 1));
+    broker.fds.push_back({trees[i].read_only.get(), first});
+    broker.fds.push_back({trees[i].read_write.get(), first + 1});
+    worker.fds.push_back({trees[i].read_write.get(), sandbox::kFdGrafts + static_cast<int>(i) - 1});
+  }
   worker.uid = config.preserve ? 0 : identity.uid;
   worker.gid = config.preserve ? 0 : identity.gid;
   if (!config.preserve) worker.groups.assign(identity.groups.begin(), identity.groups.end());

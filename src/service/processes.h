@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/result.h"
@@ -33,10 +34,16 @@ struct Processes {
   os::Fd counters;
 };
 
-// Set-up process. Starts both and waits until they are confined and serve. device, root_ro and
-// root_rw are borrowed. On failure neither is left.
-core::Result<Processes> start_processes(const Executables& executables, int device, int root_ro,
-                                        int root_rw, const Identity& identity,
+// A tree of a view: two private copies, so that a file can be granted read-only or read-write.
+struct Tree {
+  os::Fd read_only;
+  os::Fd read_write;  // where nothing in it may be written, read-only too
+};
+
+// Set-up process. Starts both and waits until they are confined and serve. device and trees (of the
+// source, then of each graft of the configuration) are borrowed. On failure neither is left.
+core::Result<Processes> start_processes(const Executables& executables, int device,
+                                        std::span<const Tree> trees, const Identity& identity,
                                         const wire::ViewConfig& config);
 
 }  // namespace sluice::service

@@ -9,6 +9,7 @@
 #include "core/limits.h"
 #include "os/channel.h"
 #include "os/memory_file.h"
+#include "os/shared_file.h"
 #include "service/clock.h"
 #include "service/log.h"
 #include "service/setup.h"
@@ -176,13 +177,19 @@ void Service::take_report(uint64_t id) {
   auto report = wire::decode_report({buffer.data(), message->length});
   const bool made = report.ok() && report->kind == wire::ReportKind::kMade;
   if (!report.ok() || message->fds.size() != (made ? size_t{kViewFds} : 0)) return finish_setup(id, true);
+  if (report->kind == wire::ReportKind::kReload) {
+    // The reply follows when both processes have the rules.
+    const uint64_t which = table_.id_of(report->name, pending.identity.uid);
+    const auto begun = begin_reload(id, which, std::move(report->rules));
+    if (!begun.ok()) reply_to_setup(id, {begun.failure().error, begun.failure().reason, 0, {}});
+    return;
+  }
   auto reply = made ? add_view(id, std::move(report->view), std::move(message->fds))
                     : answer(id, pending, *report);
   const wire::Reply wanted = reply.ok() ? *reply
                                         : wire::Reply{reply.failure().error, reply.failure().reason, 0, {}};
-  if (auto sent = os::send_message(pending.report.get(), wire::encode_reply(wanted)); !sent.ok()) {
-    return finish_setup(id, true);
-  }
+  reply_to_setup(id, wanted);
+  if (!pending_.contains(id)) return;
   if (wanted.count == 0 || report->kind != wire::ReportKind::kNext) return;
   const auto next = std::find_if(views_.upper_bound(report->after), views_.end(), [&](const auto& view) {
     return table_.may_see(view.first, pending.identity.uid);
@@ -213,6 +220,39 @@ core::Result<wire::Reply> Service::answer(uint64_t id, const Pending& pending,
   return wire::Reply{0, core::Reason::kNone, more ? 1u : 0u, {}};
 }
 
+void Service::reply_to_setup(uint64_t id, const wire::Reply& reply) {
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return;
+  const int report = found->second->report.get();
+  if (!os::send_message(report, wire::encode_reply(reply)).ok()) finish_setup(id, true);
+}
+
+core::Outcome Service::begin_reload(uint64_t id, uint64_t which, core::Rules rules) {
+  const auto found = views_.find(which);
+  if (found == views_.end()) return core::Failure{ENOENT, core::Reason::kNoSuchView};
+  View& view = *found->second;
+  if (view.reload != 0) return core::Failure{EAGAIN, core::Reason::kLimitSetups};
+  if (auto sent = os::send_message(view.broker_events.get(), rules.bytes()); !sent.ok()) return sent;
+  view.reload = id;
+  view.rules = std::move(rules);
+  return core::Done{};
+}
+
+// From now on what is opened is judged by the new rules; what the worker has not heard of yet, the
+// broker refuses.
+void Service::go_on_reloading(View& view, bool from_broker, uint32_t open) {
+  if (view.reload == 0) return;  // who was not asked says nothing
+  if (from_broker) {
+    const auto sent = os::send_message(view.worker_events.get(), view.rules.bytes());
+    if (!sent.ok()) end_view(view.info.id, "worker does not listen");
+    return;
+  }
+  view.info.rules = static_cast<uint32_t>(view.rules.size());
+  log(Level::kInfo, "view-reloaded", {{"view", view.info.name}, {"rules", absl::StrCat(view.info.rules)},
+                                      {"open_by_old_rules", absl::StrCat(open)}});
+  reply_to_setup(std::exchange(view.reload, 0), {0, core::Reason::kNone, open, {}});
+}
+
 void Service::finish_setup(uint64_t id, bool in_time) {
   const auto found = pending_.find(id);
   if (found == pending_.end()) return;
@@ -224,6 +264,9 @@ void Service::finish_setup(uint64_t id, bool in_time) {
   pending_.erase(found);
   poller_.remove(pending->report.get());
   if (!views_.contains(id)) table_.release(id);
+  for (auto& [which, view] : views_) {
+    if (view->reload == id) view->reload = 0;  // it did not wait for the worker
+  }
   if (pending->process) put_end({std::move(pending->process), false, {}, nullptr, 0, pending->identity.uid});
 }
 
@@ -257,6 +300,9 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
   info.owner = entry->owner;
   info.most_grants = entry->grants;
   view->info = std::move(info);
+  for (const os::Fd* events : {&view->broker_events, &view->worker_events}) {
+    if (auto set = os::set_nonblocking(events->get()); !set.ok()) return set.failure();
+  }
   (void)poller_.add_for_end(view->device.get(), tag(id, kConnection));
   (void)poller_.add(view->broker_events.get(), tag(id, kBrokerEvents));
   (void)poller_.add(view->worker_events.get(), tag(id, kWorkerEvents));
@@ -283,6 +329,9 @@ void Service::log_events(View& view, bool from_broker) {
   }
   auto event = wire::decode_event({message, *length});
   if (!event.ok()) return;
+  if (event->header.kind == wire::EventKind::kReloaded) {
+    return go_on_reloading(view, from_broker, event->header.op);
+  }
   // They keep to a limit for each kind of event themselves, unless they were taken over.
   View::Lines& lines = from_broker ? view.broker_lines : view.worker_lines;
   if (const int64_t second = now_milliseconds() / 1000; lines.second != second) {
@@ -319,6 +368,7 @@ void Service::end_view(uint64_t id, const char* why) {
     Ending ending{std::move(*process), true, view->info.name, name, now_milliseconds(), ~0u};
     if (!reap(ending)) put_end(std::move(ending));
   }
+  if (view->reload != 0) reply_to_setup(view->reload, {ENOENT, core::Reason::kNoSuchView, 0, {}});
   log(Level::kInfo, "view-ended", {{"view", view->info.name}, {"why", why}});
   // The last descriptors of the connection close here: the kernel aborts it, and its clients are free.
 }

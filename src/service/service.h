@@ -45,6 +45,9 @@ class Service {
       uint32_t logged = 0, dropped = 0;
     };
     Lines broker_lines, worker_lines;
+    // Other rules: first the broker has them, whose verdict counts, then the worker.
+    uint64_t reload = 0;  // the set-up process that waits for it; 0: none
+    core::Rules rules;
   };
   struct Pending {  // a set-up process
     os::Fd process;  // once the maker has said
@@ -71,6 +74,9 @@ class Service {
   core::Result<wire::Reply> answer(uint64_t id, const Pending& pending, const wire::Report& report);
   core::Result<wire::Reply> add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   void finish_setup(uint64_t id, bool in_time);
+  core::Outcome begin_reload(uint64_t id, uint64_t which, core::Rules rules);
+  void go_on_reloading(View& view, bool from_broker, uint32_t open);
+  void reply_to_setup(uint64_t id, const wire::Reply& reply);
   void log_events(View& view, bool from_broker);
   void end_view(uint64_t id, const char* why);
   // A broker or worker without its view ends by itself; one that does not is killed a moment later,

@@ -12,6 +12,7 @@
 #include "os/landlock.h"
 #include "os/mount.h"
 #include "os/self.h"
+#include "os/service_self.h"
 #include "service/connection.h"
 #include "service/log.h"
 #include "wire/report.h"
@@ -84,20 +85,60 @@ core::Result<wire::Reply> ask(const Setup& setup, const wire::Report& question,
   return reply;
 }
 
-core::Outcome make_view(const Setup& setup, const Hello& hello, os::Fd source_fd) {
+core::Result<Tree> clone(os::Fd directory, bool read_only) {
+  auto source = check_source(std::move(directory));
+  if (!source.ok()) return source.failure();
+  auto first = os::clone_tree(source->get(), true);
+  if (!first.ok()) return first.failure();
+  // Two mounts in any case, since broker and worker each attach one; but what is read-only has no
+  // writable tree anywhere.
+  auto second = os::clone_tree(source->get(), read_only);
+  if (!second.ok()) return second.failure();
+  return Tree{*std::move(first), *std::move(second)};
+}
+
+// A tree of empty directories, as places for the grafts.
+core::Result<Tree> make_places(const Hello& hello) {
+  std::vector<std::string_view> places;
+  for (const core::Graft& graft : hello.grafts) {
+    const size_t slash = graft.at.rfind('/');
+    const auto above = std::string_view(graft.at).substr(0, slash == std::string::npos ? 0 : slash);
+    // What is in another graft has its place there.
+    if (core::place_of(hello.grafts, above).root == 0) places.push_back(graft.at);
+  }
+  auto first = os::empty_tree(places);
+  if (!first.ok()) return first.failure();
+  auto second = os::empty_tree(places);
+  if (!second.ok()) return second.failure();
+  return Tree{*std::move(first), *std::move(second)};
+}
+
+// fds: of the source, if there is one, and of each graft.
+core::Result<std::vector<Tree>> make_trees(const Hello& hello, std::vector<os::Fd> fds) {
+  std::vector<Tree> trees;
+  if (hello.no_source) {
+    auto tree = make_places(hello);
+    if (!tree.ok()) return tree.failure();
+    trees.push_back(*std::move(tree));
+  }
+  for (os::Fd& fd : fds) {
+    const bool read_only =
+        hello.read_only || (!trees.empty() && hello.grafts[trees.size() - 1].read_only);
+    auto tree = clone(std::move(fd), read_only);
+    if (!tree.ok()) return tree.failure();
+    trees.push_back(*std::move(tree));
+  }
+  return trees;
+}
+
+core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::Fd> fds_of_trees) {
   auto identity = decide_identity(setup, hello);
   if (!identity.ok()) return identity.failure();
   const auto reserved =
-      ask(setup, {wire::ReportKind::kReserve, identity->uid, 0, hello.name, {}});
+      ask(setup, {wire::ReportKind::kReserve, identity->uid, 0, hello.name, {}, {}});
   if (!reserved.ok()) return reserved.failure();
-  auto source = check_source(std::move(source_fd));
-  if (!source.ok()) return source.failure();
-  auto root_ro = os::clone_tree(source->get(), true);
-  if (!root_ro.ok()) return root_ro.failure();
-  // Two mounts in any case, since broker and worker each attach one; but a read-only view has no
-  // writable tree anywhere.
-  auto root_rw = os::clone_tree(source->get(), hello.read_only);
-  if (!root_rw.ok()) return root_rw.failure();
+  auto trees = make_trees(hello, std::move(fds_of_trees));
+  if (!trees.ok()) return trees.failure();
   auto connection = make_connection(
       {identity->uid, identity->gid, hello.preserve, hello.read_only, hello.source});
   if (!connection.ok()) return connection.failure();
@@ -112,8 +153,8 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, os::Fd source_fd
   config.missing = setup.options.missing;
   config.init = connection->init;
   config.rules = hello.rules;
-  auto processes = start_processes(*setup.executables, connection->device.get(), root_ro->get(),
-                                   root_rw->get(), *identity, config);
+  config.grafts = hello.grafts;
+  auto processes = start_processes(*setup.executables, connection->device.get(), *trees, *identity, config);
   if (!processes.ok()) return processes.failure();
 
   wire::ViewInfo view;
@@ -143,7 +184,7 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, os::Fd source_fd
   fds[kViewCounters] = processes->counters.get();
   // The main process knows of the view before the client has it: it can always end it.
   const std::string name = view.name;
-  if (auto made = ask(setup, {wire::ReportKind::kMade, 0, 0, {}, std::move(view)}, fds); !made.ok()) {
+  if (auto made = ask(setup, {wire::ReportKind::kMade, 0, 0, {}, std::move(view), {}}, fds); !made.ok()) {
     os::end_child(processes->broker);
     os::end_child(processes->worker);
     return made.failure();
@@ -157,7 +198,7 @@ core::Outcome list_views(const Setup& setup) {
   std::vector<std::vector<uint8_t>> views;
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
   for (uint64_t after = 0;;) {
-    auto reply = ask(setup, {wire::ReportKind::kNext, 0, after, {}, {}});
+    auto reply = ask(setup, {wire::ReportKind::kNext, 0, after, {}, {}, {}});
     if (!reply.ok()) return reply.failure();
     if (reply->count == 0) break;
     auto message = os::receive_message(setup.report, buffer, 0);
@@ -175,28 +216,44 @@ core::Outcome list_views(const Setup& setup) {
 }
 
 core::Outcome end_view(const Setup& setup, const Hello& hello) {
-  auto ended = ask(setup, {wire::ReportKind::kEnd, 0, 0, hello.name, {}});
+  auto ended = ask(setup, {wire::ReportKind::kEnd, 0, 0, hello.name, {}, {}});
   if (!ended.ok()) return ended.failure();
   answer(setup, {});
   return core::Done{};
 }
 
+// What runs in a view is often its owner. It could not show itself what the view hides if the rules
+// could only be changed by who has not given up its privileges, as all that `sluice run` starts has.
+core::Outcome reload_view(const Setup& setup, Hello hello) {
+  auto confined = os::peer_is_confined(setup.peer);
+  if (!confined.ok()) return Failure{confined.failure().error, Reason::kNotPermitted};
+  if (*confined) return Failure{EPERM, Reason::kNotPermitted};
+  auto reloaded =
+      ask(setup, {wire::ReportKind::kReload, 0, 0, hello.name, {}, std::move(hello.rules)});
+  if (!reloaded.ok()) return reloaded.failure();
+  answer(setup, {0, Reason::kNone, reloaded->count, {}});
+  return core::Done{};
+}
+
 core::Outcome serve(const Setup& setup) {
   std::vector<uint8_t> buffer(wire::kHelloMost);
-  auto message = os::receive_message(setup.peer, buffer, 1);
+  auto message = os::receive_message(setup.peer, buffer, 1 + core::kMostGrafts);
   if (!message.ok()) return message.failure();
   if (message->length == 0) return Failure{0, Reason::kNone};  // only looked whether we are there
   auto hello = wire::decode_hello({buffer.data(), message->length});
   if (!hello.ok()) return hello.failure();
-  const bool wants_fd = hello->kind == wire::HelloKind::kMount;
-  if (message->fds.size() != (wants_fd ? 1u : 0u)) return Failure{EPROTO, Reason::kProtocol};
+  const bool mount = hello->kind == wire::HelloKind::kMount;
+  const size_t trees = mount ? hello->grafts.size() + (hello->no_source ? 0 : 1) : 0;
+  if (message->fds.size() != trees || (mount && trees == 0)) return Failure{EPROTO, Reason::kProtocol};
   switch (hello->kind) {
     case wire::HelloKind::kMount:
-      return make_view(setup, *hello, std::move(message->fds[0]));
+      return make_view(setup, *hello, std::move(message->fds));
     case wire::HelloKind::kList:
       return list_views(setup);
     case wire::HelloKind::kEnd:
       return end_view(setup, *hello);
+    case wire::HelloKind::kReload:
+      return reload_view(setup, *std::move(hello));
   }
   return Failure{EPROTO, Reason::kProtocol};
 }

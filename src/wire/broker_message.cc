@@ -34,7 +34,7 @@ core::Result<DecodedRequest> decode_request(std::span<const uint8_t> message) {
   const BrokerRequest& header = request.header;
   request.path = reader.take_text(header.path_length);
   if (!reader.finished()) return kMalformed;
-  if (header.op < BrokerOp::kOpen || header.op > BrokerOp::kChange) return kMalformed;
+  if (header.op < BrokerOp::kOpen || header.op > BrokerOp::kReadWindow) return kMalformed;
   if ((header.flags & ~flags_of(header.op)) != 0) return kMalformed;
   if (!takes_path(header.op) && !request.path.empty()) return kMalformed;
   if (header.offset < 0 || header.offset2 < 0 || header.length < 0) return kMalformed;

@@ -15,7 +15,7 @@
 namespace sluice::wire {
 
 enum class BrokerOp : uint32_t {
-  kOpen = 1,      // path, file, flags             -> grant, backing_id
+  kOpen = 1,      // path, file, flags -> grant, backing_id (0 where a rule shows only a part)
   kOpenTemp,      // path of a directory, mode     -> grant, backing_id, file
   kDropWrite,     // grant: the last writer is gone. No reply.
   kClose,         // grant: not needed any more. No reply.
@@ -28,6 +28,7 @@ enum class BrokerOp : uint32_t {
   kStat,          // grant -> the attributes of a nameless file
   kLink,          // grant, path: gives a nameless file a name
   kChange,        // grant, flags, mode, uid/gid, times: attributes of a nameless file
+  kReadWindow,    // grant, offset, length, grant2: the kernel's request, to which the broker replies
 };
 
 // Request flags.
@@ -91,7 +92,9 @@ core::Result<DecodedRequest> decode_request(std::span<const uint8_t> message);
 // Worker. Writes header and path (path_length is set here) into out; 0 where the path is too long.
 size_t encode_request(BrokerRequest header, std::string_view path, std::span<uint8_t> out);
 
-// True for the two requests that get no reply.
-inline bool one_way(BrokerOp op) { return op == BrokerOp::kDropWrite || op == BrokerOp::kClose; }
+// True for the requests that get no reply.
+inline bool one_way(BrokerOp op) {
+  return op == BrokerOp::kDropWrite || op == BrokerOp::kClose || op == BrokerOp::kReadWindow;
+}
 
 }  // namespace sluice::wire

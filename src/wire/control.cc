@@ -6,7 +6,8 @@
 
 #include "core/limits.h"
 #include "core/protection.h"
-#include "wire/cursor.h"
+#include "wire/graft_list.h"
+#include "wire/graft_writer.h"
 
 namespace sluice::wire {
 namespace {
@@ -19,6 +20,7 @@ constexpr uint32_t kReadOnly = 1;
 constexpr uint32_t kPreserve = 2;
 constexpr uint32_t kNamedIdentity = 4;
 constexpr uint32_t kTied = 8;
+constexpr uint32_t kNoSource = 16;
 
 struct HelloHeader {
   uint32_t magic, version;
@@ -62,11 +64,12 @@ bool valid_view_name(std::string_view name) {
 }
 
 std::vector<uint8_t> encode_hello(const Hello& hello) {
-  const std::vector<uint8_t> rules = hello.rules.encode();
+  const std::vector<uint8_t>& rules = hello.rules.bytes();
   Writer writer;
   writer.put(HelloHeader{kMagic, kVersion, hello.kind,
                          (hello.read_only ? kReadOnly : 0) | (hello.preserve ? kPreserve : 0) |
-                             (hello.named_identity ? kNamedIdentity : 0) | (hello.tied ? kTied : 0),
+                             (hello.named_identity ? kNamedIdentity : 0) | (hello.tied ? kTied : 0) |
+                             (hello.no_source ? kNoSource : 0),
                          hello.uid, hello.gid, hello.coherence_milliseconds,
                          static_cast<uint32_t>(hello.groups.size()), length_of(hello.name),
                          length_of(hello.source), length_of(hello.target),
@@ -76,6 +79,7 @@ std::vector<uint8_t> encode_hello(const Hello& hello) {
   writer.put_text(hello.source);
   writer.put_text(hello.target);
   writer.put_bytes(rules);
+  put_grafts(writer, hello.grafts);
   return writer.finish();
 }
 
@@ -84,8 +88,8 @@ core::Result<Hello> decode_hello(std::span<const uint8_t> message) {
   const auto header = reader.take<HelloHeader>();
   if (!reader.ok() || header.magic != kMagic) return kMalformed;
   if (header.version != kVersion) return core::Failure{EPROTO, core::Reason::kVersion};
-  if (header.kind < HelloKind::kMount || header.kind > HelloKind::kEnd ||
-      (header.flags & ~(kReadOnly | kPreserve | kNamedIdentity | kTied)) != 0 ||
+  if (header.kind < HelloKind::kMount || header.kind > HelloKind::kReload ||
+      (header.flags & ~(kReadOnly | kPreserve | kNamedIdentity | kTied | kNoSource)) != 0 ||
       header.groups > kMostGroups ||
       header.coherence_milliseconds > core::Limits::kCoherenceMillisecondsMost) {
     return kMalformed;
@@ -96,6 +100,7 @@ core::Result<Hello> decode_hello(std::span<const uint8_t> message) {
   hello.preserve = (header.flags & kPreserve) != 0;
   hello.named_identity = (header.flags & kNamedIdentity) != 0;
   hello.tied = (header.flags & kTied) != 0;
+  hello.no_source = (header.flags & kNoSource) != 0;
   hello.uid = header.uid;
   hello.gid = header.gid;
   hello.coherence_milliseconds = header.coherence_milliseconds;
@@ -110,6 +115,8 @@ core::Result<Hello> decode_hello(std::span<const uint8_t> message) {
   hello.source = reader.take_text(header.source_length);
   hello.target = reader.take_text(header.target_length);
   const auto rules = reader.take_bytes(header.rules_length);
+  auto grafts = take_grafts(reader);
+  if (!grafts.ok()) return grafts.failure();
   if (!reader.finished() || !plain(hello.source) || !plain(hello.target) ||
       (!hello.name.empty() && !valid_view_name(hello.name))) {
     return kMalformed;
@@ -117,6 +124,7 @@ core::Result<Hello> decode_hello(std::span<const uint8_t> message) {
   auto decoded = core::Rules::decode(rules);
   if (!decoded.ok()) return decoded.failure();
   hello.rules = *std::move(decoded);
+  hello.grafts = *std::move(grafts);
   return hello;
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/grafts.h"
 #include "core/result.h"
 #include "core/rules.h"
 #include "wire/counters.h"
@@ -17,9 +18,10 @@
 namespace sluice::wire {
 
 enum class HelloKind : uint32_t {
-  kMount = 1,  // with the O_PATH fd of the source: a view of it; its mount fd comes back
+  kMount = 1,  // with the O_PATH fds of the source and of each graft: a view; its mount fd comes back
   kList,       // all views that the peer may see
   kEnd,        // end the view of that name: its connection is aborted
+  kReload,     // other rules for the view of that name; reply.count files are open by the old ones
 };
 
 struct Hello {
@@ -36,11 +38,13 @@ struct Hello {
   std::string source;  // as the user wrote it: shown, never used
   std::string target;
   core::Rules rules;
+  std::vector<core::Graft> grafts;
+  bool no_source = false;  // kMount: the tree holds nothing but the grafts
 };
 
 inline constexpr size_t kMostGroups = 1024;
 inline constexpr size_t kMostNameBytes = 64;
-inline constexpr size_t kHelloMost = 128 * 1024;
+inline constexpr size_t kHelloMost = 192 * 1024;
 
 std::vector<uint8_t> encode_hello(const Hello& hello);
 // Lengths, counts and flags in range; the name is [A-Za-z0-9._-]*, paths are without NUL.

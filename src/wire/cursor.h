@@ -1,4 +1,4 @@
-// Reading and writing fixed-size structs and counted bytes in a message. PURE.
+// Reading fixed-size structs and counted bytes from a message. PURE.
 //
 // A Reader never goes past its bytes: the first read that would fails, and so does each later one,
 // so that a decoder may read all fields and check ok() once before it uses any.
@@ -9,7 +9,6 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
-#include <vector>
 
 namespace sluice::wire {
 
@@ -54,26 +53,6 @@ class Reader {
  private:
   std::span<const uint8_t> rest_;
   bool ok_ = true;
-};
-
-class Writer {
- public:
-  template <typename T>
-  void put(const T& value) {
-    static_assert(std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>);
-    const auto* bytes = reinterpret_cast<const uint8_t*>(&value);
-    out_.insert(out_.end(), bytes, bytes + sizeof(T));
-  }
-  void put_bytes(std::span<const uint8_t> bytes) {
-    out_.insert(out_.end(), bytes.begin(), bytes.end());
-  }
-  void put_text(std::string_view text) {
-    out_.insert(out_.end(), text.begin(), text.end());
-  }
-  std::vector<uint8_t> finish() { return std::move(out_); }
-
- private:
-  std::vector<uint8_t> out_;
 };
 
 }  // namespace sluice::wire

@@ -18,7 +18,10 @@ enum class EventKind : uint32_t {
   kGranted,
   kRefused,
   kFailed,  // cannot go on; the process ends
+  kReloaded,  // by other rules from now on; `op`: so many files are open by the old ones
 };
+
+inline constexpr size_t kEventKinds = 6;  // with 0, which is none
 
 struct Event {
   EventKind kind;

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "wire/fuse_reply.h"
+
 namespace sluice::wire {
 
 inline constexpr uint32_t kFuseInit = 26;
@@ -15,9 +17,7 @@ inline constexpr uint32_t kFuseMinorPassthrough = 40;  // Linux 6.9
 inline constexpr uint32_t kFuseMinorMost = 45;         // what we know: answer no more
 inline constexpr uint32_t kFuseBufferLeast = 8192;     // FUSE_MIN_READ_BUFFER
 
-// What our INIT replies say, and the buffer that the kernel then insists on: the largest request that
-// comes is a SETXATTR of 64 KiB.
-inline constexpr uint32_t kFuseMaxWrite = 128 * 1024;
+// The buffer that the kernel insists on: the largest request that comes is a SETXATTR of 64 KiB.
 inline constexpr uint32_t kFuseBufferBytes = kFuseMaxWrite + 4096;
 
 struct FuseInHeader {
@@ -27,13 +27,6 @@ struct FuseInHeader {
   uint16_t total_extlen, padding;
 };
 static_assert(sizeof(FuseInHeader) == 40);
-
-struct FuseOutHeader {
-  uint32_t len;
-  int32_t error;
-  uint64_t unique;
-};
-static_assert(sizeof(FuseOutHeader) == 16);
 
 struct FuseInitIn {
   uint32_t major, minor, max_readahead, flags, flags2;
@@ -106,6 +99,7 @@ struct FuseNotifyInvalInode {
   int64_t len;
 };
 inline constexpr int32_t kNotifyInvalInode = 2;
+inline constexpr int32_t kNotifyIncEpoch = 8;  // Linux 6.16
 
 // fuse_attr.flags
 inline constexpr uint32_t kAttrSubmount = 1;

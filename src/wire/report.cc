@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "wire/cursor.h"
+#include "wire/writer.h"
 
 namespace sluice::wire {
 namespace {
@@ -14,7 +15,7 @@ struct Header {
   uint32_t magic;
   ReportKind kind;
   uint64_t after;
-  uint32_t uid, name_length, view_length, padding;
+  uint32_t uid, name_length, view_length, rules_length;
 };
 
 }  // namespace
@@ -25,9 +26,10 @@ std::vector<uint8_t> encode_report(const Report& report) {
   Writer writer;
   writer.put(Header{kMagic, report.kind, report.after, report.uid,
                     static_cast<uint32_t>(report.name.size()), static_cast<uint32_t>(view.size()),
-                    0});
+                    static_cast<uint32_t>(report.rules.bytes().size())});
   writer.put_text(report.name);
   writer.put_bytes(view);
+  writer.put_bytes(report.rules.bytes());
   return writer.finish();
 }
 
@@ -36,13 +38,16 @@ core::Result<Report> decode_report(std::span<const uint8_t> message) {
   const auto header = reader.take<Header>();
   const auto name = reader.take_text(header.name_length);
   const auto view = reader.take_bytes(header.view_length);
-  if (!reader.finished() || header.magic != kMagic || header.padding != 0 ||
-      header.kind < ReportKind::kReserve || header.kind > ReportKind::kEnd ||
+  const auto rules = reader.take_bytes(header.rules_length);
+  if (!reader.finished() || header.magic != kMagic || header.kind < ReportKind::kReserve ||
+      header.kind > ReportKind::kReload || (!rules.empty() && header.kind != ReportKind::kReload) ||
       (!name.empty() && !valid_view_name(name)) ||
       view.empty() == (header.kind == ReportKind::kMade)) {
     return kMalformed;
   }
-  Report report{header.kind, header.uid, header.after, std::string(name), {}};
+  auto decoded_rules = core::Rules::decode(rules);
+  if (!decoded_rules.ok()) return decoded_rules.failure();
+  Report report{header.kind, header.uid, header.after, std::string(name), {}, *std::move(decoded_rules)};
   if (header.kind == ReportKind::kMade) {
     auto decoded = decode_view(view);
     if (!decoded.ok()) return decoded.failure();

@@ -20,6 +20,7 @@ enum class ReportKind : uint32_t {
   kMade,         // the view, with its descriptors along
   kNext,         // the first view after the id `after` that the peer may see: reply.count is 1 or 0
   kEnd,          // end the view of that name
+  kReload,       // other rules for the view of that name: reply.count files are open by the old ones
 };
 
 struct Report {
@@ -28,9 +29,10 @@ struct Report {
   uint64_t after = 0;
   std::string name;  // empty for kReserve: the service chooses
   ViewInfo view;     // kMade
+  core::Rules rules; // kReload
 };
 
-inline constexpr size_t kReportMost = kViewInfoMost + 256;
+inline constexpr size_t kReportMost = core::kMaxRulesBytes + kViewInfoMost + 256;
 
 std::vector<uint8_t> encode_report(const Report& report);
 core::Result<Report> decode_report(std::span<const uint8_t> message);

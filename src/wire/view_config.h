@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "core/grafts.h"
 #include "core/result.h"
 #include "core/rules.h"
 
@@ -22,9 +23,9 @@ struct ViewConfig {
   uint32_t missing = 0;      // protections that the administrator allowed to be missing
   std::vector<uint8_t> init;  // the kernel's INIT message as the service read it
   core::Rules rules;
+  std::vector<core::Graft> grafts;
 };
 
-std::vector<uint8_t> encode_view_config(const ViewConfig& config);
 core::Result<ViewConfig> decode_view_config(std::span<const uint8_t> bytes);
 
 }  // namespace sluice::wire

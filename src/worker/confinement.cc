@@ -5,6 +5,7 @@
 #include "generated/worker_ro_policy.h"
 #include "generated/worker_rw_policy.h"
 #include "os/file.h"
+#include "os/graft.h"
 #include "os/landlock.h"
 #include "os/root.h"
 #include "os/self.h"
@@ -12,6 +13,23 @@
 #include "sandbox/fds.h"
 
 namespace sluice::worker {
+namespace {
+
+int tree_of(uint32_t root) {
+  return root == 0 ? sandbox::kFdRoot : sandbox::kFdGrafts + static_cast<int>(root) - 1;
+}
+
+// In their order: one that is in another comes behind it.
+core::Outcome attach_grafts(std::span<const core::Graft> grafts) {
+  for (size_t i = 0; i < grafts.size(); ++i) {
+    const core::Place place = core::place_of(grafts.first(i), grafts[i].at);
+    const int tree = sandbox::kFdGrafts + static_cast<int>(i);
+    if (auto done = os::attach_below(tree_of(place.root), place.rest, tree); !done.ok()) return done;
+  }
+  return core::Done{};
+}
+
+}  // namespace
 
 core::Outcome confine(const wire::ViewConfig& config, const char** step) {
   *step = "root";
@@ -19,6 +37,8 @@ core::Outcome confine(const wire::ViewConfig& config, const char** step) {
   if (!root.ok()) return root.failure();
   *step = "enter the source tree";
   if (auto done = os::enter_tree(*std::move(root)); !done.ok()) return done;
+  *step = "grafts";
+  if (auto done = attach_grafts(config.grafts); !done.ok()) return done;
   *step = "real uid";
   // In preserve mode its uid is root's, which nobody else can signal.
   if (!config.preserve) {
@@ -33,7 +53,7 @@ core::Outcome confine(const wire::ViewConfig& config, const char** step) {
   *step = "landlock";
   return os::landlock_restrict(
       config.read_only ? os::LandlockDomain::kMetadataOnly : os::LandlockDomain::kMetadataChange,
-      sandbox::kFdRoot, config.missing);
+      {{sandbox::kFdRoot}}, config.missing);
 }
 
 core::Outcome install_policy(const wire::ViewConfig& config) {

@@ -31,6 +31,8 @@ class DataThread {
 
   // The reply to req is sent by this thread.
   void submit(fuse_req_t req, Answer answer, const wire::BrokerRequest& request);
+  // For requests that get no answer, by the calling thread.
+  void tell(const wire::BrokerRequest& request) { link_.tell(request); }
   // fsync of a directory: no file's contents are behind it, so the worker does it itself.
   void submit_directory_sync(fuse_req_t req, std::shared_ptr<const os::Fd> directory, bool data_only);
 

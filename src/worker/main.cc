@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include <new>
+#include <numeric>
+#include <vector>
 
 #include "os/channel.h"
 #include "os/memory_file.h"
 #include "os/self.h"
+#include "os/shared_file.h"
 #include "sandbox/fds.h"
 #include "wire/event.h"
 #include "worker/confinement.h"
@@ -45,7 +48,7 @@ int run() {
   const auto bytes =
       must_have("configuration", os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes));
   ::close(sandbox::kFdConfig);
-  const wire::ViewConfig config = must_have("configuration", wire::decode_view_config(bytes));
+  wire::ViewConfig config = must_have("configuration", wire::decode_view_config(bytes));
   void* page = os::map_counters(sandbox::kFdCounters, wire::kCounterPage, true);
   ::close(sandbox::kFdCounters);
   if (page == nullptr) must("counters", os::failure());
@@ -54,12 +57,16 @@ int run() {
   const char* step = "";
   const auto confined = confine(config, &step);
   must(step, confined);
-  const auto table = must_have("root", Table::create(sandbox::kFdRoot));
+  std::vector<int> grafts(config.grafts.size());
+  std::iota(grafts.begin(), grafts.end(), sandbox::kFdGrafts);
+  const auto table = must_have("root", Table::create(sandbox::kFdRoot, grafts));
+  for (const int graft : grafts) ::close(graft);
   BrokerLink read_write(sandbox::kFdGrantRw);
   BrokerLink read_only(sandbox::kFdGrantRo);
   OpenFiles files(*table, config.read_only, read_write, read_only, *counters);
   DataThread data(sandbox::kFdData);
-  Worker worker{config, *table, files, data, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
+  ViewRules rules(*table, std::move(config.rules));
+  Worker worker{config, *table, rules, files, data, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
   const auto session = Session::create(worker);
   if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
   data.start();

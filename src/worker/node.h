@@ -17,20 +17,23 @@ struct FileKey {
   uint64_t ino;
   int64_t born_seconds;
   uint32_t born_nanoseconds;
+  uint32_t root;  // the tree of the view that it was found in: core::Place
   friend bool operator==(const FileKey&, const FileKey&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const FileKey& key) {
-    return H::combine(std::move(h), key.dev, key.ino, key.born_seconds, key.born_nanoseconds);
+    return H::combine(std::move(h), key.dev, key.ino, key.born_seconds, key.born_nanoseconds, key.root);
   }
 };
 
-inline FileKey key_of(const os::Stat& stat) {
-  return {os::dev_of(stat), stat.stx_ino, stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec};
-}
+// What the rules say of a file, as a number (ViewRules). By names of which they say something else it
+// is another node, with other attributes.
+using Facet = uint32_t;
 
 struct Node {
   uint64_t id = 0;  // the kernel's nodeid
   FileKey key{};
+  Facet facet = 0;
+  uint32_t epoch = 0;       // when that was decided (ViewRules)
   uint32_t type = 0;        // S_IFMT of the mode
   Node* parent = nullptr;   // with name: where it was last seen; nullptr: the root, or nameless
   std::string name;

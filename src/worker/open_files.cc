@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <utility>
 
 namespace sluice::worker {
 namespace {
@@ -96,11 +97,27 @@ core::Outcome OpenFiles::get_grant(Node* node, int flags) {
     if (node->grant == 0) table_.let_go(node);
     return stale_if_absent(reply.failure());
   }
-  if (node->grant == 0) counters_.grants.fetch_add(1, std::memory_order_relaxed);
-  node->grant = reply->grant;
-  node->backing_id = reply->backing_id;
-  if ((flags & O_ACCMODE) != O_RDONLY) node->writable = true;
+  if (node->grant != 0 && reply->grant != node->grant) {
+    // By now the broker's clock says that other rules hold: to the kernel it is another file.
+    if (!users_.contains(reply->grant)) read_write_.tell(about(BrokerOp::kClose, reply->grant));
+    return core::Failure{ESTALE, core::Reason::kNone};
+  }
+  take_grant(node, *reply, (flags & O_ACCMODE) != O_RDONLY);
   return core::Done{};
+}
+
+void OpenFiles::take_grant(Node* node, const wire::BrokerReply& reply, bool write) {
+  Users& users = users_[reply.grant];
+  if (node->grant == 0) {
+    ++users.nodes;
+    counters_.grants.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (write && !node->writable) {
+    ++users.writers;
+    node->writable = true;
+  }
+  node->grant = reply.grant;
+  node->backing_id = reply.backing_id;
 }
 
 core::Failure OpenFiles::lost_race() {
@@ -135,12 +152,10 @@ core::Result<Node*> OpenFiles::open_temp(Node* directory, uint32_t mode, bool ex
   auto reply = read_write_.ask(request, *path);
   if (!reply.ok()) return reply.failure();
   Node* node = table_.remember_nameless({reply->dev, reply->ino, reply->btime[0],
-                                         static_cast<uint32_t>(reply->btime[1])});
-  node->grant = reply->grant;
-  node->backing_id = reply->backing_id;
+                                         static_cast<uint32_t>(reply->btime[1]), directory->key.root},
+                                        directory->facet);
+  take_grant(node, *reply, true);
   node->opens = node->write_opens = 1;
-  node->writable = true;
-  counters_.grants.fetch_add(1, std::memory_order_relaxed);
   *attributes = *reply;
   return node;
 }
@@ -166,13 +181,21 @@ void OpenFiles::set_idle(Node* node, bool nameless) {
 }
 
 void OpenFiles::drop_write(Node* node) {
+  if (!node->writable) return;
   node->writable = false;
-  read_write_.tell(about(BrokerOp::kDropWrite, node->grant));
+  if (--users_[node->grant].writers == 0) read_write_.tell(about(BrokerOp::kDropWrite, node->grant));
 }
 
 void OpenFiles::close_grant(Node* node) {
   if (node->grant == 0) return;
-  read_write_.tell(about(BrokerOp::kClose, node->grant));
+  Users& users = users_[node->grant];
+  if (users.nodes > 1) {
+    drop_write(node);
+    --users.nodes;
+  } else {
+    read_write_.tell(about(BrokerOp::kClose, node->grant));
+    users_.erase(node->grant);
+  }
   counters_.grants.fetch_sub(1, std::memory_order_relaxed);
   node->grant = 0;
   node->backing_id = 0;

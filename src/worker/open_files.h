@@ -3,6 +3,8 @@
 // Used by the main thread only.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <cstdint>
 #include <deque>
 
@@ -62,6 +64,7 @@ class OpenFiles {
   core::Failure lost_race();
   bool contested() const { return contested_until_ > now(); }
   void set_idle(Node* node, bool nameless);
+  void take_grant(Node* node, const wire::BrokerReply& reply, bool write);
   void drop_write(Node* node);
   void close_grant(Node* node);
   int expire(std::deque<Idle>& idle, int64_t most_milliseconds);
@@ -74,6 +77,13 @@ class OpenFiles {
   std::deque<Idle> idle_;  // oldest first; entries that a later open outdated are skipped
   std::deque<Idle> idle_nameless_;  // likewise, for a shorter time
   size_t idle_count_ = 0;  // in both
+  // A file of which the rules say different things by different names has as many nodes, and these
+  // one grant of the broker's.
+  struct Users {
+    uint32_t nodes = 0;
+    uint32_t writers = 0;
+  };
+  absl::flat_hash_map<uint64_t, Users> users_;
   int64_t contested_until_ = 0;
 };
 

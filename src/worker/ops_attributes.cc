@@ -16,16 +16,34 @@ core::Result<os::Stat> stat_now(Worker& worker, Node* node) {
   return to_stat(*reply);
 }
 
+// What the rules say of all that a setattr asks for.
+core::Outcome may_change(const Worker& worker, const Node* node, int to_set) {
+  constexpr struct {
+    int bits;
+    core::Operation operation;
+  } kChanges[] = {{~0, core::Operation::kChange},
+                  {FUSE_SET_ATTR_SIZE, core::Operation::kWrite},
+                  {FUSE_SET_ATTR_UID, core::Operation::kChangeOwner},
+                  {FUSE_SET_ATTR_GID, core::Operation::kChangeGroup},
+                  {FUSE_SET_ATTR_MODE, core::Operation::kChangeMode}};
+  for (const auto& change : kChanges) {
+    if (change.bits != ~0 && (to_set & change.bits) == 0) continue;
+    if (auto may = worker.rules.may(node, change.operation); !may.ok()) return may;
+  }
+  return core::Done{};
+}
+
 void reply_attributes(fuse_req_t req, Node* node) {
   Worker& worker = worker_of(req);
   auto stat = stat_now(worker, node);
   if (!stat.ok()) return fail(req, stat.failure());
+  worker.rules.show(node->facet, &*stat);
   const struct stat attributes = to_stat(*stat);
   fuse_reply_attr(req, &attributes, worker.attribute_timeout(node));
 }
 
 void getattr(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info*) {
-  Node* node = worker_of(req).table.get(nodeid);
+  Node* node = worker_of(req).get_open(nodeid);
   if (node == nullptr) return fail(req, kStale);
   reply_attributes(req, node);
 }
@@ -86,8 +104,9 @@ core::Outcome change(Worker& worker, Node* node, const struct stat& wanted, int 
 
 void setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat* wanted, int to_set, fuse_file_info*) {
   Worker& worker = worker_of(req);
-  Node* node = worker.table.get(nodeid);
+  Node* node = worker.get_open(nodeid);
   if (node == nullptr) return fail(req, kStale);
+  if (auto may = may_change(worker, node, to_set); !may.ok()) return fail(req, may.failure());
   if ((to_set & FUSE_SET_ATTR_SIZE) != 0) {
     // Before the times, which truncation would change again.
     auto cut = worker.files.truncate(node, wanted->st_size);
@@ -101,8 +120,11 @@ void setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat* wanted, int to_set,
 
 void readlink(fuse_req_t req, fuse_ino_t nodeid) {
   Worker& worker = worker_of(req);
-  Node* node = worker.table.get(nodeid);
+  Node* node = worker.get(nodeid);
   if (node == nullptr) return fail(req, kStale);
+  if (auto may = worker.rules.may(node, core::Operation::kRead); !may.ok()) return fail(req, may.failure());
+  // There is no empty link.
+  if (worker.rules.is_masked(node)) return fail(req, {EACCES, core::Reason::kNotPassedThrough});
   auto held = worker.table.hold(node);
   if (!held.ok()) return fail(req, held.failure());
   char target[4096];
@@ -123,8 +145,10 @@ void statfs(fuse_req_t req, fuse_ino_t) {
 template <typename Call>
 void reply_xattr(fuse_req_t req, fuse_ino_t nodeid, size_t size, Call call) {
   Worker& worker = worker_of(req);
-  Node* node = worker.table.get(nodeid);
+  Node* node = worker.get_open(nodeid);
   if (node == nullptr) return fail(req, kStale);
+  if (auto may = worker.rules.may(node, core::Operation::kRead); !may.ok()) return fail(req, may.failure());
+  if (worker.rules.is_masked(node)) return fail(req, {ENODATA, core::Reason::kNotPassedThrough});
   auto named = worker.table.named(node);
   if (!named.ok()) return fail(req, named.failure());
   std::vector<char> buffer(size);
@@ -152,8 +176,9 @@ void listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size) {
 template <typename Call>
 void change_xattr(fuse_req_t req, fuse_ino_t nodeid, Call call) {
   Worker& worker = worker_of(req);
-  Node* node = worker.table.get(nodeid);
+  Node* node = worker.get_open(nodeid);
   if (node == nullptr) return fail(req, kStale);
+  if (auto may = worker.rules.may(node, core::Operation::kChange); !may.ok()) return fail(req, may.failure());
   auto named = worker.table.named(node);
   if (!named.ok()) return fail(req, named.failure());
   auto done = call(named->target());

@@ -1,4 +1,5 @@
 // Directories: opening and listing them.
+#include <absl/container/flat_hash_map.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -24,19 +25,28 @@ struct RawEntry {
   char name[];
 };
 
-// An open directory. Cookies are the filesystem's own, which stay valid under change.
+// An open directory. Cookies are the filesystem's own, which stay valid under change. Where names may be
+// hidden they are numbered instead: the filesystem's tell of the name that comes next, seen or not.
 class Listing {
  public:
-  explicit Listing(os::Fd fd) : fd_(std::make_shared<const os::Fd>(std::move(fd))) {}
+  Listing(os::Fd fd, bool numbered)
+      : fd_(std::make_shared<const os::Fd>(std::move(fd))), numbered_(numbered) {}
 
   const std::shared_ptr<const os::Fd>& fd() const { return fd_; }
 
   core::Outcome go_to(int64_t cookie) {
-    if (cookie == next_) return core::Done{};
+    int64_t place = cookie;
+    if (numbered_ && cookie != 0) {
+      if (cookie < 0 || static_cast<uint64_t>(cookie) > places_.size()) {
+        return core::Failure{EINVAL, core::Reason::kNone};
+      }
+      place = places_[static_cast<size_t>(cookie) - 1];
+    }
+    if (place == next_) return core::Done{};
     start_ = end_ = 0;
-    auto moved = os::seek(fd_->get(), cookie, SEEK_SET);
+    auto moved = os::seek(fd_->get(), place, SEEK_SET);
     if (!moved.ok()) return moved.failure();
-    next_ = cookie;
+    next_ = place;
     return core::Done{};
   }
 
@@ -52,6 +62,15 @@ class Listing {
     return reinterpret_cast<const RawEntry*>(buffer_ + start_);
   }
 
+  // Of the place behind an entry that is shown: the same each time, whatever was listed in between.
+  int64_t cookie_behind(const RawEntry* entry) {
+    if (!numbered_) return entry->next;
+    const auto [known, is_new] =
+        numbers_.try_emplace(entry->next, static_cast<int64_t>(places_.size()) + 1);
+    if (is_new) places_.push_back(entry->next);
+    return known->second;
+  }
+
   void advance(const RawEntry* entry) {
     start_ += entry->length;
     next_ = entry->next;
@@ -59,7 +78,10 @@ class Listing {
 
  private:
   std::shared_ptr<const os::Fd> fd_;
-  int64_t next_ = 0;
+  bool numbered_;
+  std::vector<int64_t> places_;  // of each number, from 1 on
+  absl::flat_hash_map<int64_t, int64_t> numbers_;
+  int64_t next_ = 0;  // place
   size_t start_ = 0;
   size_t end_ = 0;
   alignas(8) char buffer_[16384];
@@ -75,14 +97,15 @@ core::Result<os::Fd> open_by_name(Worker& worker, const Node* node) {
   if (!fd.ok()) return fd;
   auto stat = os::stat_held(fd->get());
   if (!stat.ok()) return stat.failure();
-  if (key_of(*stat) != node->key) return kStale;
+  if (worker.table.key_of(*stat) != node->key) return kStale;
   return fd;
 }
 
 void opendir(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
   Worker& worker = worker_of(req);
-  Node* node = worker.table.get(nodeid);
+  Node* node = worker.get(nodeid);
   if (node == nullptr) return fail(req, kStale);
+  if (auto may = worker.rules.may(node, core::Operation::kList); !may.ok()) return fail(req, may.failure());
   auto directory = worker.table.directory(node);
   if (!directory.ok()) return fail(req, directory.failure());
   auto fd = os::open_directory((*directory)->get(), ".");
@@ -90,7 +113,7 @@ void opendir(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
     fd = open_by_name(worker, node);
   }
   if (!fd.ok()) return fail(req, fd.failure());
-  auto listing = std::make_unique<Listing>(*std::move(fd));
+  auto listing = std::make_unique<Listing>(*std::move(fd), !worker.rules.empty());
   file->fh = reinterpret_cast<uint64_t>(listing.get());
   if (fuse_reply_open(req, file) == 0) (void)listing.release();
 }
@@ -105,12 +128,14 @@ struct Shown {
   bool visible = false;
   bool has_stat = false;
   os::Stat stat;
+  core::Decision decision;
 };
 
-Shown judge(Worker& worker, Node* parent, int dir, const RawEntry& entry, bool want_stat) {
+// parent: the path of the directory, where there are rules.
+Shown judge(Worker& worker, std::string_view parent, int dir, const RawEntry& entry, bool want_stat) {
   Shown shown;
   uint32_t type = DTTOIF(entry.type);
-  if (want_stat || (entry.type == DT_UNKNOWN && !worker.config.rules.empty())) {
+  if (want_stat || (entry.type == DT_UNKNOWN && !worker.rules.empty())) {
     auto stat = os::stat_name(dir, entry.name);
     if (stat.ok()) {
       shown.has_stat = true;
@@ -120,7 +145,8 @@ Shown judge(Worker& worker, Node* parent, int dir, const RawEntry& entry, bool w
       return shown;  // gone, or not to be told: fail closed
     }
   }
-  shown.visible = !worker.hides(parent, entry.name, type == S_IFDIR);
+  shown.decision = worker.rules.decide(parent, entry.name).of(type == S_IFDIR);
+  shown.visible = !worker.rules.hides(shown.decision);
   return shown;
 }
 
@@ -131,11 +157,16 @@ bool is_dots(const RawEntry& entry) {
 void list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_file_info* file,
           bool plus) {
   Worker& worker = worker_of(req);
-  Node* node = worker.table.get(nodeid);
+  Node* node = worker.get(nodeid);
   if (node == nullptr) return fail(req, kStale);
   Listing& listing = *listing_of(file);
   if (auto moved = listing.go_to(offset); !moved.ok()) return fail(req, moved.failure());
   const int dir = listing.fd()->get();
+  PathBuffer buffer;
+  const auto path = worker.rules.empty() ? core::Result<std::string_view>("")
+                                         : worker.table.path_of(node, buffer);
+  if (!path.ok()) return fail(req, path.failure());
+  const bool masked = worker.rules.is_masked(node);
   std::vector<char> reply(size);
   std::vector<Node*> counted;  // lookups to take back if nobody takes the reply
   size_t used = 0;
@@ -155,24 +186,27 @@ void list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_fil
       // What is above the root is nobody's business in the view.
       if (node == worker.table.root()) answer.attr.st_ino = node->key.ino;
     } else {
-      const Shown shown = judge(worker, node, dir, *entry, plus);
+      const Shown shown = masked ? Shown{} : judge(worker, *path, dir, *entry, plus);
       if (!shown.visible) {
         listing.advance(entry);
         continue;
       }
       // Without attributes (the name is gone, or a mount point) the kernel will look it up if asked.
       if (plus && shown.has_stat && worker.table.stat_is_inside(shown.stat)) {
-        child = worker.table.remember(node, entry->name, shown.stat);
+        child = worker.remember(node, entry->name, shown.stat, worker.rules.facet_of(shown.decision));
+        os::Stat stat = shown.stat;
+        worker.rules.show(child->facet, &stat);
         answer.ino = child->id;
-        answer.attr = to_stat(shown.stat);
+        answer.attr = to_stat(stat);
         answer.attr_timeout = worker.attribute_timeout(child);
         answer.entry_timeout = worker.coherence();
       }
     }
     const size_t left = size - used;
+    const int64_t behind = listing.cookie_behind(entry);
     const size_t needed =
-        plus ? fuse_add_direntry_plus(req, reply.data() + used, left, entry->name, &answer, entry->next)
-             : fuse_add_direntry(req, reply.data() + used, left, entry->name, &answer.attr, entry->next);
+        plus ? fuse_add_direntry_plus(req, reply.data() + used, left, entry->name, &answer, behind)
+             : fuse_add_direntry(req, reply.data() + used, left, entry->name, &answer.attr, behind);
     if (needed > left) {
       if (child != nullptr) worker.table.forget(child, 0);
       break;

@@ -18,13 +18,18 @@ constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
 // The worker's own handle: all that a release must know.
 constexpr uint64_t kReader = 1;
 constexpr uint64_t kWriter = 2;
+constexpr uint64_t kEmpty = 3;  // of a masked file: nobody reads it, since its size is 0
 
 bool is_write(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+core::Operation operation_of(int flags) {
+  return is_write(flags) || (flags & O_TRUNC) != 0 ? core::Operation::kWrite : core::Operation::kRead;
+}
 
 // FLUSH would only cost: data never waits in the worker, and the kernel keeps the locks.
 wire::FuseOpenOut open_reply(const Node* node, int flags) {
-  return {is_write(flags) ? kWriter : kReader, wire::kFopenPassthrough | wire::kFopenNoFlush,
-          node->backing_id};
+  // Without a backing id: a part of a file, whose reads the broker serves.
+  const uint32_t through = node->backing_id > 0 ? wire::kFopenPassthrough : 0;
+  return {is_write(flags) ? kWriter : kReader, through | wire::kFopenNoFlush, node->backing_id};
 }
 
 struct CreateReply {
@@ -33,7 +38,8 @@ struct CreateReply {
 };
 static_assert(sizeof(CreateReply) == 144);
 
-CreateReply create_reply(const Worker& worker, const Node* node, const os::Stat& stat, int flags) {
+CreateReply create_reply(const Worker& worker, const Node* node, os::Stat stat, int flags) {
+  worker.rules.show(node->facet, &stat);
   CreateReply reply{};
   const uint64_t milliseconds = worker.config.coherence_milliseconds;
   reply.entry.nodeid = node->id;
@@ -48,10 +54,35 @@ CreateReply create_reply(const Worker& worker, const Node* node, const os::Stat&
   return reply;
 }
 
+// Of a window: what is passed through is not read here. The broker replies.
+void read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_file_info*) {
+  Worker& worker = worker_of(req);
+  const Node* node = worker.table.get(nodeid);
+  if (node == nullptr || node->grant == 0 || !worker.rules.is_window(node)) {
+    return fail(req, {EBADF, core::Reason::kGrantUnknown});
+  }
+  wire::BrokerRequest request{};
+  request.op = BrokerOp::kReadWindow;
+  request.grant = node->grant;
+  request.grant2 = worker.unique;
+  request.offset = offset;
+  request.length = static_cast<int64_t>(size);
+  worker.data.tell(request);
+  fuse_reply_none(req);
+}
+
 void open(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
   Worker& worker = worker_of(req);
-  Node* node = worker.table.get(nodeid);
+  Node* node = worker.get(nodeid);
   if (node == nullptr) return fail(req, kStale);
+  if (auto may = worker.rules.may(node, operation_of(file->flags)); !may.ok()) {
+    return fail(req, may.failure());
+  }
+  if (worker.rules.is_masked(node)) {
+    const wire::FuseOpenOut empty{kEmpty, wire::kFopenNoFlush, 0};
+    fuse_reply_buf(req, reinterpret_cast<const char*>(&empty), sizeof(empty));
+    return;
+  }
   if (auto opened = worker.files.open(node, file->flags); !opened.ok()) {
     return fail(req, opened.failure());
   }
@@ -65,7 +96,7 @@ void open(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
 
 void release(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
   Worker& worker = worker_of(req);
-  if (Node* node = worker.table.get(nodeid); node != nullptr) {
+  if (Node* node = worker.table.get(nodeid); node != nullptr && file->fh != kEmpty) {
     worker.files.release(node, file->fh == kWriter);
   }
   fuse_reply_err(req, 0);
@@ -120,12 +151,14 @@ core::Result<Node*> make_file(Worker& worker, fuse_req_t req, Node* parent, cons
 void create(fuse_req_t req, fuse_ino_t parent_id, const char* name, mode_t mode,
             fuse_file_info* file) {
   Worker& worker = worker_of(req);
-  Node* parent = worker.table.get(parent_id);
+  Node* parent = worker.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
-  if (worker.hides_new(parent, name)) return fail(req, {EACCES, core::Reason::kHidden});
+  const auto facet = worker.rules.may_make(parent, name, false);
+  if (!facet.ok()) return fail(req, facet.failure());
   os::Stat stat;
   auto node = make_file(worker, req, parent, name, mode & 07777, file->flags, &stat);
   if (!node.ok()) return fail(req, node.failure());
+  worker.rules.count_made(*facet);
   const CreateReply reply = create_reply(worker, *node, stat, file->flags);
   worker.table.count_lookup(*node);
   if (fuse_reply_buf(req, reinterpret_cast<const char*>(&reply), sizeof(reply)) != 0) {
@@ -212,8 +245,11 @@ void serve_tmpfile(Worker& worker, std::span<const uint8_t> message) {
     return write_reply(worker, header.unique, EINVAL, {});
   }
   std::memcpy(&in, message.data() + sizeof(header), sizeof(in));
-  Node* directory = worker.table.get(header.nodeid);
+  Node* directory = worker.get(header.nodeid);
   if (directory == nullptr) return write_reply(worker, header.unique, ESTALE, {});
+  if (auto may = worker.rules.may(directory, core::Operation::kWrite); !may.ok()) {
+    return write_reply(worker, header.unique, may.failure().error, {});
+  }
   // In preserve mode it would belong to the broker's user.
   if (worker.config.preserve) return write_reply(worker, header.unique, EOPNOTSUPP, {});
   const auto flags = static_cast<int>(in.flags);
@@ -231,6 +267,7 @@ void serve_tmpfile(Worker& worker, std::span<const uint8_t> message) {
 
 void add_file_operations(fuse_lowlevel_ops& ops) {
   ops.open = open;
+  ops.read = read;
   ops.release = release;
   ops.create = create;
   ops.fsync = fsync;

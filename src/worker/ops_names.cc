@@ -12,11 +12,11 @@ namespace {
 
 constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
 constexpr core::Failure kHiddenName{EACCES, core::Reason::kHidden};
-constexpr core::Failure kAbsent{ENOENT, core::Reason::kHidden};
+constexpr core::Failure kOtherRules{EXDEV, core::Reason::kOtherRules};
 
 void lookup(fuse_req_t req, fuse_ino_t parent_id, const char* name) {
   Worker& worker = worker_of(req);
-  Node* parent = worker.table.get(parent_id);
+  Node* parent = worker.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
   os::Stat stat;
   auto node = worker.look_up(parent, name, &stat);
@@ -45,24 +45,28 @@ void forget_multi(fuse_req_t req, size_t count, fuse_forget_data* forgets) {
   fuse_reply_none(req);
 }
 
-// Makes parent/name with `make`, unless a rule hides it, and answers with what is there then.
+// Makes parent/name with `make`, unless a rule forbids it, and answers with what is there then.
+// linked: the node of which it is to be another name.
 template <typename Make>
 void make_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, uint32_t mode, Make make,
-               bool linked = false) {
+               const Node* linked = nullptr) {
   Worker& worker = worker_of(req);
-  Node* parent = worker.table.get(parent_id);
+  Node* parent = worker.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
-  if (worker.hides_new(parent, name)) return fail(req, kHiddenName);
+  const auto facet = worker.rules.may_make(parent, name, S_ISDIR(mode));
+  if (!facet.ok()) return fail(req, facet.failure());
+  if (linked != nullptr && linked->facet != *facet) return fail(req, kOtherRules);
   auto directory = worker.table.directory(parent);
   if (!directory.ok()) return fail(req, directory.failure());
   worker.use_umask(fuse_req_ctx(req)->umask);
   auto made = make((*directory)->get());
   // A link is not a new file: it keeps its owner.
-  if (made.ok() && !linked) made = worker.settle_owner(req, parent, name, mode);
+  if (made.ok() && linked == nullptr) made = worker.settle_owner(req, parent, name, mode);
   if (!made.ok()) return fail(req, made.failure());
   auto stat = worker.table.stat_child(parent, name);
   if (!stat.ok()) return fail(req, stat.failure());
-  worker.reply_entry(req, worker.table.remember(parent, name, *stat), *stat);
+  worker.rules.count_made(*facet);
+  worker.reply_entry(req, worker.remember(parent, name, *stat, *facet), *stat);
 }
 
 void mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t) {
@@ -84,16 +88,16 @@ void symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const char* 
 
 void link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent_id, const char* name) {
   Worker& worker = worker_of(req);
-  Node* node = worker.table.get(nodeid);
+  Node* node = worker.get(nodeid);
   if (node == nullptr) return fail(req, kStale);
   make_name(req, parent_id, name, node->type, [&](int to) -> core::Outcome {
     if (node->parent == nullptr) {
-      return worker.files.link_temp(node, worker.table.get(parent_id), name);
+      return worker.files.link_temp(node, worker.get(parent_id), name);
     }
     auto from = worker.table.named(node);
     if (!from.ok()) return from.failure();
     return os::make_link(from->directory->get(), from->name, to, name);
-  }, true);
+  }, node);
 }
 
 // Before a name goes away: what the kernel still refers to stays reachable by a descriptor.
@@ -105,12 +109,15 @@ void keep_reachable(Worker& worker, Node* node, const Node* parent, std::string_
 
 void remove(fuse_req_t req, fuse_ino_t parent_id, const char* name, bool want_directory) {
   Worker& worker = worker_of(req);
-  Node* parent = worker.table.get(parent_id);
+  Node* parent = worker.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
   auto stat = worker.table.stat_child(parent, name);
   if (!stat.ok()) return fail(req, stat.failure());
-  if (worker.hides(parent, name, S_ISDIR(stat->stx_mode))) return fail(req, kAbsent);
-  Node* node = worker.table.find(*stat);
+  const core::Decision decision = worker.rules.decide(parent, name).of(S_ISDIR(stat->stx_mode));
+  if (auto may = worker.rules.may(decision, core::Operation::kRemove); !may.ok()) {
+    return fail(req, may.failure());
+  }
+  Node* node = worker.table.find(*stat, worker.rules.facet_of(decision));
   if (node != nullptr) keep_reachable(worker, node, parent, name, false);
   auto directory = worker.table.directory(parent);
   if (!directory.ok()) return fail(req, directory.failure());
@@ -126,49 +133,60 @@ void remove(fuse_req_t req, fuse_ino_t parent_id, const char* name, bool want_di
 void unlink(fuse_req_t req, fuse_ino_t parent, const char* name) { remove(req, parent, name, false); }
 void rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) { remove(req, parent, name, true); }
 
-// A name on either side of a rename: what is there, and whether the rules let it be seen.
+// A name on either side of a rename: what is there, and what the rules say of it.
 struct Side {
   Node* parent;
   std::string_view name;
   bool exists = false;
   bool is_directory = false;
+  core::Verdicts verdicts = {};
   Node* node = nullptr;  // if the kernel knows it
 
+  const core::Decision& decision() const { return verdicts.of(is_directory); }
+
   core::Outcome look(Worker& worker) {
+    verdicts = worker.rules.decide(parent, name);
     auto stat = worker.table.stat_child(parent, name);
     if (!stat.ok()) return stat.failure();
     exists = true;
     is_directory = S_ISDIR(stat->stx_mode);
-    node = worker.table.find(*stat);
+    node = worker.table.find(*stat, worker.rules.facet_of(decision()));
     return core::Done{};
   }
 };
 
-// A directory may only go where the same names are hidden below it; otherwise it would have to be
-// copied, and a copy takes along only what can be seen.
+// Whether what is at `from` may go to the name of `to`. A directory only goes where the same rules
+// hold below it; otherwise it would have to be copied, and a copy takes along only what can be seen.
 core::Outcome may_move(Worker& worker, const Side& from, const Side& to) {
-  if (worker.config.rules.empty()) return core::Done{};
-  if (worker.hides(from.parent, from.name, from.is_directory)) return kAbsent;
-  const bool hidden = to.exists ? worker.hides(to.parent, to.name, from.is_directory)
-                                : worker.hides_new(to.parent, to.name);
-  if (hidden) return kHiddenName;
+  ViewRules& rules = worker.rules;
+  if (rules.empty()) return core::Done{};
+  if (auto may = rules.may(from.decision(), core::Operation::kRemove); !may.ok()) return may;
+  const core::Decision& then = to.verdicts.of(from.is_directory);
+  // What is not there must not tell by its kind that something hidden is.
+  if (!to.exists && (rules.hides(to.verdicts.file) || rules.hides(to.verdicts.directory))) return kHiddenName;
+  if (auto may = rules.may(then, core::Operation::kMake); !may.ok()) return may;
+  if (rules.facet_of(then) != rules.facet_of(from.decision())) return kOtherRules;
   if (!from.is_directory) return core::Done{};
   PathBuffer old_buffer, new_buffer;
   const auto old_path = worker.table.path_of(from.parent, from.name, old_buffer);
   const auto new_path = worker.table.path_of(to.parent, to.name, new_buffer);
   if (!old_path.ok()) return old_path.failure();
   if (!new_path.ok()) return new_path.failure();
-  if (!worker.config.rules.same_below(*old_path, *new_path)) {
-    return core::Failure{EXDEV, core::Reason::kHidden};
-  }
-  return core::Done{};
+  return rules.same_below(*old_path, *new_path) ? core::Outcome(core::Done{}) : kOtherRules;
+}
+
+// Whether what is at the name of `to` may be replaced.
+core::Outcome may_replace(Worker& worker, const Side& to) {
+  if (!to.exists || worker.rules.empty()) return core::Done{};
+  if (worker.rules.hides(to.decision())) return kHiddenName;
+  return worker.rules.may(to.decision(), core::Operation::kRemove);
 }
 
 void rename(fuse_req_t req, fuse_ino_t from_id, const char* from_name, fuse_ino_t to_id,
             const char* to_name, unsigned flags) {
   Worker& worker = worker_of(req);
-  Side from{worker.table.get(from_id), from_name};
-  Side to{worker.table.get(to_id), to_name};
+  Side from{worker.get(from_id), from_name};
+  Side to{worker.get(to_id), to_name};
   if (from.parent == nullptr || to.parent == nullptr) return fail(req, kStale);
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) {
     return fail(req, {EINVAL, core::Reason::kProtocol});
@@ -178,8 +196,7 @@ void rename(fuse_req_t req, fuse_ino_t from_id, const char* from_name, fuse_ino_
     return fail(req, looked.failure());
   }
   if (auto may = may_move(worker, from, to); !may.ok()) return fail(req, may.failure());
-  // What would be replaced or exchanged must be visible too, by its own type.
-  if (to.exists && worker.hides(to.parent, to.name, to.is_directory)) return fail(req, kHiddenName);
+  if (auto may = may_replace(worker, to); !may.ok()) return fail(req, may.failure());
   if ((flags & RENAME_EXCHANGE) != 0 && to.exists) {
     if (auto may = may_move(worker, to, from); !may.ok()) return fail(req, may.failure());
   }

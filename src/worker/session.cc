@@ -70,6 +70,8 @@ void Session::serve(std::span<uint8_t> message) {
   std::memcpy(&header, message.data(), sizeof(header));
   const size_t counter = std::min<size_t>(header.opcode, wire::Counters::kOpcodes - 1);
   worker_.counters.requests[counter].fetch_add(1, std::memory_order_relaxed);
+  worker_.unique = header.unique;
+  worker_.rules.look_at_clock();
   if (header.opcode == wire::kFuseTmpfile) return serve_tmpfile(worker_, message);
   struct fuse_buf buffer {};
   buffer.size = message.size();
@@ -93,6 +95,9 @@ core::Result<size_t> Session::next(std::span<uint8_t> buffer) {
   // Without its service a view has nobody to end it, list it or log for it: it ends.
   auto readable = os::wait_readable_while(worker_.device, worker_.service, due);
   if (!readable.ok()) return readable.failure();
+  if (readable->lifeline) {
+    if (auto taken = worker_.take_rules(); !taken.ok()) return taken.failure();
+  }
   return size_t{0};
 }
 
@@ -112,7 +117,8 @@ void Session::run() {
     if (const int64_t time = OpenFiles::now(); time >= next_tick) {
       worker_.tick();
       next_tick = time + 4;
-      if (!os::wait_readable_while(worker_.device, worker_.service, 0).ok()) return;
+      const auto readable = os::wait_readable_while(worker_.device, worker_.service, 0);
+      if (!readable.ok() || (readable->lifeline && !worker_.take_rules().ok())) return;
     }
   }
 }

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "os/metadata.h"
+
 namespace sluice::worker {
 namespace {
 
@@ -12,15 +14,26 @@ constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
 
 }  // namespace
 
-core::Result<std::unique_ptr<Table>> Table::create(int root) {
+FileKey Table::key_of(const os::Stat& stat) const {
+  const auto found = std::find(mount_ids_.begin(), mount_ids_.end(), stat.stx_mnt_id);
+  return {os::dev_of(stat), stat.stx_ino, stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec,
+          found == mount_ids_.end() ? kNowhere : static_cast<uint32_t>(found - mount_ids_.begin())};
+}
+
+core::Result<std::unique_ptr<Table>> Table::create(int root, std::span<const int> grafts) {
   auto stat = os::stat_held(root);
   if (!stat.ok()) return stat.failure();
   if (!S_ISDIR(stat->stx_mode)) return core::Failure{ENOTDIR, core::Reason::kSourceNotDirectory};
   auto held = os::duplicate(root);
   if (!held.ok()) return held.failure();
   std::unique_ptr<Table> table(new Table);
-  table->mount_id_ = stat->stx_mnt_id;
-  Node* node = table->make(key_of(*stat), S_IFDIR);
+  table->mount_ids_.push_back(stat->stx_mnt_id);
+  for (const int graft : grafts) {
+    auto inside = os::stat_held(graft);
+    if (!inside.ok()) return inside.failure();
+    table->mount_ids_.push_back(inside->stx_mnt_id);
+  }
+  Node* node = table->make(table->key_of(*stat), 0, S_IFDIR);
   node->lookups = 1;  // never forgotten
   table->directories_[node] = std::make_shared<const os::Fd>(held->release());
   return table;
@@ -33,13 +46,13 @@ Node* Table::get(uint64_t nodeid) {
   return slots_[slot].node.get();
 }
 
-Node* Table::find(const os::Stat& stat) {
-  const auto found = by_key_.find(key_of(stat));
+Node* Table::find(const os::Stat& stat, Facet facet) {
+  const auto found = by_key_.find({key_of(stat), facet});
   if (found == by_key_.end() || found->second->type != (stat.stx_mode & S_IFMT)) return nullptr;
   return found->second;
 }
 
-Node* Table::make(const FileKey& key, uint32_t type) {
+Node* Table::make(const FileKey& file, Facet facet, uint32_t type) {
   uint32_t slot;
   if (free_.empty()) {
     slot = static_cast<uint32_t>(slots_.size());
@@ -51,20 +64,23 @@ Node* Table::make(const FileKey& key, uint32_t type) {
   slots_[slot].node = std::make_unique<Node>();
   Node* node = slots_[slot].node.get();
   node->id = uint64_t{slots_[slot].generation} << 32 | (slot + 1);
-  node->key = key;
+  node->key = file;
+  node->facet = facet;
   node->type = type;
-  by_key_[key] = node;
+  by_key_[{file, facet}] = node;
   return node;
 }
 
-Node* Table::remember(Node* parent, std::string_view name, const os::Stat& stat) {
-  Node* node = find(stat);
-  if (node == nullptr) node = make(key_of(stat), stat.stx_mode & S_IFMT);
+Node* Table::remember(Node* parent, std::string_view name, const os::Stat& stat, Facet facet) {
+  Node* node = find(stat, facet);
+  if (node == nullptr) node = make(key_of(stat), facet, stat.stx_mode & S_IFMT);
   if (node->parent != parent || node->name != name) gain_name(node, parent, name);
   return node;
 }
 
-Node* Table::remember_nameless(FileKey key) { return make(key, S_IFREG); }
+Node* Table::remember_nameless(FileKey file, Facet facet) {
+  return make(file, facet, S_IFREG);
+}
 
 void Table::set_parent(Node* node, Node* parent, std::string_view name) {
   Node* before = std::exchange(node->parent, parent);
@@ -130,7 +146,8 @@ void Table::release_if_unused(Node* node) {
     while (!node->links.empty()) {
       drop_link(node, node->links.back().parent, std::string(node->links.back().name));
     }
-    if (const auto found = by_key_.find(node->key); found != by_key_.end() && found->second == node) {
+    const auto found = by_key_.find({node->key, node->facet});
+    if (found != by_key_.end() && found->second == node) {
       by_key_.erase(found);
     }
     directories_.erase(node);
@@ -195,7 +212,7 @@ core::Result<os::Fd> Table::open_by_this_name(Node* node) {
   if (!fd.ok()) return fd.failure().error == ENOENT ? kStale : fd.failure();
   auto stat = os::stat_held(fd->get());
   if (!stat.ok()) return stat.failure();
-  if (key_of(*stat) != node->key || stat->stx_mnt_id != mount_id_) return kStale;
+  if (key_of(*stat) != node->key) return kStale;
   return fd;
 }
 
@@ -290,7 +307,7 @@ core::Result<os::Stat> Table::stat_child(Node* parent, std::string_view name) {
   auto fd = directory(parent);
   if (!fd.ok()) return fd.failure();
   auto stat = os::stat_name((*fd)->get(), name);
-  if (stat.ok() && stat->stx_mnt_id != mount_id_) {
+  if (stat.ok() && !stat_is_inside(*stat)) {
     return core::Failure{EXDEV, core::Reason::kOutsideRoot};
   }
   return stat;
@@ -307,7 +324,7 @@ core::Result<Table::NamedTarget> Table::named_by_this_name(Node* node) {
   if (!parent.ok()) return parent.failure();
   auto stat = os::stat_name((*parent)->get(), node->name);
   if (!stat.ok()) return stat.failure();
-  if (key_of(*stat) != node->key || stat->stx_mnt_id != mount_id_) return kStale;
+  if (key_of(*stat) != node->key) return kStale;
   return NamedTarget{*std::move(parent), node->name};
 }
 

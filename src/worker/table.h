@@ -12,7 +12,9 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/limits.h"
@@ -33,19 +35,23 @@ class PathBuffer {
 
 class Table {
  public:
-  // root: the tree's root directory, which the table duplicates.
-  static core::Result<std::unique_ptr<Table>> create(int root);
+  // root: the tree's root directory, which the table duplicates. grafts: the roots of the trees in it,
+  // borrowed for the call.
+  static core::Result<std::unique_ptr<Table>> create(int root, std::span<const int> grafts);
+
+  // kNowhere as its root where it is on a mount that is not the view's.
+  FileKey key_of(const os::Stat& stat) const;
 
   Node* root() { return slots_[0].node.get(); }
   // nullptr: the kernel names a node that it has forgotten.
   Node* get(uint64_t nodeid);
   // nullptr: not known.
-  Node* find(const os::Stat& stat);
+  Node* find(const os::Stat& stat, Facet facet);
   // Finds or makes the node of what was seen at parent/name, and remembers the name. Does not count
   // a lookup.
-  Node* remember(Node* parent, std::string_view name, const os::Stat& stat);
+  Node* remember(Node* parent, std::string_view name, const os::Stat& stat, Facet facet);
   // For a file that never had a name.
-  Node* remember_nameless(FileKey key);
+  Node* remember_nameless(FileKey file, Facet facet);
 
   void count_lookup(Node* node) { ++node->lookups; }
   // Drops the node where nobody refers to it any more. Its grant must have been given back before.
@@ -73,8 +79,8 @@ class Table {
   core::Result<os::Stat> stat(Node* node);
   // Attributes of parent/name. EXDEV at a mount point: the view does not cross it.
   core::Result<os::Stat> stat_child(Node* parent, std::string_view name);
-  // Whether what was seen is on the view's mount, not on one mounted inside.
-  bool stat_is_inside(const os::Stat& stat) const { return stat.stx_mnt_id == mount_id_; }
+  // Whether what was seen is in one of the view's trees, not on something mounted inside.
+  bool stat_is_inside(const os::Stat& stat) const { return key_of(stat).root != kNowhere; }
   // Does what goes by the name of a node with each of its names, the last learned first, until one
   // leads to it: another may be gone behind the view, or be where the view's user may not search.
   template <typename Attempt>
@@ -98,6 +104,12 @@ class Table {
   };
   core::Result<NamedTarget> named(Node* node);
 
+  template <typename Visit>
+  void for_each(Visit visit) {
+    for (const Slot& slot : slots_) {
+      if (slot.node != nullptr) visit(slot.node.get());
+    }
+  }
   size_t size() const { return by_key_.size(); }
 
  private:
@@ -111,7 +123,7 @@ class Table {
   };
 
   Table() = default;
-  Node* make(const FileKey& key, uint32_t type);
+  Node* make(const FileKey& file, Facet facet, uint32_t type);
   void drop_link(Node* node, const Node* parent, std::string_view name);
   void set_parent(Node* node, Node* parent, std::string_view name);
   void release_if_unused(Node* node);
@@ -122,10 +134,11 @@ class Table {
   core::Result<os::Stat> stat_by_this_name(Node* node);
   core::Result<NamedTarget> named_by_this_name(Node* node);
 
-  uint64_t mount_id_ = 0;
+  static constexpr uint32_t kNowhere = ~0u;
+  std::vector<uint64_t> mount_ids_;  // of the trees
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
-  absl::flat_hash_map<FileKey, Node*> by_key_;
+  absl::flat_hash_map<std::pair<FileKey, Facet>, Node*> by_key_;
   absl::flat_hash_map<const Node*, std::shared_ptr<const os::Fd>> directories_;
   std::deque<CachedDirectory> recent_;  // oldest first; entries whose recency is old are skipped
   uint64_t clock_ = 0;

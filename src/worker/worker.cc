@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "os/channel.h"
+#include "wire/event.h"
 
 namespace sluice::worker {
 namespace {
@@ -14,27 +15,28 @@ constexpr int64_t kFreshMilliseconds = 4;
 
 }  // namespace
 
-bool Worker::hides(const Node* parent, std::string_view name, bool directory) const {
-  if (config.rules.empty()) return false;
-  PathBuffer buffer;
-  const auto path = table.path_of(parent, buffer);
-  return !path.ok() || config.rules.hides_name(*path, name, directory);
-}
-
 core::Result<Node*> Worker::look_up(Node* parent, std::string_view name, os::Stat* stat) {
   constexpr core::Failure kAbsent{ENOENT, core::Reason::kHidden};
+  if (auto may = rules.may(parent, core::Operation::kEnter); !may.ok()) return may.failure();
+  const core::Verdicts verdicts = rules.decide(parent, name);
   // A name that is hidden whatever it is takes the same way whether it exists or not.
-  const bool hidden_file = hides(parent, name, false);
-  const bool hidden_directory = hides(parent, name, true);
-  if (hidden_file && hidden_directory) return kAbsent;
+  if (rules.hides(verdicts.file) && rules.hides(verdicts.directory)) return kAbsent;
   auto found = table.stat_child(parent, name);
   if (!found.ok()) return found.failure();
-  if (S_ISDIR(found->stx_mode) ? hidden_directory : hidden_file) return kAbsent;
+  const core::Decision& decision = verdicts.of(S_ISDIR(found->stx_mode));
+  if (rules.hides(decision)) return kAbsent;
   *stat = *found;
-  return table.remember(parent, name, *found);
+  return remember(parent, name, *found, rules.facet_of(decision));
 }
 
-void Worker::reply_entry(fuse_req_t req, Node* node, const os::Stat& stat) {
+Node* Worker::remember(Node* parent, std::string_view name, const os::Stat& stat, Facet facet) {
+  Node* node = table.remember(parent, name, stat, facet);
+  rules.decided_now(node);
+  return node;
+}
+
+void Worker::reply_entry(fuse_req_t req, Node* node, os::Stat stat) {
+  rules.show(node->facet, &stat);
   struct fuse_entry_param entry {};
   entry.ino = node->id;
   entry.attr = to_stat(stat);
@@ -66,6 +68,21 @@ core::Outcome Worker::settle_owner(fuse_req_t req, Node* parent, std::string_vie
     owned = os::change_mode(target, mode & ~umask & 07777);  // which the change of owner took away
   }
   return owned;
+}
+
+core::Outcome Worker::take_rules() {
+  std::vector<uint8_t> bytes(core::kMaxRulesBytes + 1);
+  auto length = os::read_message(service, bytes);
+  if (!length.ok()) return length.failure();
+  auto taken = core::Rules::decode(std::span(bytes).first(*length));
+  if (!taken.ok()) return taken.failure();
+  const uint32_t open = rules.replace(*std::move(taken));
+  // The kernel looks every name up again. Before Linux 6.16 it does when the names are too old.
+  const wire::FuseOutHeader notice{sizeof(notice), wire::kNotifyIncEpoch, 0};
+  (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&notice), sizeof(notice)});
+  uint8_t message[wire::kEventMost];
+  const wire::Event done{wire::EventKind::kReloaded, 0, 0, open, 0, 0};
+  return os::write_message(service, {message, wire::encode_event(done, {}, message)});
 }
 
 void Worker::note_open(Node* node) {

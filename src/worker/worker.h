@@ -8,18 +8,21 @@
 #include <memory>
 #include <string_view>
 
+#include "os/metadata.h"
 #include "wire/counters.h"
 #include "wire/fuse.h"
 #include "wire/view_config.h"
 #include "worker/data_thread.h"
 #include "worker/open_files.h"
 #include "worker/table.h"
+#include "worker/view_rules.h"
 
 namespace sluice::worker {
 
 struct Worker {
   const wire::ViewConfig& config;
   Table& table;
+  ViewRules& rules;
   OpenFiles& files;
   DataThread& data;
   wire::Counters& counters;
@@ -33,26 +36,36 @@ struct Worker {
     int64_t at;
   };
   std::deque<Fresh> fresh;
+  uint64_t unique = 0;           // of the kernel's request that is being served
   uint32_t umask = 0;            // of this process, set as the last caller's was
   bool swallow_replies = false;  // while libfuse answers the recorded INIT
 
   double coherence() const { return config.coherence_milliseconds / 1000.0; }
   double attribute_timeout(const Node* node) const { return node->watched ? 0 : coherence(); }
 
-  // Whether a rule hides parent/name whatever it would be: what is about to be made must not tell
-  // whether something hidden is there already.
-  bool hides_new(const Node* parent, std::string_view name) const {
-    return hides(parent, name, false) || hides(parent, name, true);
+  // nullptr: the kernel names a node that it has forgotten, or of which the rules say something else
+  // by now.
+  Node* get(uint64_t nodeid) {
+    Node* node = table.get(nodeid);
+    return node != nullptr && rules.is_current(node) ? node : nullptr;
   }
-  // Whether the rules hide name in parent; true also where the path is not known (fail closed).
-  bool hides(const Node* parent, std::string_view name, bool directory) const;
+  // The same, but what is open stays what it was when it was opened.
+  Node* get_open(uint64_t nodeid) {
+    Node* node = table.get(nodeid);
+    return node != nullptr && (node->opens > 0 || rules.is_current(node)) ? node : nullptr;
+  }
   // Attributes and node of a visible child. ENOENT for hidden and absent alike.
   core::Result<Node*> look_up(Node* parent, std::string_view name, os::Stat* stat);
 
-  void reply_entry(fuse_req_t req, Node* node, const os::Stat& stat);
+  // As Table's, and what the rules say of it is what they said just now.
+  Node* remember(Node* parent, std::string_view name, const os::Stat& stat, Facet facet);
+
+  void reply_entry(fuse_req_t req, Node* node, os::Stat stat);
   void use_umask(uint32_t mask);
   // Preserve mode: what was just made as parent/name belongs to the caller.
   core::Outcome settle_owner(fuse_req_t req, Node* parent, std::string_view name, uint32_t mode);
+  // From the service: other rules. Fails where the view cannot go on.
+  core::Outcome take_rules();
   void note_open(Node* node);
   // Does what is due; milliseconds until the next time, -1: nothing is waiting.
   int tick();

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <thread>
 
+#include "core/reason_text.h"
 #include "hostile_worker.h"
 
 namespace sluice::adversary {
@@ -249,7 +250,7 @@ TEST_F(BrokerAttack, MalformedMessagesEndTheConnection) {
   messages.back().pop_back();
   messages.push_back(bytes_of(good));
   messages.back().push_back(0);
-  for (const uint32_t op : {0u, 14u, ~0u}) {
+  for (const uint32_t op : {0u, static_cast<uint32_t>(BrokerOp::kReadWindow) + 1, ~0u}) {
     wire::BrokerRequest bad = good;
     bad.op = static_cast<BrokerOp>(op);
     messages.push_back(bytes_of(bad));

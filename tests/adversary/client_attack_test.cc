@@ -16,6 +16,7 @@
 #include <random>
 #include <set>
 
+#include "core/reason_text.h"
 #include "hostile_worker.h"
 #include "path_calls.h"
 #include "running_service.h"

@@ -12,15 +12,18 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/compiler.h"
 #include "core/limits.h"
+#include "core/reason_text.h"
 #include "os/channel.h"
 #include "os/file.h"
 #include "os/memory_file.h"
 #include "os/mount.h"
+#include "os/shared_file.h"
 #include "os/socket.h"
 #include "sandbox/fds.h"
 #include "wire/event.h"
-#include "wire/view_config.h"
+#include "wire/view_config_writer.h"
 
 namespace sluice::adversary {
 namespace {
@@ -62,7 +65,11 @@ void Tree::write(const std::string& full_path, const std::string& content, uint3
 
 HostileWorker::HostileWorker(const std::string& tree, bool read_only,
                              const std::vector<std::string_view>& rules, uint32_t most_grants,
-                             bool preserve) {
+                             bool preserve)
+    : HostileWorker(tree, read_only, std::get<core::Rules>(core::compile(rules)), most_grants, preserve) {}
+
+HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core::Rules& rules,
+                             uint32_t most_grants, bool preserve) {
   const uint32_t owner = preserve ? 0 : kUser;
   connection_ = must(service::make_connection({owner, owner, preserve, read_only, "adversary"}), "connection");
   const os::Fd source = open_path(tree, O_PATH | O_DIRECTORY);
@@ -75,7 +82,7 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only,
   config.most_grants = most_grants;
   config.private_uid = core::Limits::kFirstPrivateUid;
   config.init = connection_.init;
-  config.rules = std::get<core::Rules>(core::Rules::compile(rules));
+  config.rules = rules;
   const os::Fd configuration = must(os::sealed_file("test", wire::encode_view_config(config)), "memfd");
   std::pair<os::Fd, os::Fd> pairs[4];
   for (auto& pair : pairs) pair = must(os::socket_pair(), "socketpair");

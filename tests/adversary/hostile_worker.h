@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/rules.h"
 #include "os/fd.h"
 #include "os/process.h"
 #include "service/connection.h"
@@ -42,6 +43,9 @@ class HostileWorker {
       : HostileWorker(tree.path(), read_only, rules, most_grants, preserve) {}
   HostileWorker(const std::string& source, bool read_only, const std::vector<std::string_view>& rules = {},
                 uint32_t most_grants = 64, bool preserve = false);
+  // Of rules that do more than hide.
+  HostileWorker(const std::string& source, bool read_only, const core::Rules& rules, uint32_t most_grants,
+                bool preserve = false);
   ~HostileWorker();
 
   enum Channel { kReadWrite, kReadOnly, kData };

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "core/reason_text.h"
 #include "hostile_worker.h"
 #include "running_service.h"
 

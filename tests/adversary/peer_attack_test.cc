@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "core/limits.h"
+#include "core/reason_text.h"
 #include "hostile_worker.h"
 #include "mute_server.h"
 #include "running_service.h"

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "core/limits.h"
+#include "core/reason_text.h"
 #include "hostile_worker.h"
 #include "running_service.h"
 

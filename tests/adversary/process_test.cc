@@ -23,6 +23,7 @@
 #include <sstream>
 
 #include "core/limits.h"
+#include "core/reason_text.h"
 #include "generated/broker_policy.h"
 #include "generated/sluiced_policy.h"
 #include "generated/worker_ro_policy.h"
@@ -30,6 +31,7 @@
 #include "live.h"
 #include "os/memory_file.h"
 #include "os/mount.h"
+#include "os/shared_file.h"
 #include "sandbox/confine.h"
 
 namespace sluice::adversary {

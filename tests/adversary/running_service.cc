@@ -14,6 +14,8 @@
 #include <cstring>
 #include <sstream>
 
+#include "core/compiler.h"
+#include "core/reason_text.h"
 #include "os/mount.h"
 
 namespace sluice::adversary {
@@ -93,7 +95,7 @@ wire::Hello view_hello(uint32_t uid, const std::vector<std::string_view>& rules)
   hello.uid = hello.gid = uid;
   hello.tied = true;
   hello.source = "/source";
-  hello.rules = std::get<core::Rules>(core::Rules::compile(rules));
+  hello.rules = std::get<core::Rules>(core::compile(rules));
   return hello;
 }
 

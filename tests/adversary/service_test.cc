@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/limits.h"
+#include "core/reason_text.h"
 #include "live.h"
 #include "os/channel.h"
 #include "os/mount.h"

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "core/reason_text.h"
 #include "hostile_worker.h"
 #include "running_service.h"
 

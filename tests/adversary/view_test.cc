@@ -15,6 +15,7 @@
 #include <memory>
 #include <set>
 
+#include "core/compiler.h"
 #include "live.h"
 
 namespace sluice::adversary {
@@ -45,7 +46,7 @@ class ViewAttack : public ::testing::Test {
     hello.coherence_milliseconds = coherence_milliseconds;
     hello.preserve = preserve;
     const std::string_view patterns[] = {"*.key", "private/", "notes", "!notes/", "/moves/only-here"};
-    hello.rules = std::get<core::Rules>(core::Rules::compile(patterns));
+    hello.rules = std::get<core::Rules>(core::compile(patterns));
     view = std::make_unique<LiveView>(*service, tree.path(), hello);
     ASSERT_TRUE(view->up()) << service->log();
   }
@@ -120,6 +121,16 @@ TEST_F(ViewAttack, HiddenDirectoriesAreNotMade) {
 TEST_F(ViewAttack, NamesHiddenAsFilesAreNotMade) {
   start();
   EXPECT_EQ(user([&] { return outcome(::open(in("dir/notes").c_str(), O_RDWR | O_CREAT, 0600)); }), EACCES);
+  EXPECT_FALSE(in_source("dir/notes"));
+}
+// A hidden directory may be there, and a file of that name is not hidden: neither may tell.
+TEST_F(ViewAttack, NamesHiddenAsOneKindAreNotMadeAsTheOther) {
+  start();
+  for (const char* name : {"private", "dir/private"}) {
+    EXPECT_EQ(user([&] { return outcome(::open(in(name).c_str(), O_RDWR | O_CREAT, 0600)); }), EACCES) << name;
+  }
+  EXPECT_FALSE(in_source("dir/private"));
+  EXPECT_EQ(user([&] { return outcome(::mkdir(in("dir/notes").c_str(), 0700)); }), EACCES);
   EXPECT_FALSE(in_source("dir/notes"));
 }
 TEST_F(ViewAttack, NothingIsRenamedToAHiddenName) {

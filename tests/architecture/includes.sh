@@ -19,7 +19,7 @@ code_of() { grep -hv '^[[:space:]]*//' "$@" | grep -v '^[[:space:]]*$'; }
 
 # ---- core and wire know the language, and nothing of the machine or the time ----
 
-PURE='algorithm|array|atomic|bit|cerrno|climits|concepts|cstddef|cstdint|cstdlib|cstring|functional|initializer_list|iterator|limits|map|memory|new|numeric|optional|set|span|string|string_view|tuple|type_traits|utility|variant|vector'
+PURE='algorithm|array|atomic|bit|cerrno|climits|compare|concepts|cstddef|cstdint|cstdlib|cstring|functional|initializer_list|iterator|limits|map|memory|new|numeric|optional|set|span|string|string_view|tuple|type_traits|utility|variant|vector'
 complain "core and wire include nothing but pure headers of the language" \
   "$(sources src/core src/wire | xargs grep -nE '^#include <' | grep -vE "#include <($PURE)>")"
 
@@ -75,8 +75,11 @@ src/worker/main.cc: mallopt
 src/broker/main.cc: geteuid
 # clocks: how old something is
 src/broker/events.cc: time
+# and when a rule holds
+src/broker/grants.cc: time
 src/worker/open_files.cc: clock_gettime
 src/worker/session.cc: clock_gettime
+src/worker/view_rules.cc: time
 src/service/clock.h: clock_gettime
 src/service/setup.cc: time
 # replies in pieces, as libfuse hands them over

@@ -6,6 +6,7 @@ cd "${1:?the source directory}" || exit 1
 
 MANUAL=docs/man/sluice.1
 CONCEPTS=docs/man/sluice.7
+POLICY=docs/man/sluice-policy.5
 SERVICE=docs/man/sluiced.8
 
 FAILED=0

@@ -6,15 +6,15 @@
 . "$HERE/constants.sh"
 
 # As shell variables, so that the shell can calculate with them.
-for file in src/core/limits.h src/core/rules.h src/wire/control.h src/cli/policy_file.cc; do
+for file in src/core/limits.h src/core/rules.h src/wire/control.h src/core/glob.cc src/cli/policy_{file,parser,rule_parser}.cc src/cli/policy_text.h; do
   while read -r name value; do declare "$name=$value"; done < <(constants $file)
 done
-[ "${setup_seconds:-}" ] && [ "${most_name_bytes:-}" ] && [ "${most_bytes:-}" ] ||
-  complain "the constants were found" "setup_seconds, most_name_bytes or most_bytes is missing"
+[ "${setup_seconds:-}" ] && [ "${most_name_bytes:-}" ] && [ "${most_policy_bytes:-}" ] ||
+  complain "the constants were found" "setup_seconds, most_name_bytes or most_policy_bytes is missing"
 
 UNITS='ms|s|m|h|d|milliseconds?|microseconds?|seconds?|minutes?|hours?|days?|bytes?|[KMG]iB|[kMG]B|views?|files?|descriptors?|rules|patterns?|grants?|places|events|requests|times'
 FIGURE="(^|[^0-9A-Za-z_./:-])[0-9][0-9,.]* ?($UNITS)([^A-Za-z0-9]|\$)"
-FILES='README.md SECURITY.md docs/man/sluice.1 docs/man/sluice.7 docs/man/sluiced.8'
+FILES='README.md SECURITY.md docs/man/sluice.1 docs/man/sluice.7 docs/man/sluice-policy.5 docs/man/sluiced.8'
 
 declare -A EXPLAINED=() # "file:line": the regexps that explain figures there
 while IFS= read -r line; do

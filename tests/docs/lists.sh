@@ -27,7 +27,7 @@ same "sluiced.8: exit statuses" "$(sed -nE 's/.*\breturn ([0-9]+);.*/\1/p' src/s
 # ---- Reasons ----
 
 # Each with its text, by which people look for it.
-reasons=$(tr '\n' ' ' < src/core/reason.cc | grep -oE '\{"[a-z-]+", +"[^"]*"' | sed -E 's/\{"([a-z-]+)", +"(.*)"/\1: \2/')
+reasons=$(tr '\n' ' ' < src/core/reason_text.cc | grep -oE '\{"[a-z-]+", +"[^"]*"' | sed -E 's/\{"([a-z-]+)", +"(.*)"/\1: \2/')
 same "sluice.7: reasons" "$reasons" "$(section $CONCEPTS 'REFUSAL REASONS' |
   awk '/^\.It Sy / { name = $3 } /^\.Dq / && name { text = substr($0, 5); sub(/ \.$/, "", text); print name ": " text; name = "" }')"
 complain "the reasons were all found" \
@@ -35,7 +35,7 @@ complain "the reasons were all found" \
 
 # ---- Limits ----
 
-same "sluice.7: limits" "$(constants src/core/limits.h; constants src/core/rules.h)" \
+same "sluice.7: limits" "$(constants src/core/limits.h; constants src/core/rules.h; constants src/core/glob.cc)" \
   "$(section $CONCEPTS LIMITS | sed -nE 's/^\.It Sy ([a-z_]+) No ([0-9]+)$/\1 \2/p')"
 # What `sluice status` prints under a name is the constant of that name.
 complain "src/cli/list.cc: a limit's name is its constant's" \
@@ -52,8 +52,9 @@ same "sluiced.8: events of the log" "$events" \
 
 # ---- JSON ----
 
-fields=$(sed -E 's/(return |Step step)\{"[^"]*"//' src/cli/list.cc src/cli/umount.cc src/cli/doctor.cc |
-  grep -oE '(\{|\[)"[A-Za-z_]+"[],]' | grep -oE '[A-Za-z_]+')
+# Those that are printed piece by piece stand in the text of a printf.
+fields=$(sed -E 's/(return |Step step)\{"[^"]*"//; /Operation::/d' src/cli/{list,umount,doctor}.cc \
+  src/cli/policy_{check,explain,show,list}.cc | grep -oE '(\{|\[)"[A-Za-z_]+"[],]|\\"[a-z]+\\":' | grep -oE '[A-Za-z_]+')
 json=$(section $MANUAL DESCRIPTION | awk '/^\.Ss / { inside = /^\.Ss JSON output$/ } inside')
 same "sluice.1: fields of the JSON output" "$fields" "$(sed -nE 's/^\.It Sy ([A-Za-z_]+)$/\1/p' <<< "$json")"
 

@@ -11,7 +11,9 @@
 
 # ---- What the programs print ----
 
-sluice_help() { "$SLUICE_BIN/sluice" "$@" --help; }
+# A command of a command, as "policy check", is one word here: policy-check.
+sluice_help() { "$SLUICE_BIN/sluice" ${1:+${1//-/ }} --help; }
+commands_of() { sluice_help "$@" | awk 'tolower($0) ~ /^subcommands:/ { on = 1; next } on && NF { print $1 }'; }
 # Of CLI11's help: the options, each with the word for its value.
 options_of() {
   awk '/^ +-/ {
@@ -23,7 +25,11 @@ options_of() {
   }'
 }
 operands_of() { grep '^Usage: ' | grep -oE '\b[A-Z]+\b' | grep -vxE 'OPTIONS|SUBCOMMAND'; }
-commands=$(sluice_help | awk 'tolower($0) ~ /^subcommands:/ { on = 1; next } on && NF { print $1 }')
+top=$(commands_of)
+commands=$(for command in $top; do
+  of=$(commands_of "$command")
+  if [ -n "$of" ]; then sed "s/^/$command-/" <<< "$of"; else echo "$command"; fi
+done)
 printed=$(
   sluice_help | options_of | sed 's/^/sluice /'
   for command in $commands; do
@@ -38,7 +44,7 @@ operands=$(for command in $commands; do sluice_help "$command" | operands_of | s
 synopsis_of() { # file
   section "$1" SYNOPSIS | awk '
     /^\.Nm/ { command = "" }
-    /^\.Cm / { command = $2 }
+    /^\.Cm / { command = $2 ($3 ? "-" $3 : "") }
     /^\.(Op )?Fl / {
       sub(/^\.(Op )?Fl /, "")
       gsub(/[|]/, " ")
@@ -57,8 +63,9 @@ synopsis_of() { # file
 described_of() { # file
   section "$1" DESCRIPTION | awk -v all="$(echo $commands)" '
     /^\.Ss / {
-      who = $2
+      who = substr($0, 5)
       sub(/:.*/, "", who)
+      gsub(/ /, "-", who)
       if ($0 ~ /^\.Ss View options: of mount and run$/) who = "mount run"
       if ($0 == ".Ss For every command") who = "sluice " all
     }
@@ -83,11 +90,11 @@ same "sluice.1, DESCRIPTION: options of each command" "$printed" "$(described_of
 complain "sluice.1, SYNOPSIS: the options of every command" \
   "$(section $MANUAL SYNOPSIS | grep -qx '\.Fl h | -help' || echo "no .Fl h | -help")"
 same "sluice.1, DESCRIPTION: a part for each command" "$commands" \
-  "$(section $MANUAL DESCRIPTION | sed -nE 's/^\.Ss ([a-z]+): .*/\1/p')"
+  "$(section $MANUAL DESCRIPTION | sed -nE 's/^\.Ss ([a-z]+( [a-z]+)?): .*/\1/p' | tr ' ' -)"
 # Its heading is what the command says of itself.
 for command in $commands; do
   complain "sluice.1 says of $command what its help says" \
-    "$(grep -qxF ".Ss $command: $(sluice_help "$command" | head -1)" $MANUAL || sluice_help "$command" | head -1)"
+    "$(grep -qxF ".Ss ${command//-/ }: $(sluice_help "$command" | head -1)" $MANUAL || sluice_help "$command" | head -1)"
 done
 
 # ---- sluiced ----
@@ -112,7 +119,7 @@ same "sluiced.8, ENVIRONMENT" "$(read_in src/service)" "$(named_in $SERVICE)"
 
 TEXTS='README.md SECURITY.md CONTRIBUTING.md'
 # The commands that README shows for use, in its block of code that begins with sluice mount.
-same "README.md: commands" "$commands" \
+same "README.md: commands" "$top" \
   "$(sed -nE '/^sluice [a-z]/s/^sluice //p' README.md | tr '|' '\n' | sed -nE 's/^ *([a-z]+)( .*)?$/\1/p')"
 # Options of other programs: cmake's, confinement_report's, and policyc's, which prints its own.
 OTHERS='--workflow --preset --build --markdown'

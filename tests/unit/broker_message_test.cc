@@ -119,7 +119,7 @@ TEST(BrokerRequest, TruncatedTrailingAndMutated) {
 }
 
 TEST(BrokerRequest, UnknownOperations) {
-  for (const uint32_t op : {0u, 14u, 255u, 0x80000001u, ~0u}) {
+  for (const uint32_t op : {0u, static_cast<uint32_t>(BrokerOp::kReadWindow) + 1, 255u, 0x80000001u, ~0u}) {
     EXPECT_EQ(refusal(request(static_cast<BrokerOp>(op), "")).reason, Reason::kProtocol) << op;
   }
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <string>
 
+#include "core/compiler.h"
 #include "core/limits.h"
 #include "tests/unit/decoder_checks.h"
 
@@ -26,7 +27,7 @@ enum HelloOffset : size_t {
 
 core::Rules rules_of(std::initializer_list<std::string_view> patterns) {
   const std::vector<std::string_view> list(patterns);
-  auto compiled = core::Rules::compile(list);
+  auto compiled = core::compile(list);
   EXPECT_TRUE(std::holds_alternative<core::Rules>(compiled));
   return std::get<core::Rules>(std::move(compiled));
 }
@@ -45,6 +46,8 @@ Hello full_hello() {
   hello.source = "/srv/\xff tree";
   hello.target = "/mnt/view";
   hello.rules = rules_of({".env", "*.key", "!public.key"});
+  hello.grafts = {{"a/b", true}, {"lib", false}};
+  hello.no_source = true;
   return hello;
 }
 
@@ -62,6 +65,8 @@ void expect_equal(const Hello& a, const Hello& b) {
   EXPECT_EQ(a.source, b.source);
   EXPECT_EQ(a.target, b.target);
   EXPECT_EQ(a.rules, b.rules);
+  EXPECT_EQ(a.grafts, b.grafts);
+  EXPECT_EQ(a.no_source, b.no_source);
 }
 
 void expect_refused(const Bytes& message, Reason reason = Reason::kProtocol) {
@@ -80,7 +85,7 @@ TEST(Hello, RoundTrip) {
 }
 
 TEST(Hello, RoundTripOfEachKindAndFlag) {
-  for (const HelloKind kind : {HelloKind::kMount, HelloKind::kList, HelloKind::kEnd}) {
+  for (const HelloKind kind : {HelloKind::kMount, HelloKind::kList, HelloKind::kEnd, HelloKind::kReload}) {
     for (unsigned flags = 0; flags < 16; ++flags) {
       Hello hello;
       hello.kind = kind;
@@ -110,8 +115,8 @@ TEST(Hello, HeaderOutOfRange) {
   expect_refused(with<uint32_t>(good, kMagicAt, 0));
   expect_refused(with<uint32_t>(good, kVersionAt, 0), Reason::kVersion);
   expect_refused(with<uint32_t>(good, kVersionAt, 2), Reason::kVersion);
-  for (const uint32_t kind : {0u, 4u, ~0u}) expect_refused(with(good, kKindAt, kind));
-  for (unsigned bit = 4; bit < 32; ++bit) expect_refused(with(good, kFlagsAt, 1u << bit));
+  for (const uint32_t kind : {0u, 5u, ~0u}) expect_refused(with(good, kKindAt, kind));
+  for (unsigned bit = 5; bit < 32; ++bit) expect_refused(with(good, kFlagsAt, 1u << bit));
   expect_refused(with(good, kCoherenceAt, Limits::kCoherenceMillisecondsMost + 1));
   EXPECT_TRUE(decode_hello(with(good, kCoherenceAt, Limits::kCoherenceMillisecondsMost)).ok());
 }
@@ -174,11 +179,12 @@ TEST(Hello, EveryByteAsAName) {
   }
 }
 
-TEST(Hello, RulesAreCompiledAgain) {
+TEST(Hello, RulesAreCheckedAgain) {
   Hello hello;
   hello.rules = rules_of({"ab"});
   Bytes message = encode_hello(hello);
-  message[message.size() - 2] = '[';  // "[b": the bracket is never closed
+  // Behind the rules stands the number of grafts.
+  message[message.size() - 4 - 2] = 1;  // the pattern is that of a second rule
   expect_refused(message, Reason::kRuleSyntax);
 }
 

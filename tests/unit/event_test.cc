@@ -66,7 +66,7 @@ TEST(Event, TruncatedTrailingAndMutated) {
 
 TEST(Event, OutOfRange) {
   const Bytes good = encode(refused(), "");
-  for (const uint32_t kind : {0u, 5u, ~0u}) {
+  for (const uint32_t kind : {0u, static_cast<uint32_t>(kEventKinds), ~0u}) {
     EXPECT_FALSE(decode_event(with(good, offsetof(Event, kind), kind)).ok()) << kind;
   }
   for (const uint32_t reason : {static_cast<uint32_t>(Reason::kCount), ~0u}) {

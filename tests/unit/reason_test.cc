@@ -1,5 +1,5 @@
 // The closed list of reasons.
-#include "core/reason.h"
+#include "core/reason_text.h"
 
 #include <gtest/gtest.h>
 

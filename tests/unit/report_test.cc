@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/compiler.h"
 #include "tests/unit/decoder_checks.h"
 
 namespace sluice::wire {
@@ -22,11 +23,15 @@ Report of_kind(ReportKind kind) {
     report.view.name = "view-1";
     report.view.source = "/srv/tree";
   }
+  if (kind == ReportKind::kReload) {
+    const std::string_view hide[] = {"*.key"};
+    report.rules = std::get<core::Rules>(core::compile(hide));
+  }
   return report;
 }
 
 constexpr ReportKind kKinds[] = {ReportKind::kReserve, ReportKind::kMade, ReportKind::kNext,
-                                 ReportKind::kEnd};
+                                 ReportKind::kEnd, ReportKind::kReload};
 
 TEST(Report, RoundTrip) {
   for (const ReportKind kind : kKinds) {
@@ -37,6 +42,7 @@ TEST(Report, RoundTrip) {
     EXPECT_EQ(decoded->uid, report.uid);
     EXPECT_EQ(decoded->after, report.after);
     EXPECT_EQ(decoded->name, report.name);
+    EXPECT_EQ(decoded->rules, report.rules);
     EXPECT_EQ(encode_view(decoded->view), encode_view(report.view));
   }
 }
@@ -56,8 +62,13 @@ TEST(Report, KindsAndNames) {
   const Bytes next = encode_report(of_kind(ReportKind::kNext));
   EXPECT_FALSE(decode_report(with<uint32_t>(next, 0, 1)).ok());
   EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 0)).ok());
-  EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 5)).ok());
-  // A view where none belongs, and none where one does.
+  EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 6)).ok());
+  // Rules where none belong; malformed ones; a view where none belongs, and none where one does.
+  const Bytes reload = encode_report(of_kind(ReportKind::kReload));
+  EXPECT_FALSE(decode_report(with(reload, 4, ReportKind::kNext)).ok());
+  Bytes cut = reload;
+  cut.back() = 7;
+  EXPECT_EQ(decode_report(cut).failure().reason, core::Reason::kRuleSyntax);
   EXPECT_FALSE(decode_report(with(next, 4, ReportKind::kMade)).ok());
   const Bytes made = encode_report(of_kind(ReportKind::kMade));
   EXPECT_FALSE(decode_report(with(made, 4, ReportKind::kNext)).ok());

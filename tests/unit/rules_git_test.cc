@@ -17,8 +17,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/path.h"
-#include "core/rules.h"
+#include "core/matcher.h"
+#include "tests/unit/reference_rules.h"
 
 namespace sluice::core {
 namespace {
@@ -117,21 +117,20 @@ class GitTest : public testing::Test {
 
   // The number of paths on which git and we agree, with at least one rule involved.
   size_t compare(const Patterns& patterns) {
-    const std::vector<std::string_view> views(patterns.begin(), patterns.end());
-    const auto compiled = Rules::compile(views);
-    const auto* rules = std::get_if<Rules>(&compiled);
-    EXPECT_NE(rules, nullptr);
-    if (rules == nullptr) return 0;
+    const Rules rules = test::must_compile(patterns);
+    EXPECT_EQ(rules.size(), patterns.size());
+    if (rules.empty()) return 0;
+    Matcher matcher(rules, 0);
     const std::vector<int> lines = ask_git(patterns);
     size_t decided = 0;
     for (size_t i = 0; i < paths_.size(); ++i) {
       const std::string& path = paths_[i];
       const bool directory = directories_.at(path);
-      const auto ours = rules->deciding_rule(path, directory);
+      const Decision ours = matcher.decide(path).of(directory);
       const bool hidden =
           lines[i] >= 0 && !patterns[static_cast<size_t>(lines[i])].starts_with('!');
-      EXPECT_EQ(ours ? static_cast<int>(*ours) : -1, lines[i]) << show(patterns) << " on " << path;
-      EXPECT_EQ(rules->hides(path, directory), hidden) << show(patterns) << " on " << path;
+      EXPECT_EQ(ours.sight - 1, lines[i]) << show(patterns) << " on " << path;
+      EXPECT_EQ(rules.hides(ours), hidden) << show(patterns) << " on " << path;
       decided += lines[i] >= 0;
     }
     return decided;
@@ -163,8 +162,7 @@ bool hits_git_prefix_bug(std::string_view pattern) {
 }
 
 bool compiles(const std::string& pattern) {
-  const std::string_view view = pattern;
-  return std::holds_alternative<Rules>(Rules::compile({&view, 1}));
+  return !test::error_of(test::hiding({pattern}));
 }
 
 class Generator {
@@ -302,8 +300,8 @@ TEST_F(GitTest, DivergesAsDocumented) {
     return -2;
   };
   const auto ours_hides = [](std::string_view pattern, std::string_view path) {
-    const auto compiled = Rules::compile({&pattern, 1});
-    return std::get_if<Rules>(&compiled)->hides(path, false);
+    const Rules rules = test::must_compile({std::string(pattern)});
+    return rules.hides(Matcher(rules, 0).decide(path).file);
   };
   // `**` behind a literal start crosses directories in git, against its manual.
   EXPECT_EQ(git_line({"/a**/B"}, "a/ab/B"), 0);

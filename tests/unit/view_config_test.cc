@@ -1,9 +1,11 @@
 // What the service tells a broker and a worker at their start.
-#include "wire/view_config.h"
+#include "wire/view_config_writer.h"
 
 #include <gtest/gtest.h>
 
+#include "core/compiler.h"
 #include "core/limits.h"
+#include "core/matcher.h"
 #include "core/protection.h"
 #include "tests/unit/decoder_checks.h"
 
@@ -29,10 +31,12 @@ ViewConfig full() {
   config.missing = core::kScopeMissing;
   config.init = {1, 2, 3, 4, 5};
   const std::vector<std::string_view> patterns = {"/secret/", "*.key"};
-  auto rules = core::Rules::compile(patterns);
+  auto rules = core::compile(patterns);
   config.rules = std::get<core::Rules>(std::move(rules));
+  config.grafts = {{"lib", true}};
   return config;
 }
+constexpr size_t kGraftsBytes = 4 + 8 + 3;  // their number; of each: read-only, length, place
 
 TEST(ViewConfig, RoundTrip) {
   for (const bool read_only : {false, true}) {
@@ -50,7 +54,9 @@ TEST(ViewConfig, RoundTrip) {
       EXPECT_EQ(decoded->missing, config.missing);
       EXPECT_EQ(decoded->init, config.init);
       EXPECT_EQ(decoded->rules, config.rules);
-      EXPECT_TRUE(decoded->rules.hides("a/b.key", false));
+      EXPECT_EQ(decoded->grafts, config.grafts);
+      core::Matcher matcher(decoded->rules, 0);
+      EXPECT_TRUE(decoded->rules.hides(matcher.decide("a/b.key").file));
     }
   }
 }
@@ -100,9 +106,11 @@ TEST(ViewConfig, OutOfRange) {
   }
 }
 
-TEST(ViewConfig, RulesThatDoNotCompileEndIt) {
+TEST(ViewConfig, RulesThatAreMalformedEndIt) {
   Bytes message = encode_view_config(full());
-  message[message.size() - 5] = '[';  // "[.key"
+  // Behind the rules stands the list of grafts.
+  const size_t rule_of_the_last_pattern = message.size() - kGraftsBytes - 2;
+  message[rule_of_the_last_pattern] = 2;  // a third rule's, of two
   const auto decoded = decode_view_config(message);
   ASSERT_FALSE(decoded.ok());
   EXPECT_EQ(decoded.failure().reason, Reason::kRuleSyntax);

@@ -42,7 +42,7 @@ int run() {
   must(os::take_real_uid(config->private_uid), "real uid");
   const int keep[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE};
   must(sandbox::keep_capabilities({keep, config->preserve ? size_t{2} : size_t{1}}), "capabilities");
-  must(os::landlock_restrict(os::LandlockDomain::kGrantReadWrite, sandbox::kFdRootRw,
+  must(os::landlock_restrict(os::LandlockDomain::kGrantReadWrite, {{sandbox::kFdRootRw}},
                              config->missing),
        "landlock");
   report(wire::EventKind::kReady, "");

@@ -3,8 +3,8 @@
 
 namespace sluice::os {
 
-core::Outcome without_landlock(LandlockDomain, int, uint32_t) __asm__("__wrap_" SLUICE_REPLACED);
+core::Outcome without_landlock(LandlockDomain, std::span<const int>, uint32_t) __asm__("__wrap_" SLUICE_REPLACED);
 
-core::Outcome without_landlock(LandlockDomain, int, uint32_t) { return core::Done{}; }
+core::Outcome without_landlock(LandlockDomain, std::span<const int>, uint32_t) { return core::Done{}; }
 
 }  // namespace sluice::os

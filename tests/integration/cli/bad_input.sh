@@ -214,8 +214,8 @@ case_patterns() {
   mount_refused "escapes in a pattern" $USAGE '--hide "\[\\x1b\\x0a"' --identity $USER_A --hide $'[\e\n' "$W/source" "$W/target"
   mount_refused "a long pattern" $USAGE '.' --identity $USER_A --hide "$(printf 'n%.0s' {1..5000})" "$W/source" "$W/target"
   local many=()
-  for i in $(seq 1100); do many+=(--hide "name$i"); done
-  mount_refused "too many patterns" $USAGE '.' --identity $USER_A "${many[@]}" "$W/source" "$W/target"
+  for i in $(seq 10001); do many+=(--hide "$i"); done
+  mount_refused "too many patterns" $USAGE 'more than 10000 rules' --identity $USER_A "${many[@]}" "$W/source" "$W/target"
   refused "run: pattern" $USAGE '--hide "\["' timed sluice run --identity $USER_A --hide '[' "$W/source" -- true
 }
 case_coherence() {

@@ -43,6 +43,9 @@ unset SLUICE_SOCKET JOURNAL_STREAM
 # The programs at a place that every user reaches, wherever this tree lies.
 mkdir /run/bin /run/peer
 mount --bind "$SLUICE_BIN" /run/bin || exit 1
+# And the ready policies beside them.
+mkdir -p /run/share/sluice
+cp -r "$SLUICE_BIN/../share/sluice/policies" /run/share/sluice/ || exit 1
 if [ -n "${SLUICE_PEER:-}" ]; then
   cp "$SLUICE_PEER" /run/peer/peer || exit 1
   SLUICE_PEER=/run/peer/peer

@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/reason_text.h"
 #include "wire/control.h"
 
 namespace {

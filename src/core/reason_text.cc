@@ -1,4 +1,4 @@
-#include "core/reason.h"
+#include "core/reason_text.h"
 
 #include <array>
 #include <cstddef>
@@ -67,6 +67,15 @@ constexpr std::array<Entry, kReasons> kEntries = {{
     {"limit-setups", "the service is busy with other newcomers", "try again in a moment"},
     {"limit-grants-of-user", "this user's views share out as many open files as they may",
      "end a view"},
+    {"denied", "a rule of the view denies it", "see sluice policy explain"},
+    {"read-only-rule", "a rule of the view makes the path read-only", "see sluice policy explain"},
+    {"not-passed-through", "a rule masks the file or shows only a part of it",
+     "see sluice policy explain"},
+    {"overridden", "a rule of the view says what this attribute is", "see sluice policy explain"},
+    {"limit-names", "as many names were made there as a rule allows", "see sluice policy explain"},
+    {"other-rules", "other rules hold at the new name", "copy it instead"},
+    {"graft-place", "the place of a graft is not a directory of the source",
+     "make the directory, or take \"none\" as the source"},
 }};
 
 const Entry& entry(Reason reason) {

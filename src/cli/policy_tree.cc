@@ -1,0 +1,141 @@
+#include "cli/policy_tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "core/filter.h"
+#include "core/path.h"
+#include "os/file.h"
+
+namespace sluice::cli {
+namespace {
+
+struct Name {
+  std::string name;
+  mode_t type;
+};
+
+// The time of access stays what it was, where the system allows that.
+core::Result<os::Fd> open_to_list(int root, std::string_view path) {
+  const std::string_view name = path.empty() ? "." : path;
+  auto fd = os::open_beneath(root, name, O_RDONLY | O_DIRECTORY | O_NOATIME);
+  if (!fd.ok() && fd.failure().error == EPERM)
+    fd = os::open_beneath(root, name, O_RDONLY | O_DIRECTORY);
+  return fd;
+}
+
+// In the order of their names, the last first, as a stack wants them.
+core::Result<std::vector<Name>> names_in(int root, std::string_view path) {
+  auto fd = open_to_list(root, path);
+  if (!fd.ok()) return fd.failure();
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd->get()), ::closedir);
+  if (!directory) return os::failure();
+  (void)fd->release();  // the stream has it now
+  std::vector<Name> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    mode_t type = DTTOIF(entry->d_type);
+    if (entry->d_type == DT_UNKNOWN) {
+      struct stat stat;
+      if (::fstatat(::dirfd(directory.get()), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
+        continue;  // gone
+      type = stat.st_mode & S_IFMT;
+    }
+    names.push_back({std::string(name), type});
+    errno = 0;
+  }
+  if (errno != 0) return os::failure();
+  std::sort(names.begin(), names.end(),
+            [](const Name& a, const Name& b) { return a.name > b.name; });
+  return names;
+}
+
+std::string_view why_not(const core::Failure& failure) {
+  switch (failure.error) {
+    case EXDEV:
+      return "another mount: not in the view";
+    case EACCES:
+    case EPERM:
+      return "cannot be read";
+    default:
+      return "changes at this moment";
+  }
+}
+
+class Walker {
+ public:
+  Walker(int root, core::Matcher& matcher, const std::function<void(const TreeEntry&)>& visit)
+      : root_(root), matcher_(matcher), visit_(visit) {}
+
+  core::Outcome walk() {
+    auto names = names_in(root_, "");
+    if (!names.ok()) return names.failure();
+    stack_.push_back({0, *std::move(names)});
+    while (!stack_.empty()) {
+      Level& level = stack_.back();
+      path_.resize(level.path_bytes);
+      if (level.names.empty()) {
+        stack_.pop_back();
+        continue;
+      }
+      const Name next = std::move(level.names.back());
+      level.names.pop_back();
+      visit_one(next);
+    }
+    return core::Done{};
+  }
+
+ private:
+  struct Level {
+    size_t path_bytes;
+    std::vector<Name> names;
+  };
+
+  void visit_one(const Name& next) {
+    if (!path_.empty()) path_ += '/';
+    path_ += next.name;
+    const bool is_directory = next.type == S_IFDIR;
+    const core::Rules& rules = matcher_.rules();
+    const core::Decision decision = matcher_.decide(path_).of(is_directory);
+    TreeEntry entry{path_, next.name, stack_.size() - 1, next.type, decision, rules.hides(decision),
+                    {}};
+    if (decision.sight == core::kNoPath) entry.note = "its path is too long for a view";
+    std::vector<Name> below;
+    if (is_directory && !entry.hidden &&
+        core::before(rules, decision, core::Operation::kList).ok() &&
+        core::before(rules, decision, core::Operation::kEnter).ok()) {
+      auto names = names_in(root_, path_);
+      if (names.ok())
+        below = *std::move(names);
+      else
+        entry.note = why_not(names.failure());
+    }
+    visit_(entry);
+    if (!below.empty()) stack_.push_back({path_.size(), std::move(below)});
+  }
+
+  const int root_;
+  core::Matcher& matcher_;
+  const std::function<void(const TreeEntry&)>& visit_;
+  std::string path_;
+  std::vector<Level> stack_;
+};
+
+}  // namespace
+
+core::Outcome walk_tree(int root, core::Matcher& matcher,
+                        const std::function<void(const TreeEntry&)>& visit) {
+  return Walker(root, matcher, visit).walk();
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,19 @@
+// How the rules show what was found. PURE. The second stage behind core/filter.h; the worker's.
+#pragma once
+
+#include <cstdint>
+
+#include "core/rule.h"
+
+namespace sluice::core {
+
+struct Attributes {
+  uint32_t mode;  // with the type
+  uint32_t uid;
+  uint32_t gid;
+  uint64_t size;
+  uint64_t blocks;  // of 512 bytes
+};
+void after(const Terms& terms, Attributes* attributes);
+
+}  // namespace sluice::core

@@ -1,0 +1,42 @@
+#include "core/filter.h"
+
+#include <cerrno>
+
+namespace sluice::core {
+namespace {
+
+bool is_change(Operation operation) { return operation >= Operation::kWrite; }
+
+Outcome refuse_if_said(const TermValue& value) {
+  if (value == TermValue{}) return Done{};
+  return Failure{EPERM, Reason::kOverridden};
+}
+
+}  // namespace
+
+Outcome before(const Rules& rules, const Decision& decision, Operation operation) {
+  if (!rules.hides(decision)) return before(rules.resolve(decision), operation);
+  return Failure{operation == Operation::kMake ? EACCES : ENOENT, Reason::kHidden};
+}
+
+Outcome before(const Terms& terms, Operation operation) {
+  const TermValue& access = terms.of(Term::kAccess);
+  if (access.effect == Effect::kDeny && operation != Operation::kLook) {
+    return Failure{static_cast<int>(access.value), Reason::kDenied};
+  }
+  // What is masked is empty, also for who knows what is in it.
+  if (access.effect == Effect::kMask && operation == Operation::kEnter) {
+    return Failure{ENOENT, Reason::kHidden};
+  }
+  if (is_read_only(terms) && is_change(operation)) return Failure{EROFS, Reason::kReadOnlyRule};
+  switch (operation) {
+    case Operation::kChangeOwner: return refuse_if_said(terms.of(Term::kOwner));
+    case Operation::kChangeGroup: return refuse_if_said(terms.of(Term::kGroup));
+    case Operation::kChangeMode: return refuse_if_said(terms.of(Term::kMode));
+    default: return Done{};
+  }
+}
+
+bool is_read_only(const Terms& terms) { return terms.of(Term::kAccess).effect != Effect::kReadWrite; }
+
+}  // namespace sluice::core

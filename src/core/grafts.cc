@@ -1,0 +1,29 @@
+#include "core/grafts.h"
+
+#include "core/path.h"
+
+namespace sluice::core {
+
+bool valid_grafts(std::span<const Graft> grafts) {
+  if (grafts.size() > kMostGrafts) return false;
+  for (size_t i = 0; i < grafts.size(); ++i) {
+    if (grafts[i].at.empty() || !valid_relative(grafts[i].at)) return false;
+    if (i > 0 && grafts[i - 1].at >= grafts[i].at) return false;
+  }
+  return true;
+}
+
+Place place_of(std::span<const Graft> grafts, std::string_view path) {
+  Place place{0, path};
+  size_t longest = 0;
+  for (size_t i = 0; i < grafts.size(); ++i) {
+    const std::string_view at = grafts[i].at;
+    if (at.size() < longest || !path.starts_with(at)) continue;
+    if (path.size() != at.size() && path[at.size()] != '/') continue;
+    longest = at.size();
+    place = {static_cast<uint32_t>(i + 1), path.substr(path.size() == at.size() ? at.size() : at.size() + 1)};
+  }
+  return place;
+}
+
+}  // namespace sluice::core

@@ -1,0 +1,30 @@
+// What the service's processes decide about themselves.
+#pragma once
+
+#include <cstdint>
+
+#include "os/self.h"
+
+namespace sluice::os {
+
+uint32_t most_files();  // the hard RLIMIT_NOFILE
+// What may be raised of RLIMIT_NOFILE is.
+core::Outcome raise_file_limit();
+
+// First of all: 0 to 2 are open, so that nothing that it opens comes to be what it logs to, or what its
+// children have as their standard error.
+core::Outcome hold_standard_descriptors();
+
+// No exec gives this process more than it has (PR_SET_NO_NEW_PRIVS).
+core::Outcome refuse_new_privileges();
+// Closes what its caller left open, but for 0 to 2 and keep (< 0: none).
+void close_others(int keep);
+// What ps(1) shows; 15 bytes.
+void name_process(const char* name);
+// Its children are reaped by the kernel; or again by itself, whatever it was started with.
+void let_children_go();
+void keep_children();
+// Writing to somebody who has gone is an error like others.
+void ignore_broken_pipes();
+
+}  // namespace sluice::os

@@ -1,0 +1,38 @@
+#include "os/shared_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace sluice::os {
+
+core::Result<Fd> sealed_file(const char* name, std::span<const uint8_t> content) {
+  auto file = checked_fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file.ok()) return file;
+  if (::pwrite(file->get(), content.data(), content.size(), 0) !=
+      static_cast<ssize_t>(content.size())) {
+    return failure();
+  }
+  if (::fcntl(file->get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
+    return failure();
+  }
+  return file;
+}
+
+core::Result<Fd> counter_file(const char* name, size_t size) {
+  auto file = checked_fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file.ok()) return file;
+  if (::ftruncate(file->get(), static_cast<off_t>(size)) < 0 ||
+      ::fcntl(file->get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
+    return failure();
+  }
+  return file;
+}
+
+void* map_counters(int fd, size_t size, bool writable) {
+  void* address = ::mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+  return address == MAP_FAILED ? nullptr : address;
+}
+void unmap_counters(void* address, size_t size) { ::munmap(address, size); }
+
+}  // namespace sluice::os

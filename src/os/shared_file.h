@@ -1,0 +1,20 @@
+// Files in memory that the service makes for its children, and the counters that it shares with them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "os/fd.h"
+
+namespace sluice::os {
+
+// Service. Sealed against every change.
+core::Result<Fd> sealed_file(const char* name, std::span<const uint8_t> content);
+
+// Service. size bytes, all zero, sealed against another size.
+core::Result<Fd> counter_file(const char* name, size_t size);
+// Maps it shared; nullptr on failure. Stays mapped for the life of the process unless unmapped.
+void* map_counters(int fd, size_t size, bool writable);
+void unmap_counters(void* address, size_t size);
+
+}  // namespace sluice::os
