@@ -21,6 +21,8 @@ namespace {
 
 constexpr int64_t kFarewellMilliseconds = 2000;
 constexpr uint32_t kKindsOfEvents = 3;  // granted, refused, failed
+// Who waits for a reload whose set-up process has gone: no view has this number.
+constexpr uint64_t kNobody = ~uint64_t{0};
 
 }  // namespace
 
@@ -265,7 +267,7 @@ void Service::finish_setup(uint64_t id, bool in_time) {
   poller_.remove(pending->report.get());
   if (!views_.contains(id)) table_.release(id);
   for (auto& [which, view] : views_) {
-    if (view->reload == id) view->reload = 0;  // it did not wait for the worker
+    if (view->reload == id) view->reload = kNobody;  // it goes on all the same
   }
   if (pending->process) put_end({std::move(pending->process), false, {}, nullptr, 0, pending->identity.uid});
 }

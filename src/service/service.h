@@ -46,7 +46,7 @@ class Service {
     };
     Lines broker_lines, worker_lines;
     // Other rules: first the broker has them, whose verdict counts, then the worker.
-    uint64_t reload = 0;  // the set-up process that waits for it; 0: none
+    uint64_t reload = 0;  // the set-up process that waits for it; 0: there is none
     core::Rules rules;
   };
   struct Pending {  // a set-up process
