@@ -81,7 +81,7 @@ void take_identity(const ChildSpec& spec) {
 }
 
 [[noreturn]] void become(const ChildSpec& spec) {
-  constexpr int kExecutable = 32;
+  constexpr int kExecutable = kFirstFreeNumber - 1;
   must(::setsid() >= 0 || errno == EPERM, "setsid");
   struct sigaction by_default {};
   by_default.sa_handler = SIG_DFL;

@@ -150,11 +150,14 @@ wire::Hello honest_hello() {
 os::Fd bare(const std::string& path) { return os::Fd(::open(path.c_str(), O_PATH | O_CLOEXEC)); }
 
 LiveView::LiveView(const LiveService& service, const std::string& source, const wire::Hello& hello,
-                   uint32_t peer)
+                   uint32_t peer, const std::vector<std::string>& grafts)
     : peer_(service.connect(peer)) {
-  const os::Fd directory = bare(source);
-  const int fd = directory.get();
-  answer_ = LiveService::ask(peer_.get(), hello, {&fd, 1});
+  std::vector<os::Fd> directories;
+  directories.push_back(bare(source));
+  for (const std::string& graft : grafts) directories.push_back(bare(graft));
+  std::vector<int> fds;
+  for (const os::Fd& directory : directories) fds.push_back(directory.get());
+  answer_ = LiveService::ask(peer_.get(), hello, fds);
   if (!up()) return;
   for (wire::ViewInfo& view : service.list(0)) {
     if (view.name == answer_.text) info_ = std::move(view);

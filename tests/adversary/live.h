@@ -53,8 +53,9 @@ os::Fd bare(const std::string& path);  // O_PATH
 
 class LiveView {
  public:
+  // grafts: the directories of those that the hello names.
   LiveView(const LiveService& service, const std::string& source, const wire::Hello& hello = honest_hello(),
-           uint32_t peer = 0);
+           uint32_t peer = 0, const std::vector<std::string>& grafts = {});
   ~LiveView();
   bool up() const { return static_cast<bool>(answer_.mount); }
   const Answer& answer() const { return answer_; }

@@ -164,6 +164,14 @@ TEST_F(RuleAttack, FilesOfWhichAPartIsShown) {
   content("window");
 }
 
+// Whatever the worker says of the file's length, and whatever it asks for.
+TEST_F(RuleAttack, WhatIsOutsideThePart) {
+  const Reply part = worker->open(kReadOnly, "window", kOpenRead, tree.path("window"));
+  ASSERT_EQ(part.error, 0);
+  const std::vector<int64_t> offsets = {0, 1, 2, 3, 4, 100, int64_t{1} << 40};
+  EXPECT_EQ(reads_of_a_part(*worker, part.body.grant, offsets, tree.outside("point")), "23|3||||||");
+}
+
 // ---- What a rule makes read-only ----
 
 TEST_F(RuleAttack, AFixedFileIsNotOpenedForWriting) {

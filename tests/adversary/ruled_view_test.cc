@@ -209,6 +209,19 @@ TEST_F(RuledView, NoLinkIsTold) {
   EXPECT_EQ(of("denied-link", read), EDOM);
   EXPECT_EQ(of("masked-link", read), EACCES);
 }
+// From then on other rules hold.
+TEST_F(RuledView, RulesThatWereReplaced) {
+  const core::WrittenRule written[] = {{"plain", with(Effect::kDeny, EDOM)}};
+  wire::Hello hello;
+  hello.kind = wire::HelloKind::kReload;
+  hello.name = view->answer().text;
+  hello.rules = std::get<core::Rules>(core::compile(written));
+  const Answer reloaded = LiveService::ask(service->connect(0).get(), hello);
+  ASSERT_EQ(reloaded.error, 0);
+  ASSERT_EQ(reloaded.reason, core::Reason::kNone);
+  EXPECT_EQ(opens("plain", O_RDONLY), EDOM);
+  EXPECT_EQ(opens("plain", O_RDWR), EDOM);
+}
 TEST_F(RuledView, NoMoreNamesThanARuleAllows) {
   EXPECT_EQ(opens("few/a", O_RDWR | O_CREAT), 0);
   EXPECT_EQ(of("few/b", [](const char* path) { return ::mkdir(path, 0700); }), 0);

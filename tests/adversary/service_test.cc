@@ -3,12 +3,15 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <set>
+#include <vector>
 
 #include "core/limits.h"
 #include "core/reason_text.h"
@@ -186,6 +189,39 @@ TEST_F(ServiceAttack, MoreDescriptorsThanBelong) {
   const Answer answer = LiveService::ask(service.connect(kUser).get(), own_hello(), fds);
   refused(answer, Reason::kProtocol);
 }
+TEST_F(ServiceAttack, AViewOfNothing) {
+  LiveService service;
+  Hello hello = own_hello();
+  hello.no_source = true;
+  refused(LiveService::ask(service.connect(kUser).get(), hello), Reason::kProtocol);
+}
+// As many as belong arrive, since no more fit: that there were others must not be overlooked.
+TEST_F(ServiceAttack, MoreDescriptorsThanFit) {
+  LiveService service;
+  const os::Fd peer = service.connect(kUser);
+  const os::Fd source = bare(tree.path());
+  Hello hello = own_hello();
+  for (size_t i = 0; i < core::kMostGrafts; ++i) {
+    hello.grafts.push_back({std::string(1, static_cast<char>('a' + i)), false});
+    ASSERT_EQ(::mkdir(tree.path(hello.grafts.back().at).c_str(), 0755), 0);
+  }
+  const std::vector<uint8_t> bytes = wire::encode_hello(hello);
+  const std::vector<int> fds(1 + core::kMostGrafts + 1, source.get());
+  struct iovec piece {const_cast<uint8_t*>(bytes.data()), bytes.size()};
+  std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
+  struct msghdr message {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+  std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
+  ASSERT_GT(::sendmsg(peer.get(), &message, MSG_NOSIGNAL), 0);
+  refused(LiveService::receive(peer.get(), false), Reason::kProtocol);
+}
 TEST_F(ServiceAttack, NamesInTheLog) {
   LiveService service;
   Hello hello = own_hello();
@@ -222,6 +258,32 @@ TEST_F(ServiceAttack, TheEndOfAnothersView) {
   hello.name = view.answer().text;
   refused(LiveService::ask(service.connect(kOther).get(), hello), Reason::kNoSuchView);
   EXPECT_EQ(service.list(0).size(), 1u);
+}
+TEST_F(ServiceAttack, TheRulesOfAnothersView) {
+  LiveService service;
+  const LiveView view(service, tree.path());
+  ASSERT_TRUE(view.up());
+  Hello hello;
+  hello.kind = HelloKind::kReload;
+  hello.name = view.answer().text;
+  refused(LiveService::ask(service.connect(kOther).get(), hello), Reason::kNoSuchView);
+}
+// What runs in a view, and is its owner, shows itself nothing that the view hides.
+TEST_F(ServiceAttack, TheRulesOfAViewByWhoIsConfined) {
+  LiveService service;
+  const LiveView view(service, tree.path(), own_hello(), kUser);
+  ASSERT_TRUE(view.up());
+  Hello hello;
+  hello.kind = HelloKind::kReload;
+  hello.name = view.answer().text;
+  const auto reason_for = [&](bool confined) {
+    return as_user(kUser, [&] {
+      if (confined && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 100;
+      return static_cast<int>(LiveService::ask(service.connect(kUser).get(), hello).reason);
+    });
+  };
+  EXPECT_EQ(reason_for(false), static_cast<int>(Reason::kNone));
+  EXPECT_EQ(reason_for(true), static_cast<int>(Reason::kNotPermitted));
 }
 // The main process goes by what the kernel says of the peer, whatever a set-up process reports.
 TEST_F(ServiceAttack, TheListSaysWhoseAViewIs) {

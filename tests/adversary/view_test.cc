@@ -255,8 +255,9 @@ class Inside : public ViewAttack {
     make_directory("mounted");
     ASSERT_EQ(::mount("tmpfs", tree.path("mounted").c_str(), "tmpfs", 0, "mode=777"), 0);
     tree.write(tree.path("mounted/foreign"), "foreign");
-    start();
+    start(coherence_milliseconds());
   }
+  virtual uint32_t coherence_milliseconds() const { return 0; }
   void TearDown() override {
     view.reset();
     service.reset();
@@ -277,6 +278,80 @@ TEST_F(Inside, IsNotListed) {
     }
     return 0;
   }), 0);
+}
+
+// A listing may tell the kernel of what is in it, which then asks no more for a while.
+class InsideRemembered : public Inside {
+  uint32_t coherence_milliseconds() const override { return 60000; }
+};
+TEST_F(InsideRemembered, IsNotCrossedAfterAListing) {
+  EXPECT_EQ(user([&] {
+    DIR* listing = ::opendir(in("").c_str());
+    while (listing != nullptr && ::readdir(listing) != nullptr) {}
+    struct stat stat;
+    return outcome(::stat(in("mounted").c_str(), &stat));
+  }), EXDEV);
+}
+
+// ---- Other directories in the tree ----
+
+class Grafted : public ViewAttack {
+ protected:
+  // One directory twice: to be read, and to be written.
+  void SetUp() override {
+    for (const char* name : {"read", "written", "other"}) make_directory(name);
+    tree.write(tree.path("other/inner"), "inner");
+    service = std::make_unique<LiveService>();
+    wire::Hello hello = honest_hello();
+    hello.coherence_milliseconds = 0;
+    hello.grafts = {{"read", true}, {"written", false}};
+    const std::string other = tree.path("other");
+    view = std::make_unique<LiveView>(*service, tree.path(), hello, 0, std::vector<std::string>{other, other});
+    ASSERT_TRUE(view->up()) << service->log();
+  }
+  int opens(const std::string& name, int flags) {
+    return user([&] { return outcome(::open(in(name).c_str(), flags | O_CLOEXEC, 0600)); });
+  }
+};
+TEST_F(Grafted, WhatIsThereToBeReadIsNotWritten) {
+  EXPECT_EQ(opens("read/inner", O_RDONLY), 0);
+  EXPECT_EQ(opens("read/inner", O_RDWR), EROFS);
+  EXPECT_EQ(opens("read/inner", O_WRONLY | O_TRUNC), EROFS);
+  EXPECT_EQ(opens("read/new", O_WRONLY | O_CREAT), EROFS);
+  EXPECT_EQ(user([&] { return outcome(::mkdir(in("read/new").c_str(), 0700)); }), EROFS);
+  EXPECT_EQ(user([&] { return outcome(::unlink(in("read/inner").c_str())); }), EROFS);
+  EXPECT_EQ(user([&] { return outcome(::chmod(in("read/inner").c_str(), 0600)); }), EROFS);
+  EXPECT_EQ(content_of(tree.path("other/inner")), "inner");
+  EXPECT_FALSE(in_source("other/new"));
+}
+TEST_F(Grafted, WhatIsThereToBeWrittenIs) {
+  EXPECT_EQ(opens("written/inner", O_RDWR), 0);
+  EXPECT_EQ(opens("written/new", O_WRONLY | O_CREAT), 0);
+  EXPECT_TRUE(in_source("other/new"));
+}
+TEST_F(Grafted, AsManyAsThereMayBe) {
+  wire::Hello hello = honest_hello();
+  std::vector<std::string> directories;
+  for (size_t i = 0; i < core::kMostGrafts; ++i) {
+    const std::string name(1, static_cast<char>('a' + i));
+    make_directory(name);
+    hello.grafts.push_back({name, false});
+    directories.push_back(tree.path("other"));
+  }
+  view = std::make_unique<LiveView>(*service, tree.path(), hello, 0, directories);
+  ASSERT_TRUE(view->up()) << service->log();
+  EXPECT_EQ(opens("a/inner", O_RDWR), 0);
+  EXPECT_EQ(opens(hello.grafts.back().at + "/inner", O_RDWR), 0);
+}
+// One of them is open for writing: by the other it is still another file.
+TEST_F(Grafted, TheSameFileByBoth) {
+  EXPECT_EQ(user([&] {
+    const int written = ::open(in("written/inner").c_str(), O_RDWR | O_CLOEXEC);
+    const int read = ::open(in("read/inner").c_str(), O_RDONLY | O_CLOEXEC);
+    char bytes[8];
+    if (written < 0 || ::pread(read, bytes, sizeof(bytes), 0) != 5) return 100;
+    return outcome(::open(in("read/inner").c_str(), O_WRONLY | O_CLOEXEC));
+  }), EROFS);
 }
 
 // ---- Calls that end the worker, were they passed on ----
