@@ -390,7 +390,8 @@ bindfs_owner() { owner_verdict "$(within "$OWNER" bf -u 4711 -p 0600,a+X --)" "-
 # ---- several directories as one tree ----
 
 GRAFT='grep -qs content TREE/file || echo no-source; grep -qs other TREE/AT/of-other || echo no-other; (echo x > TREE/AT/new) 2> /dev/null || echo not-writable'
-graft() { sed "s,TREE,$1,g; s,AT,$2,g" <<< "$GRAFT"; } # tree at
+# The place first: a work directory has a name of random letters, AT among them at times.
+graft() { sed "s,AT,$2,g; s,TREE,$1,g" <<< "$GRAFT"; } # tree at
 HAS="no-source|no-other"
 sluice_graft() {
   as_a mkdir "$S/added"
