@@ -4,7 +4,6 @@
 #include <linux/stat.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "core/path.h"
@@ -16,32 +15,12 @@ namespace {
 using core::Failure;
 using core::Reason;
 
-bool is_file(const os::Stat& stat, core::FileId file) {
-  return os::dev_of(stat) == file.dev && stat.stx_ino == file.ino;
-}
-
 // The kernel does not enforce these on a passed-through file before Linux 7.3.
 bool fixed(const os::Stat& stat) {
   return (stat.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0;
 }
 
 }  // namespace
-
-Grants::Grants(const View& view, core::Rules rules, uint32_t most) : view_(view), ledger_(most) {
-  replace_rules(std::move(rules));
-}
-
-void Grants::replace_rules(core::Rules rules) {
-  auto matcher = std::make_unique<core::Matcher>(std::move(rules), ::time(nullptr));
-  const std::lock_guard lock(mutex_);
-  matcher_ = std::move(matcher);
-}
-
-// Needs the lock.
-core::Verdicts Grants::decide(std::string_view path) {
-  (void)matcher_->set_time(::time(nullptr));
-  return matcher_->decide(path);
-}
 
 // Opens and then looks at what was opened: the descriptor that is checked is the one that is used.
 core::Result<os::Fd> Grants::open_checked(const std::vector<int>& roots, std::string_view path,
@@ -51,8 +30,8 @@ core::Result<os::Fd> Grants::open_checked(const std::vector<int>& roots, std::st
   if (place.rest.empty()) return Failure{EISDIR, Reason::kNotRegular};
   const auto operation =
       (flags & (O_WRONLY | O_RDWR)) != 0 ? core::Operation::kWrite : core::Operation::kRead;
-  if (auto may = core::before(matcher_->rules(), decision, operation); !may.ok()) return may.failure();
-  if (matcher_->rules().find(decision, core::Term::kAccess).effect == core::Effect::kMask) {
+  if (auto may = core::before(book_.rules(), decision, operation); !may.ok()) return may.failure();
+  if (book_.rules().find(decision, core::Term::kAccess).effect == core::Effect::kMask) {
     return Failure{EACCES, Reason::kNotPassedThrough};
   }
   auto fd = os::open_beneath(roots[place.root], place.rest, flags);
@@ -60,7 +39,7 @@ core::Result<os::Fd> Grants::open_checked(const std::vector<int>& roots, std::st
   auto held = os::stat_held(fd->get());
   if (!held.ok()) return held.failure();
   if (!S_ISREG(held->stx_mode)) return Failure{EINVAL, Reason::kNotRegular};
-  if (!is_file(*held, file)) return Failure{ESTALE, Reason::kNotSameFile};
+  if (!os::is_file(*held, file)) return Failure{ESTALE, Reason::kNotSameFile};
   *stat = *held;
   return fd;
 }
@@ -84,19 +63,21 @@ core::Result<Granted> Grants::add(core::FileId file, os::Fd file_fd, os::Fd writ
   return Granted{ledger_.id_of(grant), *id, true};
 }
 
-core::Result<Granted> Grants::open(Domain domain, const OpenRequest& request) {
-  if (request.write && (view_.read_only || domain == Domain::kReadOnly)) {
+core::Result<Granted> Grants::open(Domain domain, const wire::DecodedRequest& request) {
+  const bool read = (request.header.flags & wire::kOpenRead) != 0;
+  const bool write = (request.header.flags & wire::kOpenWrite) != 0;
+  if (!read && !write) return Failure{EINVAL, Reason::kProtocol};
+  if (write && (view_.read_only || domain == Domain::kReadOnly)) {
     return Failure{EROFS, Reason::kReadOnlyView};
   }
-  const std::lock_guard lock(mutex_);
-  const core::Decision decision = decide(request.path).file;
-  core::FileId file = request.file;
-  file.root = core::place_of(view_.grafts, request.path).root;
-  const core::Terms terms = matcher_->rules().resolve(decision);
+  const std::lock_guard lock(book_.mutex);
+  const core::Decision decision = book_.decide(request.path).file;
+  core::FileId file{request.header.dev, request.header.ino, {}, core::place_of(view_.grafts, request.path).root};
+  const core::Terms terms = book_.rules().resolve(decision);
   file.access = terms.of(core::Term::kAccess);
   const bool read_write = domain == Domain::kReadWrite && !view_.read_only;
   // What a rule makes read-only is granted as that, so that it is the kernel that holds the rule.
-  if (read_write && !request.write && core::is_read_only(terms)) {
+  if (read_write && !write && core::is_read_only(terms)) {
     return Failure{0, Reason::kGrantReadOnly};
   }
   const std::vector<int>& roots = read_write ? view_.roots_rw : view_.roots_ro;
@@ -104,20 +85,20 @@ core::Result<Granted> Grants::open(Domain domain, const OpenRequest& request) {
   os::Fd write_fd;
   os::Fd file_fd;
   os::Stat stat;
-  if (request.write) {
+  if (write) {
     // The filesystem itself says whether this identity may write, with the errno it has for that.
-    auto fd = open_checked(roots, request.path, decision, request.read ? O_RDWR : O_WRONLY,
+    auto fd = open_checked(roots, request.path, decision, read ? O_RDWR : O_WRONLY,
                            file, &stat);
     if (!fd.ok()) return fd.failure();
     if (fixed(stat)) return Failure{EPERM, Reason::kImmutable};
-    if (request.truncate) {
+    if ((request.header.flags & wire::kOpenTruncate) != 0) {
       if (auto cut = os::truncate_file(fd->get(), 0); !cut.ok()) return cut.failure();
     }
     write_fd = *std::move(fd);
   }
 
   if (core::Grant* grant = ledger_.find(file); grant != nullptr) {
-    if (request.write) {
+    if (write) {
       if (!grant->writable) return Failure{EBUSY, Reason::kGrantReadOnly};
       if (grant->write_fd < 0) grant->write_fd = write_fd.release();
     } else {
@@ -130,7 +111,7 @@ core::Result<Granted> Grants::open(Domain domain, const OpenRequest& request) {
   // What stays open for the life of the grant must not be open for writing: a file that somebody
   // holds so cannot be executed elsewhere. A file that may be written but not read is held O_PATH.
   auto held = open_checked(roots, request.path, decision, O_RDONLY, file, &stat);
-  if (!held.ok() && request.write && held.failure().error == EACCES) {
+  if (!held.ok() && write && held.failure().error == EACCES) {
     held = open_checked(roots, request.path, decision, O_PATH, file, &stat);
   }
   if (!held.ok()) return held.failure();
@@ -138,7 +119,7 @@ core::Result<Granted> Grants::open(Domain domain, const OpenRequest& request) {
 
   // One inode has one backing id, so the first open decides for all: from the read-write root what
   // this identity may write, or may allow itself to write; from the read-only root everything else.
-  if (read_write && !request.write) {
+  if (read_write && !write) {
     const bool may = !fixed(stat) && (stat.stx_uid == view_.uid || os::may_write(file_fd.get()).ok());
     if (!may) return Failure{0, Reason::kGrantReadOnly};
   }
@@ -149,7 +130,7 @@ core::Result<size_t> Grants::read_window(core::GrantId id, int64_t offset,
                                          std::span<uint8_t> buffer) {
   core::TermValue window;
   auto file = [&]() -> core::Result<os::Fd> {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(book_.mutex);
     const core::Grant* grant = ledger_.get(id);
     if (grant == nullptr || grant->backing_id != 0) return Failure{EBADF, Reason::kGrantUnknown};
     window = grant->file.access;
@@ -163,9 +144,9 @@ core::Result<size_t> Grants::read_window(core::GrantId id, int64_t offset,
 
 core::Result<Granted> Grants::open_temp(std::string_view path, uint32_t mode, bool exclusive) {
   if (view_.read_only) return Failure{EROFS, Reason::kReadOnlyView};
-  const std::lock_guard lock(mutex_);
-  const core::Decision decision = decide(path).directory;
-  const auto may = core::before(matcher_->rules(), decision, core::Operation::kWrite);
+  const std::lock_guard lock(book_.mutex);
+  const core::Decision decision = book_.decide(path).directory;
+  const auto may = core::before(book_.rules(), decision, core::Operation::kWrite);
   if (!may.ok()) return may.failure();
   const core::Place place = core::place_of(view_.grafts, path);
   auto fd = os::open_beneath(view_.roots_rw[place.root], place.rest, O_TMPFILE | O_RDWR | (exclusive ? O_EXCL : 0),
@@ -177,7 +158,7 @@ core::Result<Granted> Grants::open_temp(std::string_view path, uint32_t mode, bo
 }
 
 void Grants::drop_write(core::GrantId id) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(book_.mutex);
   core::Grant* grant = ledger_.get(id);
   // A nameless file has only this one.
   if (grant == nullptr || grant->file_fd < 0) return;
@@ -185,7 +166,7 @@ void Grants::drop_write(core::GrantId id) {
 }
 
 void Grants::close(core::GrantId id) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(book_.mutex);
   core::Grant* grant = ledger_.get(id);
   if (grant == nullptr) return;
   // It can only fail where the connection is gone, and then the kernel has dropped the id.
@@ -196,7 +177,7 @@ void Grants::close(core::GrantId id) {
 }
 
 core::Result<os::Fd> Grants::borrow(core::GrantId id, bool write) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(book_.mutex);
   const core::Grant* grant = ledger_.get(id);
   // Nobody gets at what is outside a window, not by copying it elsewhere either.
   if (grant == nullptr || grant->backing_id == 0) return Failure{EBADF, Reason::kGrantUnknown};
@@ -205,34 +186,12 @@ core::Result<os::Fd> Grants::borrow(core::GrantId id, bool write) {
   return os::duplicate(write || grant->file_fd < 0 ? grant->write_fd : grant->file_fd);
 }
 
-core::Outcome Grants::may_make(std::string_view path) {
-  const std::lock_guard lock(mutex_);
-  return core::before(matcher_->rules(), decide(path).file, core::Operation::kMake);
-}
-
-core::Outcome Grants::link(core::GrantId id, std::string_view path) {
-  if (view_.read_only) return Failure{EROFS, Reason::kReadOnlyView};
-  if (path.empty()) return Failure{EEXIST, Reason::kPathMalformed};
-  if (auto may = may_make(path); !may.ok()) return may.failure();
-  auto file = borrow(id, true);
-  if (!file.ok()) return file.failure();
-  const core::Place place = core::place_of(view_.grafts, path);
-  const size_t slash = place.rest.rfind('/');
-  const bool in_root = slash == std::string_view::npos;
-  auto parent = os::open_beneath(view_.roots_rw[place.root],
-                                 in_root ? std::string_view() : place.rest.substr(0, slash),
-                                 O_PATH | O_DIRECTORY);
-  if (!parent.ok()) return parent.failure();
-  return os::make_link_held(file->get(), parent->get(),
-                            in_root ? place.rest : place.rest.substr(slash + 1));
-}
-
 core::Outcome Grants::truncate_path(std::string_view path, core::FileId file, int64_t length) {
   if (view_.read_only) return Failure{EROFS, Reason::kReadOnlyView};
   os::Stat stat;
   auto fd = [&] {
-    const std::lock_guard lock(mutex_);
-    return open_checked(view_.roots_rw, path, decide(path).file, O_WRONLY, file, &stat);
+    const std::lock_guard lock(book_.mutex);
+    return open_checked(view_.roots_rw, path, book_.decide(path).file, O_WRONLY, file, &stat);
   }();
   if (!fd.ok()) return fd.failure();
   if (fixed(stat)) return Failure{EPERM, Reason::kImmutable};

@@ -5,41 +5,21 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <string_view>
 #include <vector>
 
+#include "broker/view.h"
 #include "core/filter.h"
-#include "core/grafts.h"
 #include "core/ledger.h"
-#include "core/matcher.h"
 #include "core/result.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "wire/broker_message.h"
 
 namespace sluice::broker {
 
-struct View {
-  int device;      // /dev/fuse
-  // The trees, by core::Place::root; in a read-only view or graft both are read-only.
-  std::vector<int> roots_ro;
-  std::vector<int> roots_rw;
-  std::vector<core::Graft> grafts;
-  bool read_only;
-  uint32_t uid;    // the broker's own
-};
-
 // Which root, and with it which Landlock domain, the calling thread grants from.
 enum class Domain { kReadOnly, kReadWrite };
-
-struct OpenRequest {
-  std::string_view path;  // valid_relative
-  core::FileId file;      // what the path must lead to
-  bool read;
-  bool write;
-  bool truncate;
-};
 
 struct Granted {
   core::GrantId grant;
@@ -49,15 +29,12 @@ struct Granted {
 
 class Grants {
  public:
-  // view: borrowed. most: grants at once.
-  Grants(const View& view, core::Rules rules, uint32_t most);
+  // view, book: borrowed. most: grants at once.
+  Grants(const View& view, Rulebook& book, uint32_t most) : view_(view), book_(book), ledger_(most) {}
 
-  // Other rules from now on. What is granted stays so: the kernel cannot take it back.
-  void replace_rules(core::Rules rules);
-
-  // Grants a regular file. kGrantReadOnly with errno 0 from the read-write domain: this file is
+  // kOpen: grants a regular file. kGrantReadOnly with errno 0 from the read-write domain: this file is
   // granted by the read-only one; ask there.
-  core::Result<Granted> open(Domain domain, const OpenRequest& request);
+  core::Result<Granted> open(Domain domain, const wire::DecodedRequest& request);
   // Of a file of which a rule shows a part: what is in the window at offset: as much as fits, less only at its end.
   core::Result<size_t> read_window(core::GrantId id, int64_t offset, std::span<uint8_t> buffer);
   // Makes a nameless file in the directory at path and grants it.
@@ -68,21 +45,16 @@ class Grants {
   // A descriptor of a granted file for one operation. kGrantNotWritable where nobody has it open
   // for writing.
   core::Result<os::Fd> borrow(core::GrantId id, bool write);
-  // Gives a nameless file the name at path.
-  core::Outcome link(core::GrantId id, std::string_view path);
   core::Outcome truncate_path(std::string_view path, core::FileId file, int64_t length);
 
  private:
-  core::Verdicts decide(std::string_view path);
-  core::Outcome may_make(std::string_view path);
   core::Result<os::Fd> open_checked(const std::vector<int>& roots, std::string_view path,
                                     const core::Decision& decision, int flags, core::FileId file,
                                     os::Stat* stat);
   core::Result<Granted> add(core::FileId file, os::Fd file_fd, os::Fd write_fd, bool writable);
 
   const View& view_;
-  std::mutex mutex_;  // of all below
-  std::unique_ptr<core::Matcher> matcher_;
+  Rulebook& book_;       // whose lock is the ledger's too
   core::Ledger ledger_;
 };
 

@@ -28,33 +28,24 @@ namespace {
 
 constexpr size_t kMostConfigBytes = 256 * 1024;
 
-// Threads wait here until all of them are in their domains and the filter is on.
+// Threads wait here for each other: until all of them are in their domains, and then until the filter
+// is on.
 class Gate {
  public:
-  void arrive() {
+  void step() {
     const std::lock_guard lock(mutex_);
-    ++arrived_;
+    ++steps_;
     changed_.notify_all();
   }
-  void wait_for_arrivals(int count) {
+  void wait_for(int steps) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return arrived_ == count; });
-  }
-  void open() {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void wait_open() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return open_; });
+    changed_.wait(lock, [&] { return steps_ >= steps; });
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  int arrived_ = 0;
-  bool open_ = false;
+  int steps_ = 0;
 };
 
 [[noreturn]] void fail(Events& events, const char* step, core::Failure why) {
@@ -67,8 +58,10 @@ void must(Events& events, const char* step, const core::Outcome& outcome) {
 }
 
 int run() {
-  // One arena for all threads: another would be made with calls that the policy forbids.
+  // One arena for all threads, and all of it the heap: anything else would be made with calls that the
+  // policy forbids. So nothing can be mapped here any more.
   ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_MMAP_MAX, 0);
   Events events(sandbox::kFdEvents);
   must(events, "undumpable", os::become_undumpable());
   auto bytes = os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes);
@@ -81,10 +74,10 @@ int run() {
   if (!tree.ok()) fail(events, "root", tree.failure());
   must(events, "enter the source tree", os::enter_tree(*std::move(tree)));
   must(events, "real uid", os::take_real_uid(config->private_uid));
-  // In preserve mode the files of every owner are served.
-  const int keep[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE};
+  // In preserve mode the files of every owner are served, and their names in sticky directories too.
+  const int keep[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_FOWNER};
   must(events, "capabilities",
-       sandbox::keep_capabilities({keep, config->preserve ? size_t{2} : size_t{1}}));
+       sandbox::keep_capabilities({keep, config->preserve ? size_t{3} : size_t{1}}));
 
   View view{sandbox::kFdFuse, {sandbox::kFdRoot}, {sandbox::kFdRootRw}, std::move(config->grafts),
             config->read_only, ::geteuid()};
@@ -92,34 +85,34 @@ int run() {
     view.roots_ro.push_back(sandbox::kFdGrafts + static_cast<int>(2 * i));
     view.roots_rw.push_back(sandbox::kFdGrafts + static_cast<int>(2 * i + 1));
   }
-  Grants grants(view, std::move(config->rules), config->most_grants);
+  Rulebook book(std::move(config->rules));
+  Grants grants(view, book, config->most_grants);
   const auto domain = view.read_only ? Domain::kReadOnly : Domain::kReadWrite;
-  Server read_write(sandbox::kFdGrantRw, domain, view, grants, events);
-  Server read_only(sandbox::kFdGrantRo, Domain::kReadOnly, view, grants, events);
-  Server data(sandbox::kFdData, domain, view, grants, events);
+  Server read_write(sandbox::kFdGrantRw, domain, view, book, grants, events);
+  Server read_only(sandbox::kFdGrantRo, Domain::kReadOnly, view, book, grants, events);
+  Server data(sandbox::kFdData, domain, view, book, grants, events);
 
   const auto confine = [&](Domain of) {
     const bool ro = of == Domain::kReadOnly;
     must(events, "landlock",
-         os::landlock_restrict(ro ? os::LandlockDomain::kGrantReadOnly
-                                  : os::LandlockDomain::kGrantReadWrite,
+         os::landlock_restrict(ro ? os::kGrantReadOnly : os::kGrantReadWrite,
                                ro ? view.roots_ro : view.roots_rw, config->missing));
   };
   Gate gate;
   const auto serve = [&](Server& server, Domain of, int lifeline) {
     confine(of);
-    gate.arrive();
-    gate.wait_open();
+    gate.step();
+    gate.wait_for(3);
     server.run(lifeline);
     ::_exit(0);  // the worker is gone, or the service: without it a view ends
   };
   std::thread read_only_thread(serve, std::ref(read_only), Domain::kReadOnly, -1);
   std::thread data_thread(serve, std::ref(data), domain, sandbox::kFdEvents);
   confine(domain);
-  gate.wait_for_arrivals(2);
+  gate.wait_for(2);
   must(events, "seccomp", sandbox::install_filter(sandbox::broker_policy()));
   events.send(wire::EventKind::kReady, {0, core::Reason::kNone}, 0, {});
-  gate.open();
+  gate.step();
   read_write.run();
   ::_exit(0);
 }

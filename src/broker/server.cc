@@ -75,7 +75,7 @@ Outcome Server::take_rules(int service) {
   if (!length.ok()) return length.failure();
   auto rules = core::Rules::decode(std::span(bytes).first(*length));
   if (!rules.ok()) return rules.failure();
-  grants_.replace_rules(*std::move(rules));
+  book_.replace(*std::move(rules));
   events_.send(wire::EventKind::kReloaded, {0, Reason::kNone}, 0, {});
   return core::Done{};
 }
@@ -100,6 +100,9 @@ wire::BrokerReply Server::answer(const wire::DecodedRequest& request) {
 Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply& reply) {
   const wire::BrokerRequest& header = request.header;
   const GrantId id = GrantId::unpack(header.grant);
+  if (wire::changes_names(header.op) && domain_ == Domain::kReadOnly) {
+    return Failure{EROFS, Reason::kReadOnlyView};
+  }
   switch (header.op) {
     case BrokerOp::kOpen:
       return open(request, reply);
@@ -113,21 +116,23 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
       return core::Done{};
     case BrokerOp::kTruncatePath:
       return grants_.truncate_path(request.path, {header.dev, header.ino}, header.length);
+    case BrokerOp::kRemove:
+      return names_.remove(request.path, (header.flags & wire::kRemoveDirectory) != 0);
+    case BrokerOp::kRename:
+      return names_.rename(request.path, request.second, header.flags);
     case BrokerOp::kLink:
-      return grants_.link(id, request.path);
+      return names_.link(request.path, {header.dev, header.ino}, request.second);
+    case BrokerOp::kSymlink:
+      return names_.symlink(request.second, request.path);
     case BrokerOp::kChange:
       return change(header);
     case BrokerOp::kReadWindow:
       return read_window(header);
-    case BrokerOp::kSync:
-    case BrokerOp::kTruncate:
-    case BrokerOp::kAllocate:
-    case BrokerOp::kCopy:
-    case BrokerOp::kSeek:
-    case BrokerOp::kStat:
+    default:
       break;
   }
-  const bool write = header.op == BrokerOp::kTruncate || header.op == BrokerOp::kAllocate;
+  const bool write = header.op == BrokerOp::kTruncate || header.op == BrokerOp::kAllocate ||
+                     header.op == BrokerOp::kLinkNameless;
   auto file = grants_.borrow(id, write);
   if (!file.ok()) return file.failure();
   switch (header.op) {
@@ -137,6 +142,8 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
       return os::truncate_file(file->get(), header.length);
     case BrokerOp::kAllocate:
       return os::allocate(file->get(), static_cast<int>(header.mode), header.offset, header.length);
+    case BrokerOp::kLinkNameless:
+      return names_.link(*file, request.path);
     case BrokerOp::kStat:
       return describe(file->get(), reply);
     case BrokerOp::kSeek: {
@@ -162,18 +169,11 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
 }
 
 Outcome Server::open(const wire::DecodedRequest& request, wire::BrokerReply& reply) {
-  const wire::BrokerRequest& header = request.header;
-  const OpenRequest wanted{request.path,
-                           {header.dev, header.ino},
-                           (header.flags & wire::kOpenRead) != 0,
-                           (header.flags & wire::kOpenWrite) != 0,
-                           (header.flags & wire::kOpenTruncate) != 0};
-  if (!wanted.read && !wanted.write) return Failure{EINVAL, Reason::kProtocol};
-  auto granted = grants_.open(domain_, wanted);
+  auto granted = grants_.open(domain_, request);
   if (!granted.ok()) return granted.failure();
   if (granted->is_new) {
     events_.send(wire::EventKind::kGranted, {0, Reason::kNone},
-                 static_cast<uint32_t>(wanted.write ? BrokerOp::kOpenTemp : BrokerOp::kOpen),
+                 static_cast<uint32_t>((request.header.flags & wire::kOpenWrite) != 0 ? BrokerOp::kOpenTemp : BrokerOp::kOpen),
                  request.path);
   }
   reply.grant = granted->grant.packed();

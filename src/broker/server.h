@@ -6,6 +6,7 @@
 
 #include "broker/events.h"
 #include "broker/grants.h"
+#include "broker/names.h"
 #include "wire/broker_message.h"
 
 namespace sluice::broker {
@@ -13,8 +14,9 @@ namespace sluice::broker {
 class Server {
  public:
   // channel: borrowed. domain: what this thread's Landlock domain is.
-  Server(int channel, Domain domain, const View& view, Grants& grants, Events& events)
-      : channel_(channel), domain_(domain), view_(view), grants_(grants), events_(events) {}
+  Server(int channel, Domain domain, const View& view, Rulebook& book, Grants& grants, Events& events)
+      : channel_(channel), domain_(domain), view_(view), book_(book), grants_(grants), names_(view, book),
+        events_(events) {}
 
   // Serves until the worker closes the channel or breaks the protocol. With a lifeline (borrowed), also
   // until its other end is closed, and takes other rules from there.
@@ -32,7 +34,9 @@ class Server {
   int channel_;
   Domain domain_;
   const View& view_;
+  Rulebook& book_;
   Grants& grants_;
+  Names names_;
   Events& events_;
   std::vector<uint8_t> window_;  // a reply to the kernel; of the thread that may block
 };

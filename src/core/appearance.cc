@@ -1,6 +1,7 @@
 #include "core/appearance.h"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace sluice::core {
 namespace {
@@ -33,6 +34,11 @@ void after(const Terms& terms, Attributes* attributes) {
   if (regular && terms.of(Term::kExecution).effect == Effect::kNoExecute) {
     attributes->mode &= ~kExecuteBits;
   }
+}
+
+Outcome may_change(const Terms& terms, Term attribute) {
+  if (terms.of(attribute) == TermValue{}) return Done{};
+  return Failure{EPERM, Reason::kOverridden};
 }
 
 }  // namespace sluice::core

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/result.h"
 #include "core/rule.h"
 
 namespace sluice::core {
@@ -15,5 +16,8 @@ struct Attributes {
   uint64_t blocks;  // of 512 bytes
 };
 void after(const Terms& terms, Attributes* attributes);
+
+// kOwner, kGroup, kMode: what a rule says that it is, nobody changes.
+Outcome may_change(const Terms& terms, Term attribute);
 
 }  // namespace sluice::core

@@ -7,11 +7,6 @@ namespace {
 
 bool is_change(Operation operation) { return operation >= Operation::kWrite; }
 
-Outcome refuse_if_said(const TermValue& value) {
-  if (value == TermValue{}) return Done{};
-  return Failure{EPERM, Reason::kOverridden};
-}
-
 }  // namespace
 
 Outcome before(const Rules& rules, const Decision& decision, Operation operation) {
@@ -29,12 +24,7 @@ Outcome before(const Terms& terms, Operation operation) {
     return Failure{ENOENT, Reason::kHidden};
   }
   if (is_read_only(terms) && is_change(operation)) return Failure{EROFS, Reason::kReadOnlyRule};
-  switch (operation) {
-    case Operation::kChangeOwner: return refuse_if_said(terms.of(Term::kOwner));
-    case Operation::kChangeGroup: return refuse_if_said(terms.of(Term::kGroup));
-    case Operation::kChangeMode: return refuse_if_said(terms.of(Term::kMode));
-    default: return Done{};
-  }
+  return Done{};
 }
 
 bool is_read_only(const Terms& terms) { return terms.of(Term::kAccess).effect != Effect::kReadWrite; }

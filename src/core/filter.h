@@ -19,10 +19,7 @@ enum class Operation : uint8_t {
   kRead,         // open it for reading, read its target or its extended attributes
   kList,         // list it
   kWrite,        // open it for writing, change its size
-  kChange,       // its times and extended attributes
-  kChangeOwner,
-  kChangeGroup,
-  kChangeMode,
+  kChange,       // its attributes and extended attributes; core/appearance.h may forbid some
   kMake,         // make, or replace, what has the name
   kRemove,       // take the name away
 };

@@ -24,28 +24,17 @@ std::string_view rule_error(const Rule& rule) {
   }
   uint64_t most = 0, most2 = 0;
   switch (rule.effect) {
-    case Effect::kDeny:
-      if (rule.value == 0) return "0 is no errno";
-      most = kLastErrno;
-      break;
-    case Effect::kWindow:
-      most = INT64_MAX;
-      most2 = INT64_MAX - (rule.value & INT64_MAX);
-      break;
+    case Effect::kDeny: most = kLastErrno; break;
+    case Effect::kWindow: most = INT64_MAX, most2 = INT64_MAX - (rule.value & INT64_MAX); break;
+    // The last means "leave it as it is".
     case Effect::kOwner:
-    case Effect::kGroup:
-      most = UINT32_MAX - 1;  // the last means "leave it as it is"
-      break;
-    case Effect::kMode:
-      if ((rule.value & 0xFFFF) > kModeBits) return "the mode is no mode";
-      most = kModeBits << 16 | kModeBits;
-      break;
-    case Effect::kMostNames:
-      most = UINT32_MAX;
-      break;
-    default:
-      break;
+    case Effect::kGroup: most = UINT32_MAX - 1; break;
+    case Effect::kMode: most = kModeBits << 16 | kModeBits; break;
+    case Effect::kMostNames: most = UINT32_MAX; break;
+    default: break;
   }
+  if (rule.effect == Effect::kDeny && rule.value == 0) return "0 is no errno";
+  if (rule.effect == Effect::kMode && (rule.value & 0xFFFF) > kModeBits) return "the mode is no mode";
   return rule.value > most || rule.value2 > most2 ? "the value is out of range" : "";
 }
 

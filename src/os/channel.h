@@ -14,11 +14,8 @@ namespace sluice::os {
 core::Result<size_t> read_message(int socket, std::span<uint8_t> buffer);
 core::Outcome write_message(int socket, std::span<const uint8_t> bytes);
 
-core::Outcome set_nonblocking(int fd);
-// Waits until fd is readable or closed; false: the time is over. < 0 milliseconds: for ever.
-core::Result<bool> wait_readable(int fd, int milliseconds);
-
-// As wait_readable, of two; fails with ECONNRESET once the other end of lifeline is closed.
+// Waits until one of them is readable; < 0 milliseconds: for ever. Fails with ECONNRESET once the other
+// end of lifeline is closed.
 struct Readable {
   bool fd;
   bool lifeline;

@@ -75,18 +75,26 @@ core::Result<Stat> stat_held(int fd) {
   return stat;
 }
 
-core::Result<Stat> stat_name(int dir, std::string_view name) {
-  Stat stat;
-  const CString path(name);
-  if (::statx(dir, path.get(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kStatMask, &stat) < 0) {
-    return failure();
-  }
-  return stat;
+bool is_file(const Stat& stat, core::FileId file) {
+  return dev_of(stat) == file.dev && stat.stx_ino == file.ino;
 }
 
 core::Outcome make_link_held(int fd, int to_dir, std::string_view to) {
   return checked(::linkat(fd, "", to_dir, CString(to).get(), AT_EMPTY_PATH));
 }
+core::Outcome make_symlink(std::string_view target, int dir, std::string_view name) {
+  return checked(::symlinkat(CString(target).get(), dir, CString(name).get()));
+}
+core::Outcome remove_name(int dir, std::string_view name, bool directory) {
+  return checked(::unlinkat(dir, CString(name).get(), directory ? AT_REMOVEDIR : 0));
+}
+core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to,
+                          uint32_t flags) {
+  // The system call itself: without flags glibc makes another one, which the policy does not know.
+  return checked(::syscall(SYS_renameat2, from_dir, CString(from).get(), to_dir, CString(to).get(),
+                           flags));
+}
+
 int Target::flags() const { return name.empty() ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW; }
 
 core::Outcome change_mode(Target target, uint32_t mode) {

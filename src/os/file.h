@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/ledger.h"
 #include "os/fd.h"
 
 namespace sluice::os {
@@ -56,12 +57,20 @@ core::Result<Fd> duplicate(int fd);
 
 // Of what fd holds. Never waits for a remote server (AT_STATX_DONT_SYNC): safe on hostile fds.
 core::Result<Stat> stat_held(int fd);
-// Of a name, the link itself if it is one. A mount point's mount is seen: compare stx_mnt_id.
-core::Result<Stat> stat_name(int dir, std::string_view name);
+// Whether it is of that file.
+bool is_file(const Stat& stat, core::FileId file);
 
-// ---- Both: changing attributes, and names of what is held ----
+// ---- Broker: names ----
 
 core::Outcome make_link_held(int fd, int to_dir, std::string_view to);  // Linux 6.10 without privilege
+core::Outcome make_symlink(std::string_view target, int dir, std::string_view name);
+core::Outcome remove_name(int dir, std::string_view name, bool directory);
+// flags: of renameat2(2).
+core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to,
+                          uint32_t flags);
+
+// ---- Both: changing attributes ----
+
 // What an attribute call acts on: a name in a directory, or (name empty) what the fd itself holds.
 struct Target {
   int fd;

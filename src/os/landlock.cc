@@ -9,37 +9,14 @@
 namespace sluice::os {
 namespace {
 
-constexpr uint64_t kTruncate = abi::kLandlockTruncate;
-constexpr uint64_t kIoctlDev = abi::kLandlockIoctlDev;
-constexpr uint64_t kFsAbi3 = abi::kLandlockFsAbi3;
 constexpr uint64_t kNetAll = 3;  // ABI 4: bind and connect of TCP
-constexpr uint64_t kScopedAbstractSockets = abi::kLandlockScopedSockets;
-constexpr uint64_t kScopedAll = abi::kLandlockScopedAll;
-
-constexpr uint64_t kMake = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
-                           LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO |
-                           LANDLOCK_ACCESS_FS_MAKE_SOCK;
-
-uint64_t allowed(LandlockDomain domain) {
-  switch (domain) {
-    case LandlockDomain::kGrantReadOnly:
-      return LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
-    case LandlockDomain::kGrantReadWrite:
-      return LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE |
-             LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate | LANDLOCK_ACCESS_FS_MAKE_REG |
-             LANDLOCK_ACCESS_FS_REFER;
-    case LandlockDomain::kMetadataOnly:
-      return LANDLOCK_ACCESS_FS_READ_DIR;
-    case LandlockDomain::kMetadataChange:
-      return LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |
-             LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REFER | kMake;
-    case LandlockDomain::kService:
-      return LANDLOCK_ACCESS_FS_REMOVE_FILE;
-  }
-  return 0;
-}
 
 }  // namespace
+
+const LandlockDomain kGrantReadOnly{LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE};
+const LandlockDomain kGrantReadWrite{abi::kLandlockFsAbi3 & ~uint64_t{LANDLOCK_ACCESS_FS_READ_DIR |
+                                                                      LANDLOCK_ACCESS_FS_MAKE_CHAR |
+                                                                      LANDLOCK_ACCESS_FS_MAKE_BLOCK}};
 
 int landlock_abi() {
   const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0,
@@ -61,17 +38,15 @@ core::Outcome landlock_restrict(LandlockDomain domain, std::span<const int> root
   }
   if ((missing & core::kLandlockMissing) != 0) return core::Done{};
   const int abi = landlock_abi();
-  abi::LandlockRulesetAttr attr{kFsAbi3, 0, 0};
+  abi::LandlockRulesetAttr attr{abi::kLandlockFsAbi3, 0, 0};
   if (abi >= 4) attr.handled_access_net = kNetAll;
-  if (abi >= 5) attr.handled_access_fs |= kIoctlDev;
-  if (abi >= 6) {
-    attr.scoped = domain == LandlockDomain::kService ? kScopedAbstractSockets : kScopedAll;
-  }
+  if (abi >= 5) attr.handled_access_fs |= abi::kLandlockIoctlDev;
+  if (abi >= 6) attr.scoped = domain.signals ? abi::kLandlockScopedSockets : abi::kLandlockScopedAll;
   const size_t size = abi >= 6 ? sizeof(attr) : abi >= 4 ? 16u : 8u;
   auto ruleset = checked_fd(::syscall(SYS_landlock_create_ruleset, &attr, size, 0));
   if (!ruleset.ok()) return ruleset.failure();
   for (const int root : roots) {
-    const abi::LandlockPathBeneath rule{allowed(domain), root};
+    const abi::LandlockPathBeneath rule{domain.files, root};
     if (::syscall(SYS_landlock_add_rule, ruleset->get(), abi::kLandlockRulePathBeneath, &rule, 0) < 0) {
       return failure();
     }

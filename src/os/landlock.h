@@ -8,13 +8,14 @@
 
 namespace sluice::os {
 
-enum class LandlockDomain {
-  kGrantReadOnly,   // broker: open files beneath the root for reading
-  kGrantReadWrite,  // broker: and for writing; make names for nameless files
-  kMetadataOnly,    // worker: list directories; no file's contents
-  kMetadataChange,  // worker: and make, remove, rename
-  kService,         // the service's main process: remove its socket; signals go to its children
+// What a domain lets a thread do beneath its roots: LANDLOCK_ACCESS_FS_*. The others are in
+// os/landlock_domains.h.
+struct LandlockDomain {
+  uint64_t files;
+  bool signals = false;  // to processes outside, too
 };
+extern const LandlockDomain kGrantReadOnly;   // broker: open files for reading
+extern const LandlockDomain kGrantReadWrite;  // broker: and for writing; change names
 
 // The ABI that the kernel offers, 0 where Landlock is off.
 int landlock_abi();

@@ -4,12 +4,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstdio>
-
-#include "os/kernel_abi.h"
+#include "os/kernel_abi_more.h"
 
 namespace sluice::os {
 namespace {
+
+constexpr unsigned kStatMask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
 
 core::Result<size_t> checked_size(long result) {
   if (result < 0) return failure();
@@ -17,6 +17,15 @@ core::Result<size_t> checked_size(long result) {
 }
 
 }  // namespace
+
+core::Result<Stat> stat_name(int dir, std::string_view name) {
+  Stat stat;
+  const CString path(name);
+  if (::statx(dir, path.get(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kStatMask, &stat) < 0) {
+    return failure();
+  }
+  return stat;
+}
 
 core::Result<Fd> open_name_path(int dir, std::string_view name) {
   return checked_fd(::openat(dir, CString(name).get(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -37,21 +46,6 @@ core::Outcome make_node(int dir, std::string_view name, uint32_t mode) {
 }
 core::Outcome make_directory(int dir, std::string_view name, uint32_t mode) {
   return checked(::mkdirat(dir, CString(name).get(), mode));
-}
-core::Outcome make_symlink(std::string_view target, int dir, std::string_view name) {
-  return checked(::symlinkat(CString(target).get(), dir, CString(name).get()));
-}
-core::Outcome make_link(int from_dir, std::string_view from, int to_dir, std::string_view to) {
-  return checked(::linkat(from_dir, CString(from).get(), to_dir, CString(to).get(), 0));
-}
-core::Outcome remove_name(int dir, std::string_view name, bool directory) {
-  return checked(::unlinkat(dir, CString(name).get(), directory ? AT_REMOVEDIR : 0));
-}
-core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to,
-                          uint32_t flags) {
-  // The system call itself: without flags glibc makes another one, which the policy does not know.
-  return checked(::syscall(SYS_renameat2, from_dir, CString(from).get(), to_dir, CString(to).get(),
-                           flags));
 }
 void set_umask(uint32_t mask) { ::umask(static_cast<mode_t>(mask)); }
 

@@ -15,6 +15,8 @@
 
 namespace sluice::os {
 
+// Attributes of a name, the link itself if it is one. A mount point's mount is seen: compare stx_mnt_id.
+core::Result<Stat> stat_name(int dir, std::string_view name);
 core::Result<Fd> open_name_path(int dir, std::string_view name);  // O_PATH
 core::Result<Fd> open_directory(int dir, std::string_view name);  // O_RDONLY|O_DIRECTORY; "." is dir
 // getdents64 into buffer: bytes read, 0 at the end.
@@ -22,11 +24,6 @@ core::Result<size_t> read_directory(int dir, std::span<char> buffer);
 core::Result<size_t> read_link(int dir, std::string_view name, std::span<char> buffer);
 core::Outcome make_node(int dir, std::string_view name, uint32_t mode);  // never a device
 core::Outcome make_directory(int dir, std::string_view name, uint32_t mode);
-core::Outcome make_symlink(std::string_view target, int dir, std::string_view name);
-core::Outcome make_link(int from_dir, std::string_view from, int to_dir, std::string_view to);
-core::Outcome remove_name(int dir, std::string_view name, bool directory);
-core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to,
-                          uint32_t flags);
 void set_umask(uint32_t mask);
 
 // Extended attributes by the *xattrat calls (Linux 6.13); ENOSYS before. A size of 0 asks for the

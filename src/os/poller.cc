@@ -1,5 +1,7 @@
 #include "os/poller.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -31,6 +33,18 @@ core::Result<std::vector<uint64_t>> Poller::wait(int milliseconds) {
   std::vector<uint64_t> tags;
   for (int i = 0; i < count; ++i) tags.push_back(events[i].data.u64);
   return tags;
+}
+
+core::Outcome set_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return checked(flags < 0 ? -1 : ::fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+}
+
+core::Result<bool> wait_readable(int fd, int milliseconds) {
+  struct pollfd entry {fd, POLLIN, 0};
+  const int ready = ::poll(&entry, 1, milliseconds);
+  if (ready < 0) return failure();
+  return ready > 0;
 }
 
 namespace {

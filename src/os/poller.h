@@ -25,6 +25,10 @@ class Poller {
   Fd fd_;
 };
 
+core::Outcome set_nonblocking(int fd);
+// Waits until this one is readable or closed; false: the time is over. < 0 milliseconds: for ever.
+core::Result<bool> wait_readable(int fd, int milliseconds);
+
 // Service. SIGTERM, SIGINT and SIGHUP as something to read, blocked otherwise.
 core::Result<Fd> termination_signals();
 // Service: the same, and SIGCHLD. next_signal: EAGAIN where none came.

@@ -11,7 +11,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "os/kernel_abi.h"
+#include "os/kernel_abi_more.h"
 
 namespace sluice::os {
 namespace {

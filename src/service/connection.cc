@@ -1,6 +1,7 @@
 #include "service/connection.h"
 
 #include "os/channel.h"
+#include "os/poller.h"
 #include "wire/init.h"
 
 namespace sluice::service {

@@ -65,11 +65,11 @@ int fail(const char* step, const core::Failure& why) {
 // What the maker keeps. SYS_ADMIN: clone and make mounts, namespaces of the children. SETUID, SETGID,
 // SETPCAP: give the children their identity and no more. KILL: end children of other users that did
 // not come up. Only where the administrator allowed preserve views, for their processes:
-// DAC_OVERRIDE for the broker to open every owner's files, and SETFCAP to map uid 0 into the
-// worker's user namespace.
+// DAC_OVERRIDE and FOWNER for the broker to open and rename every owner's files, and SETFCAP to map uid
+// 0 into the worker's user namespace.
 core::Outcome give_up_most(bool preserve) {
   std::vector<int> keep = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL};
-  if (preserve) keep.insert(keep.end(), {CAP_DAC_OVERRIDE, CAP_SETFCAP});
+  if (preserve) keep.insert(keep.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SETFCAP});
   return sandbox::keep_capabilities_for_children(keep);
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "os/channel.h"
+#include "os/poller.h"
 #include "os/self.h"
 #include "os/service_self.h"
 #include "os/socket.h"

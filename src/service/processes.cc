@@ -10,6 +10,7 @@
 
 #include "os/channel.h"
 #include "os/memory_file.h"
+#include "os/poller.h"
 #include "os/self.h"
 #include "os/service_self.h"
 #include "os/shared_file.h"
@@ -17,7 +18,7 @@
 #include "sandbox/fds.h"
 #include "service/log.h"
 #include "wire/counters.h"
-#include "wire/event.h"
+#include "wire/event_reader.h"
 #include "wire/view_config_writer.h"
 
 namespace sluice::service {
@@ -100,7 +101,7 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   if (!config.preserve) broker.groups.assign(identity.groups.begin(), identity.groups.end());
   // SETUID only until the broker has its real uid, SETPCAP until it has locked its securebits.
   broker.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
-  if (config.preserve) broker.capabilities.push_back(CAP_DAC_OVERRIDE);
+  if (config.preserve) broker.capabilities.insert(broker.capabilities.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER});
   broker.namespaces = kNamespaces;
   broker.most_files = files;
 

@@ -14,7 +14,7 @@
 #include "service/log.h"
 #include "service/setup.h"
 #include "wire/counters.h"
-#include "wire/event.h"
+#include "wire/event_reader.h"
 
 namespace sluice::service {
 namespace {

@@ -1,7 +1,6 @@
 #include "wire/broker_message.h"
 
 #include <cerrno>
-#include <cstring>
 
 #include "core/path.h"
 #include "wire/cursor.h"
@@ -17,37 +16,38 @@ uint32_t flags_of(BrokerOp op) {
     case BrokerOp::kOpenTemp: return kTempExclusive;
     case BrokerOp::kSync: return kSyncDataOnly;
     case BrokerOp::kChange: return kChangeMode | kChangeOwner | kChangeTimes;
+    case BrokerOp::kRemove: return kRemoveDirectory;
+    case BrokerOp::kRename: return kRenameNoReplace | kRenameExchange;
     default: return 0;
   }
 }
 
 bool takes_path(BrokerOp op) {
   return op == BrokerOp::kOpen || op == BrokerOp::kOpenTemp || op == BrokerOp::kTruncatePath ||
-         op == BrokerOp::kLink;
+         changes_names(op);
 }
+bool takes_second(BrokerOp op) { return op > BrokerOp::kRemove; }
 
 }  // namespace
 
 core::Result<DecodedRequest> decode_request(std::span<const uint8_t> message) {
   Reader reader(message);
-  DecodedRequest request{reader.take<BrokerRequest>(), {}};
+  DecodedRequest request{reader.take<BrokerRequest>(), {}, {}};
   const BrokerRequest& header = request.header;
   request.path = reader.take_text(header.path_length);
+  request.second = reader.take_text(header.second_length);
   if (!reader.finished()) return kMalformed;
-  if (header.op < BrokerOp::kOpen || header.op > BrokerOp::kReadWindow) return kMalformed;
+  if (header.op < BrokerOp::kOpen || header.op > BrokerOp::kSymlink) return kMalformed;
   if ((header.flags & ~flags_of(header.op)) != 0) return kMalformed;
   if (!takes_path(header.op) && !request.path.empty()) return kMalformed;
+  if (takes_second(header.op) == request.second.empty()) return kMalformed;
   if (header.offset < 0 || header.offset2 < 0 || header.length < 0) return kMalformed;
-  if (!core::valid_relative(request.path)) return core::Failure{EINVAL, core::Reason::kPathMalformed};
+  const bool is_text = header.op == BrokerOp::kSymlink && request.second.size() <= core::Limits::kPathBytes &&
+                       request.second.find('\0') == std::string_view::npos;
+  if (!core::valid_relative(request.path) || !(is_text || core::valid_relative(request.second))) {
+    return core::Failure{EINVAL, core::Reason::kPathMalformed};
+  }
   return request;
-}
-
-size_t encode_request(BrokerRequest header, std::string_view path, std::span<uint8_t> out) {
-  if (path.size() > core::Limits::kPathBytes || out.size() < sizeof(header) + path.size()) return 0;
-  header.path_length = static_cast<uint32_t>(path.size());
-  std::memcpy(out.data(), &header, sizeof(header));
-  copy_text(out.data() + sizeof(header), path);
-  return sizeof(header) + path.size();
 }
 
 }  // namespace sluice::wire

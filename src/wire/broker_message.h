@@ -26,9 +26,13 @@ enum class BrokerOp : uint32_t {
   kCopy,          // grant, offset, grant2, offset2, length -> value (bytes)
   kSeek,          // grant, offset, mode (SEEK_DATA, SEEK_HOLE) -> value
   kStat,          // grant -> the attributes of a nameless file
-  kLink,          // grant, path: gives a nameless file a name
+  kLinkNameless,  // grant, path: gives a nameless file a name
   kChange,        // grant, flags, mode, uid/gid, times: attributes of a nameless file
   kReadWindow,    // grant, offset, length, grant2: the kernel's request, to which the broker replies
+  kRemove,        // path, flags
+  kRename,        // path, second: its new path, flags
+  kLink,          // path, file, second: another path for it
+  kSymlink,       // path, second: what the link says
 };
 
 // Request flags.
@@ -40,6 +44,9 @@ inline constexpr uint32_t kTempExclusive = 1; // kOpenTemp: O_EXCL, may never be
 inline constexpr uint32_t kChangeMode = 1;    // kChange
 inline constexpr uint32_t kChangeOwner = 2;
 inline constexpr uint32_t kChangeTimes = 4;
+inline constexpr uint32_t kRemoveDirectory = 1;  // kRemove: rmdir, not unlink
+inline constexpr uint32_t kRenameNoReplace = 1;  // kRename: as renameat2(2) numbers them
+inline constexpr uint32_t kRenameExchange = 2;
 
 struct BrokerRequest {
   BrokerOp op;
@@ -55,7 +62,9 @@ struct BrokerRequest {
   uint32_t mode;
   uint32_t uid;  // kChange: -1 leaves it
   uint32_t gid;
-  uint32_t path_length;  // that many bytes follow, no NUL
+  uint32_t path_length;    // that many bytes follow, no NUL
+  uint32_t second_length;  // and then that many
+  uint32_t padding;
 };
 static_assert(std::has_unique_object_representations_v<BrokerRequest>);
 
@@ -79,18 +88,18 @@ struct BrokerReply {
 };
 static_assert(std::has_unique_object_representations_v<BrokerReply>);
 
-inline constexpr size_t kBrokerRequestMost = sizeof(BrokerRequest) + core::Limits::kPathBytes;
+inline constexpr size_t kBrokerRequestMost = sizeof(BrokerRequest) + 2 * core::Limits::kPathBytes;
 
 struct DecodedRequest {
   BrokerRequest header;
-  std::string_view path;  // within the message; a valid relative path or empty
+  std::string_view path;    // within the message; a valid relative path or empty
+  std::string_view second;  // the same; of kSymlink any text without NUL, not empty
 };
 
-// Broker. Kind, flags, path and length are in range and the path is core::valid_relative.
+// Broker. Kind, flags, paths and length are in range and the paths are core::valid_relative.
 core::Result<DecodedRequest> decode_request(std::span<const uint8_t> message);
 
-// Worker. Writes header and path (path_length is set here) into out; 0 where the path is too long.
-size_t encode_request(BrokerRequest header, std::string_view path, std::span<uint8_t> out);
+inline bool changes_names(BrokerOp op) { return op == BrokerOp::kLinkNameless || op >= BrokerOp::kRemove; }
 
 // True for the requests that get no reply.
 inline bool one_way(BrokerOp op) {

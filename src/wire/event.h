@@ -35,13 +35,6 @@ static_assert(std::has_unique_object_representations_v<Event>);
 
 inline constexpr size_t kEventMost = sizeof(Event) + core::Limits::kPathBytes;
 
-struct DecodedEvent {
-  Event header;
-  std::string_view text;  // within the message
-};
-
-core::Result<DecodedEvent> decode_event(std::span<const uint8_t> message);
-
 // Cuts the text where it does not fit; returns the length of the message.
 size_t encode_event(Event header, std::string_view text, std::span<uint8_t> out);
 

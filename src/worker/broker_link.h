@@ -15,7 +15,8 @@ class BrokerLink {
   explicit BrokerLink(int channel) : channel_(channel) {}
 
   // Waits for the answer. The failure is the broker's verdict; EIO where it is gone.
-  core::Result<wire::BrokerReply> ask(const wire::BrokerRequest& request, std::string_view path = {});
+  core::Result<wire::BrokerReply> ask(const wire::BrokerRequest& request, std::string_view path = {},
+                                      std::string_view second = {});
   // For the requests without an answer.
   void tell(const wire::BrokerRequest& request);
 

@@ -6,7 +6,7 @@
 #include "generated/worker_rw_policy.h"
 #include "os/file.h"
 #include "os/graft.h"
-#include "os/landlock.h"
+#include "os/landlock_domains.h"
 #include "os/root.h"
 #include "os/self.h"
 #include "sandbox/confine.h"
@@ -52,7 +52,7 @@ core::Outcome confine(const wire::ViewConfig& config, const char** step) {
   if (!kept.ok()) return kept;
   *step = "landlock";
   return os::landlock_restrict(
-      config.read_only ? os::LandlockDomain::kMetadataOnly : os::LandlockDomain::kMetadataChange,
+      config.read_only ? os::kMetadataOnly : os::kMetadataChange,
       {{sandbox::kFdRoot}}, config.missing);
 }
 

@@ -64,9 +64,10 @@ int run() {
   BrokerLink read_write(sandbox::kFdGrantRw);
   BrokerLink read_only(sandbox::kFdGrantRo);
   OpenFiles files(*table, config.read_only, read_write, read_only, *counters);
+  Names names(*table, read_write, config.grafts);
   DataThread data(sandbox::kFdData);
   ViewRules rules(*table, std::move(config.rules));
-  Worker worker{config, *table, rules, files, data, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
+  Worker worker{config, *table, rules, files, names, data, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
   const auto session = Session::create(worker);
   if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
   data.start();

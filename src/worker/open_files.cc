@@ -277,7 +277,7 @@ core::Outcome OpenFiles::link_temp(Node* node, Node* parent, std::string_view na
   PathBuffer buffer;
   auto path = table_.path_of(parent, name, buffer);
   if (!path.ok()) return path.failure();
-  auto reply = read_write_.ask(about(BrokerOp::kLink, node->grant), *path);
+  auto reply = read_write_.ask(about(BrokerOp::kLinkNameless, node->grant), *path);
   if (!reply.ok()) return reply.failure();
   return core::Done{};
 }

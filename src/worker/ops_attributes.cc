@@ -1,5 +1,6 @@
 // Attributes: stat, chmod, chown, truncate, times, symlink targets, extended attributes, statfs.
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "worker/worker.h"
@@ -18,17 +19,15 @@ core::Result<os::Stat> stat_now(Worker& worker, Node* node) {
 
 // What the rules say of all that a setattr asks for.
 core::Outcome may_change(const Worker& worker, const Node* node, int to_set) {
-  constexpr struct {
-    int bits;
-    core::Operation operation;
-  } kChanges[] = {{~0, core::Operation::kChange},
-                  {FUSE_SET_ATTR_SIZE, core::Operation::kWrite},
-                  {FUSE_SET_ATTR_UID, core::Operation::kChangeOwner},
-                  {FUSE_SET_ATTR_GID, core::Operation::kChangeGroup},
-                  {FUSE_SET_ATTR_MODE, core::Operation::kChangeMode}};
-  for (const auto& change : kChanges) {
-    if (change.bits != ~0 && (to_set & change.bits) == 0) continue;
-    if (auto may = worker.rules.may(node, change.operation); !may.ok()) return may;
+  const bool size = (to_set & FUSE_SET_ATTR_SIZE) != 0;
+  const auto operation = size ? core::Operation::kWrite : core::Operation::kChange;
+  if (auto may = worker.rules.may(node, operation); !may.ok()) return may;
+  constexpr std::pair<int, core::Term> kSaid[] = {{FUSE_SET_ATTR_UID, core::Term::kOwner},
+                                                  {FUSE_SET_ATTR_GID, core::Term::kGroup},
+                                                  {FUSE_SET_ATTR_MODE, core::Term::kMode}};
+  for (const auto& [bit, attribute] : kSaid) {
+    if ((to_set & bit) == 0) continue;
+    if (auto may = core::may_change(worker.rules.terms_of(node), attribute); !may.ok()) return may;
   }
   return core::Done{};
 }

@@ -138,9 +138,7 @@ core::Result<Node*> make_file(Worker& worker, fuse_req_t req, Node* parent, cons
     // As if it had not been made: the caller gets an error and no file.
     if (is_new) {
       worker.files.drop_idle(*node);
-      if (os::remove_name((*directory)->get(), name, false).ok()) {
-        worker.table.lose_name(*node, parent, name);
-      }
+      if (worker.names.remove(parent, name, false).ok()) worker.table.lose_name(*node, parent, name);
     }
     worker.table.forget(*node, 0);
     return opened.failure();

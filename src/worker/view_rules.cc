@@ -48,6 +48,10 @@ core::Verdicts ViewRules::decide(const Node* parent, std::string_view name) {
 
 core::Result<Facet> ViewRules::may_make(const Node* parent, std::string_view name,
                                         bool is_directory) {
+  // What has no path could not be opened, renamed or removed: the broker does that.
+  PathBuffer buffer;
+  const auto path = table_.path_of(parent, name, buffer);
+  if (!path.ok() && path.failure().error == ENAMETOOLONG) return path.failure();
   if (empty()) return Facet{0};
   const core::Verdicts verdicts = decide(parent, name);
   for (const core::Decision* each : {&verdicts.file, &verdicts.directory}) {

@@ -38,7 +38,6 @@ class ViewRules {
     return matcher_->decide(parent_path, name);
   }
   bool hides(const core::Decision& decision) const { return matcher_->rules().hides(decision); }
-  bool same_below(std::string_view a, std::string_view b) { return matcher_->same_below(a, b); }
 
   core::Outcome may(const core::Decision& decision, core::Operation operation) const {
     return core::before(matcher_->rules(), decision, operation);

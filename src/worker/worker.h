@@ -13,6 +13,7 @@
 #include "wire/fuse.h"
 #include "wire/view_config.h"
 #include "worker/data_thread.h"
+#include "worker/names.h"
 #include "worker/open_files.h"
 #include "worker/table.h"
 #include "worker/view_rules.h"
@@ -24,6 +25,7 @@ struct Worker {
   Table& table;
   ViewRules& rules;
   OpenFiles& files;
+  Names& names;
   DataThread& data;
   wire::Counters& counters;
   int device;

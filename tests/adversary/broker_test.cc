@@ -82,7 +82,7 @@ TEST_F(BrokerAttack, HiddenNameForANamelessFile) {
   const Reply temp = worker.ask(kReadWrite, request, "dir");
   ASSERT_EQ(temp.error, 0);
   request = {};
-  request.op = BrokerOp::kLink;
+  request.op = BrokerOp::kLinkNameless;
   request.grant = temp.body.grant;
   refused(worker.ask(kReadWrite, request, "dir/new.key"), EACCES, Reason::kHidden);
   EXPECT_EQ(worker.ask(kReadWrite, request, "dir/new").error, 0);
@@ -250,7 +250,7 @@ TEST_F(BrokerAttack, MalformedMessagesEndTheConnection) {
   messages.back().pop_back();
   messages.push_back(bytes_of(good));
   messages.back().push_back(0);
-  for (const uint32_t op : {0u, static_cast<uint32_t>(BrokerOp::kReadWindow) + 1, ~0u}) {
+  for (const uint32_t op : {0u, static_cast<uint32_t>(BrokerOp::kSymlink) + 1, ~0u}) {
     wire::BrokerRequest bad = good;
     bad.op = static_cast<BrokerOp>(op);
     messages.push_back(bytes_of(bad));

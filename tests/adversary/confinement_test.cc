@@ -93,6 +93,11 @@ TEST_P(TakenOverWorker, MakesNoDevice) {
   });
 }
 
+// By its name a file is hidden or not: it moves, links and removes none.
+TEST_P(TakenOverWorker, MovesNoName) {
+  RunContained([] { expect_killed(GetParam(), {"rename", "link", "symlink", "unlink", "rmdir"}); });
+}
+
 // In a read-only view it changes nothing, and copies no descriptor.
 TEST_P(TakenOverWorker, ChangesNothingInAReadOnlyView) {
   RunContained([] {
@@ -165,6 +170,8 @@ TEST_P(TakenOverWorker, HasLittleEvenWithoutItsFilter) {
           {"take-groups", "EPERM"},    {"capset", "EPERM"},          {"mount", "EPERM"},
           {"trusted-xattr", privileged}, {"file-capability", privileged},
           {"remount", "EPERM"},        {"chroot", "EPERM"},          {"mknod-device", change},
+          {"rename", change},          {"symlink", change},         {"unlink", change},
+          {"rmdir", change},           {"link-to-elsewhere", read_only ? "EROFS" : "EXDEV"},
           {"exec", "EACCES"},          {"others-in-proc", "ENOENT"}, {"kill-service", "ESRCH"},
           {"trace-other", "ESRCH"},    {"network", "ENETUNREACH"}};
       for (const auto& [what, result] : expected) {

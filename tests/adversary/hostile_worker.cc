@@ -19,10 +19,11 @@
 #include "os/file.h"
 #include "os/memory_file.h"
 #include "os/mount.h"
+#include "os/poller.h"
 #include "os/shared_file.h"
 #include "os/socket.h"
 #include "sandbox/fds.h"
-#include "wire/event.h"
+#include "wire/event_reader.h"
 #include "wire/view_config_writer.h"
 
 namespace sluice::adversary {
@@ -100,7 +101,7 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core
               {pairs[3].first.get(), sandbox::kFdEvents}, {configuration.get(), sandbox::kFdConfig}};
   spec.uid = spec.gid = preserve ? config.private_uid : kUser;
   spec.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
-  if (preserve) spec.capabilities.push_back(CAP_DAC_OVERRIDE);
+  if (preserve) spec.capabilities.insert(spec.capabilities.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER});
   spec.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   spec.most_files = 1024;
   broker_ = must(os::spawn(spec), "spawn");
@@ -118,12 +119,14 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core
 
 HostileWorker::~HostileWorker() { os::end_child(broker_); }
 
-Reply HostileWorker::ask(Channel channel, const wire::BrokerRequest& request, std::string_view path) {
-  std::vector<uint8_t> bytes(sizeof(request) + path.size());
+Reply HostileWorker::ask(Channel channel, const wire::BrokerRequest& request, std::string_view path,
+                         std::string_view second) {
+  std::vector<uint8_t> bytes(sizeof(request));
   wire::BrokerRequest header = request;
   header.path_length = static_cast<uint32_t>(path.size());
+  header.second_length = static_cast<uint32_t>(second.size());
   std::memcpy(bytes.data(), &header, sizeof(header));
-  if (!path.empty()) std::memcpy(bytes.data() + sizeof(header), path.data(), path.size());
+  for (const std::string_view text : {path, second}) bytes.insert(bytes.end(), text.begin(), text.end());
   Reply reply{-1, core::Reason::kNone, {}};
   if (!send(channel, bytes)) return reply;
   const auto got = os::read_message(channels_[channel].get(),

@@ -49,7 +49,8 @@ class HostileWorker {
   ~HostileWorker();
 
   enum Channel { kReadWrite, kReadOnly, kData };
-  Reply ask(Channel channel, const wire::BrokerRequest& request, std::string_view path = {});
+  Reply ask(Channel channel, const wire::BrokerRequest& request, std::string_view path = {},
+            std::string_view second = {});
   // Raw bytes, without waiting for an answer.
   bool send(Channel channel, const std::vector<uint8_t>& bytes);
   Reply open(Channel channel, std::string_view path, uint32_t flags, const std::string& claimed_file);

@@ -24,6 +24,7 @@
 
 #include "os/channel.h"
 #include "os/mount.h"
+#include "os/poller.h"
 #include "os/socket.h"
 
 namespace sluice::adversary {

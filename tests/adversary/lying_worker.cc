@@ -12,7 +12,9 @@
 
 #include "os/channel.h"
 #include "os/mount.h"
+#include "os/poller.h"
 #include "wire/fuse.h"
+#include "wire/broker_request_writer.h"
 
 namespace sluice::adversary {
 namespace {
@@ -87,7 +89,7 @@ void LyingWorker::answer(const uint8_t* message) {
     request.offset = in.offset;
     request.length = in.size;
     std::vector<uint8_t> bytes(sizeof(request));
-    (void)wire::encode_request(request, {}, bytes);
+    (void)wire::encode_request(request, {}, {}, bytes);
     EXPECT_TRUE(worker_.send(HostileWorker::kData, bytes));
   } else if (header.opcode != kForget && header.opcode != kBatchForget) {
     const wire::FuseOutHeader out{sizeof(out), -ENOSYS, header.unique};

@@ -76,7 +76,7 @@ TEST_F(PreserveGrant, NothingHidden) {
   const Reply temp = worker.ask(kReadWrite, request, "dir");
   ASSERT_EQ(temp.error, 0);
   request = {};
-  request.op = BrokerOp::kLink;
+  request.op = BrokerOp::kLinkNameless;
   request.grant = temp.body.grant;
   EXPECT_EQ(worker.ask(kReadWrite, request, "dir/new.key").reason, Reason::kHidden);
   EXPECT_EQ(content_of(tree.path("secret.key")), "root's");

@@ -381,7 +381,7 @@ TEST(PreserveAttack, Capabilities) {
   hello.preserve = true;
   const LiveView view(service, tree.path(), hello);
   ASSERT_TRUE(view.up()) << service.log();
-  EXPECT_EQ(mask(view.broker(), "CapEff"), kSysAdmin | 2);
+  EXPECT_EQ(mask(view.broker(), "CapEff"), kSysAdmin | 2 | 8);
   EXPECT_EQ(mask(view.worker(), "CapEff"), 0x1bu);
   for (const char* kind : {"Uid", "Gid"}) {
     std::istringstream ids(field(view.broker(), kind));

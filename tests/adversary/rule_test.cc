@@ -88,7 +88,7 @@ class RuleAttack : public ::testing::Test {
   }
   Reply link(uint64_t grant, const std::string& path) {
     wire::BrokerRequest request{};
-    request.op = BrokerOp::kLink;
+    request.op = BrokerOp::kLinkNameless;
     request.grant = grant;
     return worker->ask(kReadWrite, request, path);
   }

@@ -76,7 +76,7 @@ src/broker/main.cc: geteuid
 # clocks: how old something is
 src/broker/events.cc: time
 # and when a rule holds
-src/broker/grants.cc: time
+src/broker/view.cc: time
 src/worker/open_files.cc: clock_gettime
 src/worker/session.cc: clock_gettime
 src/worker/view_rules.cc: time

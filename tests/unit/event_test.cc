@@ -1,5 +1,5 @@
 // What brokers and workers tell the service.
-#include "wire/event.h"
+#include "wire/event_reader.h"
 
 #include <gtest/gtest.h>
 

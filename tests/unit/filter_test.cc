@@ -17,7 +17,6 @@ using test::WrittenRules;
 
 constexpr Operation kAll[] = {Operation::kLook,        Operation::kEnter,       Operation::kRead,
                               Operation::kList,        Operation::kWrite,       Operation::kChange,
-                              Operation::kChangeOwner, Operation::kChangeGroup, Operation::kChangeMode,
                               Operation::kMake,        Operation::kRemove};
 constexpr size_t kOperations = std::size(kAll);
 static_assert(static_cast<size_t>(Operation::kRemove) + 1 == kOperations);
@@ -42,24 +41,23 @@ constexpr Refusal kPass{0, Reason::kNone};
 constexpr Refusal kGone{ENOENT, Reason::kHidden};
 constexpr Refusal kDenied{EDOM, Reason::kDenied};
 constexpr Refusal kFixed{EROFS, Reason::kReadOnlyRule};
-constexpr Refusal kSet{EPERM, Reason::kOverridden};
 
 TEST(Before, EveryEffectAndOperation) {
   const struct {
     Rule rule;
     Refusal refusals[kOperations];
   } table[] = {
-      //                     look   enter    read     list     write    change   owner    group    mode     make     remove
-      {with(Effect::kHide), {kGone, kGone, kGone, kGone, kGone, kGone, kGone, kGone, kGone, {EACCES, Reason::kHidden}, kGone}},
+      //                     look   enter    read     list     write    change   make     remove
+      {with(Effect::kHide), {kGone, kGone, kGone, kGone, kGone, kGone, {EACCES, Reason::kHidden}, kGone}},
       {with(Effect::kShow), {}},
-      {with(Effect::kDeny, EDOM), {kPass, kDenied, kDenied, kDenied, kDenied, kDenied, kDenied, kDenied, kDenied, kDenied, kDenied}},
-      {with(Effect::kReadOnly), {kPass, kPass, kPass, kPass, kFixed, kFixed, kFixed, kFixed, kFixed, kFixed, kFixed}},
+      {with(Effect::kDeny, EDOM), {kPass, kDenied, kDenied, kDenied, kDenied, kDenied, kDenied, kDenied}},
+      {with(Effect::kReadOnly), {kPass, kPass, kPass, kPass, kFixed, kFixed, kFixed, kFixed}},
       {with(Effect::kReadWrite), {}},
-      {with(Effect::kMask), {kPass, kGone, kPass, kPass, kFixed, kFixed, kFixed, kFixed, kFixed, kFixed, kFixed}},
-      {with(Effect::kWindow, 1, 2), {kPass, kPass, kPass, kPass, kFixed, kFixed, kFixed, kFixed, kFixed, kFixed, kFixed}},
-      {with(Effect::kOwner, 7), {kPass, kPass, kPass, kPass, kPass, kPass, kSet, kPass, kPass, kPass, kPass}},
-      {with(Effect::kGroup, 7), {kPass, kPass, kPass, kPass, kPass, kPass, kPass, kSet, kPass, kPass, kPass}},
-      {with(Effect::kMode, 0600), {kPass, kPass, kPass, kPass, kPass, kPass, kPass, kPass, kSet, kPass, kPass}},
+      {with(Effect::kMask), {kPass, kGone, kPass, kPass, kFixed, kFixed, kFixed, kFixed}},
+      {with(Effect::kWindow, 1, 2), {kPass, kPass, kPass, kPass, kFixed, kFixed, kFixed, kFixed}},
+      {with(Effect::kOwner, 7), {}},
+      {with(Effect::kGroup, 7), {}},
+      {with(Effect::kMode, 0600), {}},
       {with(Effect::kNoExecute), {}},
       {with(Effect::kExecute), {}},
       {with(Effect::kMostNames, 1), {}},
@@ -73,6 +71,24 @@ TEST(Before, EveryEffectAndOperation) {
       const Outcome outcome = judged(kAll[i]);
       EXPECT_EQ(outcome.ok() ? 0 : outcome.failure().error, right.error) << row << " " << i;
       EXPECT_EQ(outcome.ok() ? Reason::kNone : outcome.failure().reason, right.reason) << row << " " << i;
+    }
+  }
+}
+
+// An attribute of which a rule says what it is, and no other, stays that.
+TEST(Before, WhatARuleSaysOfAnAttribute) {
+  constexpr std::pair<Effect, Term> kSaid[] = {
+      {Effect::kOwner, Term::kOwner}, {Effect::kGroup, Term::kGroup}, {Effect::kMode, Term::kMode}};
+  for (const auto& [effect, said] : kSaid) {
+    const Judged judged({{"x", with(effect, 0)}});
+    const Terms terms = judged.rules.resolve(judged.decision);
+    for (const auto& [other, attribute] : kSaid) {
+      const Outcome outcome = may_change(terms, attribute);
+      EXPECT_EQ(outcome.ok(), attribute != said);
+      if (!outcome.ok()) {
+        EXPECT_EQ(outcome.failure().error, EPERM);
+        EXPECT_EQ(outcome.failure().reason, Reason::kOverridden);
+      }
     }
   }
 }
@@ -97,7 +113,7 @@ TEST(Before, TheLaterRule) {
   EXPECT_FALSE(Judged({{"x"}, {"x", with(Effect::kReadWrite)}})(Operation::kLook).ok());
   EXPECT_FALSE(Judged({{"x", with(Effect::kReadOnly)}, {"!x"}})(Operation::kWrite).ok());
   const Judged owned({{"x", with(Effect::kReadOnly)}, {"x", with(Effect::kOwner, 3)}});
-  EXPECT_EQ(owned(Operation::kChangeOwner).failure().reason, Reason::kReadOnlyRule);
+  EXPECT_EQ(owned(Operation::kChange).failure().reason, Reason::kReadOnlyRule);
 }
 
 TEST(Before, WhatIsReadOnly) {

@@ -40,9 +40,9 @@ int run() {
   auto tree = os::duplicate(sandbox::kFdRoot);
   must(os::enter_tree(*std::move(tree)), "enter the source tree");
   must(os::take_real_uid(config->private_uid), "real uid");
-  const int keep[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE};
-  must(sandbox::keep_capabilities({keep, config->preserve ? size_t{2} : size_t{1}}), "capabilities");
-  must(os::landlock_restrict(os::LandlockDomain::kGrantReadWrite, {{sandbox::kFdRootRw}},
+  const int keep[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_FOWNER};
+  must(sandbox::keep_capabilities({keep, config->preserve ? size_t{3} : size_t{1}}), "capabilities");
+  must(os::landlock_restrict(os::kGrantReadWrite, {{sandbox::kFdRootRw}},
                              config->missing),
        "landlock");
   report(wire::EventKind::kReady, "");

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "os/file.h"
+#include "os/metadata.h"
 #include "sandbox/fds.h"
 #include "worker.h"
 

@@ -3,7 +3,7 @@
 
 #include "os/channel.h"
 #include "sandbox/fds.h"
-#include "wire/broker_message.h"
+#include "wire/broker_request_writer.h"
 #include "worker.h"
 
 namespace sluice::adversary {
@@ -28,7 +28,7 @@ void flood(std::string_view whom) {
   wire::BrokerRequest request{};
   request.op = wire::BrokerOp::kStat;
   uint8_t message[wire::kBrokerRequestMost];
-  const size_t length = wire::encode_request(request, {}, message);
+  const size_t length = wire::encode_request(request, {}, {}, message);
   for (;;) (void)os::write_message(sandbox::kFdData, {message, length});
 }
 

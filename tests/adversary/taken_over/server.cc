@@ -9,9 +9,9 @@
 #include <cstring>
 
 #include "os/channel.h"
-#include "os/file.h"
+#include "os/metadata.h"
 #include "sandbox/fds.h"
-#include "wire/broker_message.h"
+#include "wire/broker_request_writer.h"
 #include "worker.h"
 
 namespace sluice::adversary {
@@ -237,7 +237,7 @@ int32_t granted_id() {
   request.dev = os::dev_of(*stat);
   request.ino = stat->stx_ino;
   uint8_t message[wire::kBrokerRequestMost];
-  const size_t length = wire::encode_request(request, "plain", message);
+  const size_t length = wire::encode_request(request, "plain", {}, message);
   wire::BrokerReply reply{};
   for (const int channel : {sandbox::kFdGrantRw, sandbox::kFdGrantRo}) {
     (void)os::write_message(channel, {message, length});

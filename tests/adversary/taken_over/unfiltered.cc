@@ -63,6 +63,11 @@ void try_without_filter() {
   tell("read-others", ::openat(kFdRoot, "others", O_RDONLY | O_CLOEXEC));
   tell("write-contents", ::openat(kFdRoot, "plain", O_WRONLY | O_CLOEXEC));
   tell("create-and-write", ::openat(kFdRoot, "created", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  tell("rename", ::renameat(kFdRoot, "plain", kFdRoot, "renamed"));
+  tell("symlink", ::symlinkat("plain", kFdRoot, "pointing"));
+  tell("unlink", ::unlinkat(kFdRoot, "plain", 0));
+  tell("rmdir", ::unlinkat(kFdRoot, "dir", AT_REMOVEDIR));
+  tell("link-to-elsewhere", ::linkat(kFdRoot, "plain", kFdRoot, "dir/linked", 0));
   char* const none[] = {nullptr};
   tell("exec", ::execve("/plain", none, none));
   // No capability, or none but those over owners and modes

@@ -150,8 +150,8 @@ case_groups() {
 }
 case_preserve() {
   start --identity preserve || return
-  expect_field broker "$BROKER" CapPrm 0000000000200002
-  expect_field broker "$BROKER" CapEff 0000000000200002
+  expect_field broker "$BROKER" CapPrm 000000000020000a
+  expect_field broker "$BROKER" CapEff 000000000020000a
   expect_field broker "$BROKER" CapBnd 0000000000000000
   expect_field broker "$BROKER" NoNewPrivs 1
   expect_field broker "$BROKER" Seccomp 2
@@ -161,7 +161,7 @@ case_preserve() {
   expect_field worker "$WORKER" NoNewPrivs 1
   expect_field worker "$WORKER" Seccomp 2
   expect_no_match "worker: user namespace is its own" "^$(sed 's/[][]/\\&/g' <<< "$(namespace 1 user)")\$" "$(namespace "$WORKER" user)"
-  expect_service 00000000802001e2
+  expect_service 00000000802001ea
   end_view
 }
 # The process that serves has only what it takes to end the others; what it takes to make them is in
@@ -187,7 +187,7 @@ case_service() {
 }
 case_service_for_preserve_views() {
   start_service --preserve
-  expect_service 00000000802001e2
+  expect_service 00000000802001ea
   stop_service
 }
 case_private_service() {

@@ -1,0 +1,114 @@
+#include "broker/names.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "core/filter.h"
+#include "wire/broker_message.h"
+
+namespace sluice::broker {
+
+using core::Failure;
+using core::Operation;
+using core::Reason;
+
+core::Result<Names::Entry> Names::look(std::string_view path) {
+  const core::Place place = core::place_of(view_.grafts, path);
+  if (place.rest.empty()) return Failure{EBUSY, Reason::kGraftPlace};  // a root stays what it is
+  const size_t slash = place.rest.rfind('/') + 1;  // 0 where there is none
+  const int root = view_.roots_rw[place.root];
+  auto parent = os::open_beneath(root, place.rest.substr(0, slash), O_PATH | O_DIRECTORY);
+  if (!parent.ok()) return parent.failure();
+  Entry entry{path, place.root, *std::move(parent), place.rest.substr(slash), {}, {}, book_.decide(path)};
+  auto held = os::open_beneath(root, place.rest, O_PATH);
+  if (!held.ok() && held.failure().error == ENOENT) return entry;
+  if (!held.ok()) return held.failure();
+  auto stat = os::stat_held(held->get());
+  if (!stat.ok()) return stat.failure();
+  entry.held = *std::move(held);
+  entry.stat = *stat;
+  return entry;
+}
+
+core::Result<Names::Entry> Names::look_for_new(std::string_view path) {
+  auto entry = look(path);
+  if (!entry.ok()) return entry;
+  const auto may = core::before(book_.rules(), entry->verdicts.file, Operation::kMake);
+  if (!may.ok()) return may.failure();
+  return entry;
+}
+
+// A directory only goes where the same rules hold for all that is below it; otherwise it would have to
+// be copied, and a copy takes along only what can be seen.
+core::Outcome Names::may_move(const Entry& from, const Entry& to) {
+  const core::Rules& rules = book_.rules();
+  if (auto may = core::before(rules, from.decision(), Operation::kRemove); !may.ok()) return may;
+  // What is not there must not tell by its kind that something hidden is.
+  if (!to.held && (rules.hides(to.verdicts.file) || rules.hides(to.verdicts.directory))) {
+    return Failure{EACCES, Reason::kHidden};
+  }
+  const core::Decision& then = to.verdicts.of(from.is_directory());
+  if (auto may = core::before(rules, then, Operation::kMake); !may.ok()) return may;
+  const bool same = rules.resolve(from.decision()) == rules.resolve(then) &&
+                    (!from.is_directory() || book_.matcher().same_below(from.path, to.path));
+  return same ? core::Outcome(core::Done{}) : Failure{EXDEV, Reason::kOtherRules};
+}
+
+core::Outcome Names::remove(std::string_view path, bool directory) {
+  const std::lock_guard lock(book_.mutex);
+  auto entry = look(path);
+  if (!entry.ok()) return entry.failure();
+  auto may = core::before(book_.rules(), entry->decision(), Operation::kRemove);
+  if (!may.ok()) return may;
+  return os::remove_name(entry->parent.get(), entry->name, directory);
+}
+
+core::Outcome Names::rename(std::string_view from_path, std::string_view to_path, uint32_t flags) {
+  const std::lock_guard lock(book_.mutex);
+  auto from = look(from_path);
+  if (!from.ok()) return from.failure();
+  auto to = look(to_path);
+  if (!to.ok()) return to.failure();
+  if (from->root != to->root) return Failure{EXDEV, Reason::kOutsideRoot};
+  if (auto may = may_move(*from, *to); !may.ok()) return may;
+  if (to->held) {
+    auto may = core::before(book_.rules(), to->decision(), Operation::kMake);
+    if (may.ok() && (flags & wire::kRenameExchange) != 0) may = may_move(*to, *from);
+    if (!may.ok()) return may;
+  }
+  return os::rename_name(from->parent.get(), from->name, to->parent.get(), to->name, flags);
+}
+
+core::Outcome Names::link(std::string_view from_path, core::FileId file, std::string_view to_path) {
+  const std::lock_guard lock(book_.mutex);
+  auto from = look(from_path);
+  if (!from.ok()) return from.failure();
+  if (!from->held || !os::is_file(from->stat, file)) return Failure{ESTALE, Reason::kNotSameFile};
+  auto to = look_for_new(to_path);
+  if (!to.ok()) return to.failure();
+  if (from->root != to->root) return Failure{EXDEV, Reason::kOutsideRoot};
+  const core::Rules& rules = book_.rules();
+  if (auto may = core::before(rules, from->decision(), Operation::kLook); !may.ok()) return may;
+  if (!(rules.resolve(from->decision()) == rules.resolve(to->verdicts.file))) {
+    return Failure{EXDEV, Reason::kOtherRules};
+  }
+  return os::make_link_held(from->held.get(), to->parent.get(), to->name);
+}
+
+core::Outcome Names::link(const os::Fd& file, std::string_view to_path) {
+  const std::lock_guard lock(book_.mutex);
+  auto to = look_for_new(to_path);
+  if (!to.ok()) return to.failure();
+  return os::make_link_held(file.get(), to->parent.get(), to->name);
+}
+
+core::Outcome Names::symlink(std::string_view target, std::string_view path) {
+  const std::lock_guard lock(book_.mutex);
+  auto at = look_for_new(path);
+  if (!at.ok()) return at.failure();
+  return os::make_symlink(target, at->parent.get(), at->name);
+}
+
+}  // namespace sluice::broker

@@ -1,0 +1,12 @@
+// The Landlock domains of the processes other than the broker.
+#pragma once
+
+#include "os/landlock.h"
+
+namespace sluice::os {
+
+extern const LandlockDomain kMetadataOnly;    // worker: list directories; no file's contents
+extern const LandlockDomain kMetadataChange;  // worker: and make what is new and empty; nothing is moved or removed
+extern const LandlockDomain kService;         // the service's main process: remove its socket; signals go to its children
+
+}  // namespace sluice::os
