@@ -14,25 +14,32 @@ using core::Failure;
 using core::Operation;
 using core::Reason;
 
-core::Result<Names::Entry> Names::look(std::string_view path) {
-  const core::Place place = core::place_of(view_.grafts, path);
+core::Result<Names::Entry> Names::look(NamePath path) {
+  const core::Place place = core::place_of(view_.grafts, path.path);
   if (place.rest.empty()) return Failure{EBUSY, Reason::kGraftPlace};  // a root stays what it is
   const size_t slash = place.rest.rfind('/') + 1;  // 0 where there is none
-  const int root = view_.roots_rw[place.root];
-  auto parent = os::open_beneath(root, place.rest.substr(0, slash), O_PATH | O_DIRECTORY);
+  auto parent = os::open_beneath(view_.roots_rw[place.root], place.rest.substr(0, slash), O_PATH | O_DIRECTORY);
   if (!parent.ok()) return parent.failure();
-  Entry entry{path, place.root, *std::move(parent), place.rest.substr(slash), {}, {}, book_.decide(path)};
-  auto held = os::open_beneath(root, place.rest, O_PATH);
-  if (!held.ok() && held.failure().error == ENOENT) return entry;
-  if (!held.ok()) return held.failure();
-  auto stat = os::stat_held(held->get());
+  auto stat = os::stat_held(parent->get());
+  if (!stat.ok()) return stat.failure();
+  if (path.directory.ino != 0 && !os::is_file(*stat, path.directory)) return Failure{ESTALE, Reason::kNotSameFile};
+  Entry entry{path.path, *std::move(parent), place.rest.substr(slash), {}, {}, book_.decide(path.path)};
+  auto held = os::open_beneath(entry.parent.get(), entry.name, O_PATH);
+  if (!held.ok()) {
+    // What is hidden is not there, whatever it is: a mount point tells by another error.
+    const core::Rules& rules = book_.rules();
+    if (rules.hides(entry.verdicts.file) || rules.hides(entry.verdicts.directory)) return entry;
+    if (held.failure().error == ENOENT) return entry;
+    return held.failure();
+  }
+  stat = os::stat_held(held->get());
   if (!stat.ok()) return stat.failure();
   entry.held = *std::move(held);
   entry.stat = *stat;
   return entry;
 }
 
-core::Result<Names::Entry> Names::look_for_new(std::string_view path) {
+core::Result<Names::Entry> Names::look_for_new(NamePath path) {
   auto entry = look(path);
   if (!entry.ok()) return entry;
   const auto may = core::before(book_.rules(), entry->verdicts.file, Operation::kMake);
@@ -45,8 +52,9 @@ core::Result<Names::Entry> Names::look_for_new(std::string_view path) {
 core::Outcome Names::may_move(const Entry& from, const Entry& to) {
   const core::Rules& rules = book_.rules();
   if (auto may = core::before(rules, from.decision(), Operation::kRemove); !may.ok()) return may;
-  // What is not there must not tell by its kind that something hidden is.
-  if (!to.held && (rules.hides(to.verdicts.file) || rules.hides(to.verdicts.directory))) {
+  // First, so that no other answer tells by its kind that something hidden is there.
+  if (to.held ? rules.hides(to.decision())
+              : rules.hides(to.verdicts.file) || rules.hides(to.verdicts.directory)) {
     return Failure{EACCES, Reason::kHidden};
   }
   const core::Decision& then = to.verdicts.of(from.is_directory());
@@ -56,7 +64,7 @@ core::Outcome Names::may_move(const Entry& from, const Entry& to) {
   return same ? core::Outcome(core::Done{}) : Failure{EXDEV, Reason::kOtherRules};
 }
 
-core::Outcome Names::remove(std::string_view path, bool directory) {
+core::Outcome Names::remove(NamePath path, bool directory) {
   const std::lock_guard lock(book_.mutex);
   auto entry = look(path);
   if (!entry.ok()) return entry.failure();
@@ -65,30 +73,35 @@ core::Outcome Names::remove(std::string_view path, bool directory) {
   return os::remove_name(entry->parent.get(), entry->name, directory);
 }
 
-core::Outcome Names::rename(std::string_view from_path, std::string_view to_path, uint32_t flags) {
+core::Outcome Names::rename(NamePath from_path, NamePath to_path, uint32_t flags) {
   const std::lock_guard lock(book_.mutex);
+  // By its place the paths below a graft are told apart.
+  for (const NamePath& each : {from_path, to_path}) {
+    if (core::leads_to_graft(view_.grafts, each.path)) return Failure{EBUSY, Reason::kGraftPlace};
+  }
   auto from = look(from_path);
   if (!from.ok()) return from.failure();
   auto to = look(to_path);
   if (!to.ok()) return to.failure();
-  if (from->root != to->root) return Failure{EXDEV, Reason::kOutsideRoot};
+  const bool exchange = (flags & wire::kRenameExchange) != 0;
   if (auto may = may_move(*from, *to); !may.ok()) return may;
+  // What comes to be there from now on is not what the verdict is about.
+  if (!from->held || (exchange && !to->held)) return Failure{ENOENT, Reason::kSystem};
   if (to->held) {
     auto may = core::before(book_.rules(), to->decision(), Operation::kMake);
-    if (may.ok() && (flags & wire::kRenameExchange) != 0) may = may_move(*to, *from);
+    if (may.ok() && exchange) may = may_move(*to, *from);
     if (!may.ok()) return may;
   }
   return os::rename_name(from->parent.get(), from->name, to->parent.get(), to->name, flags);
 }
 
-core::Outcome Names::link(std::string_view from_path, core::FileId file, std::string_view to_path) {
+core::Outcome Names::link(std::string_view from_path, core::FileId file, NamePath to_path) {
   const std::lock_guard lock(book_.mutex);
-  auto from = look(from_path);
+  auto from = look({from_path, {}});
   if (!from.ok()) return from.failure();
   if (!from->held || !os::is_file(from->stat, file)) return Failure{ESTALE, Reason::kNotSameFile};
   auto to = look_for_new(to_path);
   if (!to.ok()) return to.failure();
-  if (from->root != to->root) return Failure{EXDEV, Reason::kOutsideRoot};
   const core::Rules& rules = book_.rules();
   if (auto may = core::before(rules, from->decision(), Operation::kLook); !may.ok()) return may;
   if (!(rules.resolve(from->decision()) == rules.resolve(to->verdicts.file))) {
@@ -97,14 +110,18 @@ core::Outcome Names::link(std::string_view from_path, core::FileId file, std::st
   return os::make_link_held(from->held.get(), to->parent.get(), to->name);
 }
 
-core::Outcome Names::link(const os::Fd& file, std::string_view to_path) {
+core::Outcome Names::link(const os::Fd& file, NamePath to_path) {
   const std::lock_guard lock(book_.mutex);
+  auto stat = os::stat_held(file.get());
+  if (!stat.ok()) return stat.failure();
+  // By a name that it has, other rules may hold for it.
+  if (stat->stx_nlink != 0) return Failure{EPERM, Reason::kNotSameFile};
   auto to = look_for_new(to_path);
   if (!to.ok()) return to.failure();
   return os::make_link_held(file.get(), to->parent.get(), to->name);
 }
 
-core::Outcome Names::symlink(std::string_view target, std::string_view path) {
+core::Outcome Names::symlink(std::string_view target, NamePath path) {
   const std::lock_guard lock(book_.mutex);
   auto at = look_for_new(path);
   if (!at.ok()) return at.failure();

@@ -2,7 +2,8 @@
 // that whoever could move names past the rules would need no grant past them.
 //
 // Broker only, from the thread of the read-write domain. Paths are valid_relative and the worker's; what
-// is at each is looked at here, and the rules are asked here.
+// is at each is looked at here, and the rules are asked here. ESTALE where a path leads elsewhere than
+// the worker means: a directory may have been moved behind the view.
 #pragma once
 
 #include <string_view>
@@ -15,25 +16,29 @@
 
 namespace sluice::broker {
 
+// A path, and the directory that the worker means it to be in; without a number: whichever it is in.
+struct NamePath {
+  std::string_view path;
+  core::FileId directory;
+};
+
 class Names {
  public:
   // Both borrowed.
   Names(const View& view, Rulebook& book) : view_(view), book_(book) {}
 
-  core::Outcome remove(std::string_view path, bool directory);
+  core::Outcome remove(NamePath path, bool directory);
   // flags: of renameat2(2). EXDEV where other rules hold at the new name.
-  core::Outcome rename(std::string_view from, std::string_view to, uint32_t flags);
-  // ESTALE where `from` leads to another file than the one meant.
-  core::Outcome link(std::string_view from, core::FileId file, std::string_view to);
-  // Of a file without a name, open for writing.
-  core::Outcome link(const os::Fd& file, std::string_view to);
-  core::Outcome symlink(std::string_view target, std::string_view path);
+  core::Outcome rename(NamePath from, NamePath to, uint32_t flags);
+  core::Outcome link(std::string_view from, core::FileId file, NamePath to);
+  // Of a file that has no name, open for writing.
+  core::Outcome link(const os::Fd& file, NamePath to);
+  core::Outcome symlink(std::string_view target, NamePath path);
 
  private:
   // A name, and what is there while the lock is held.
   struct Entry {
     std::string_view path;
-    uint32_t root;
     os::Fd parent;
     std::string_view name;
     os::Fd held;  // O_PATH; none: there is nothing
@@ -43,9 +48,9 @@ class Names {
     bool is_directory() const { return held && S_ISDIR(stat.stx_mode); }
     const core::Decision& decision() const { return verdicts.of(is_directory()); }
   };
-  core::Result<Entry> look(std::string_view path);
+  core::Result<Entry> look(NamePath path);
   // Where something is to be made.
-  core::Result<Entry> look_for_new(std::string_view path);
+  core::Result<Entry> look_for_new(NamePath path);
   core::Outcome may_move(const Entry& from, const Entry& to);
 
   const View& view_;

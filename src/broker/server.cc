@@ -24,20 +24,8 @@ using wire::BrokerOp;
 Outcome describe(int fd, wire::BrokerReply& reply) {
   auto stat = os::stat_held(fd);
   if (!stat.ok()) return stat.failure();
-  reply.dev = os::dev_of(*stat);
-  reply.ino = stat->stx_ino;
-  reply.size = stat->stx_size;
-  reply.blocks = stat->stx_blocks;
-  reply.mode = stat->stx_mode;
-  reply.uid = stat->stx_uid;
-  reply.gid = stat->stx_gid;
-  reply.nlink = stat->stx_nlink;
-  const auto times = {std::pair{reply.atime, &stat->stx_atime}, {reply.mtime, &stat->stx_mtime},
-                      {reply.ctime, &stat->stx_ctime}, {reply.btime, &stat->stx_btime}};
-  for (auto& [out, in] : times) {
-    out[0] = in->tv_sec;
-    out[1] = in->tv_nsec;
-  }
+  static_assert(sizeof(reply.attributes) == sizeof(*stat));
+  std::memcpy(reply.attributes, &*stat, sizeof(*stat));
   return core::Done{};
 }
 
@@ -100,6 +88,7 @@ wire::BrokerReply Server::answer(const wire::DecodedRequest& request) {
 Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply& reply) {
   const wire::BrokerRequest& header = request.header;
   const GrantId id = GrantId::unpack(header.grant);
+  const core::FileId file{header.dev, header.ino}, file2{header.dev2, header.ino2};
   if (wire::changes_names(header.op) && domain_ == Domain::kReadOnly) {
     return Failure{EROFS, Reason::kReadOnlyView};
   }
@@ -115,15 +104,15 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
       grants_.close(id);
       return core::Done{};
     case BrokerOp::kTruncatePath:
-      return grants_.truncate_path(request.path, {header.dev, header.ino}, header.length);
+      return grants_.truncate_path(request.path, file, header.length);
     case BrokerOp::kRemove:
-      return names_.remove(request.path, (header.flags & wire::kRemoveDirectory) != 0);
+      return names_.remove({request.path, file}, (header.flags & wire::kRemoveDirectory) != 0);
     case BrokerOp::kRename:
-      return names_.rename(request.path, request.second, header.flags);
+      return names_.rename({request.path, file}, {request.second, file2}, header.flags);
     case BrokerOp::kLink:
-      return names_.link(request.path, {header.dev, header.ino}, request.second);
+      return names_.link(request.path, file, {request.second, file2});
     case BrokerOp::kSymlink:
-      return names_.symlink(request.second, request.path);
+      return names_.symlink(request.second, {request.path, file});
     case BrokerOp::kChange:
       return change(header);
     case BrokerOp::kReadWindow:
@@ -133,22 +122,22 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
   }
   const bool write = header.op == BrokerOp::kTruncate || header.op == BrokerOp::kAllocate ||
                      header.op == BrokerOp::kLinkNameless;
-  auto file = grants_.borrow(id, write);
-  if (!file.ok()) return file.failure();
+  auto held = grants_.borrow(id, write);
+  if (!held.ok()) return held.failure();
   switch (header.op) {
     case BrokerOp::kSync:
-      return os::sync_file(file->get(), (header.flags & wire::kSyncDataOnly) != 0);
+      return os::sync_file(held->get(), (header.flags & wire::kSyncDataOnly) != 0);
     case BrokerOp::kTruncate:
-      return os::truncate_file(file->get(), header.length);
+      return os::truncate_file(held->get(), header.length);
     case BrokerOp::kAllocate:
-      return os::allocate(file->get(), static_cast<int>(header.mode), header.offset, header.length);
+      return os::allocate(held->get(), static_cast<int>(header.mode), header.offset, header.length);
     case BrokerOp::kLinkNameless:
-      return names_.link(*file, request.path);
+      return names_.link(*held, {request.path, file});
     case BrokerOp::kStat:
-      return describe(file->get(), reply);
+      return describe(held->get(), reply);
     case BrokerOp::kSeek: {
       if (header.mode != SEEK_DATA && header.mode != SEEK_HOLE) break;
-      auto offset = os::seek(file->get(), header.offset, static_cast<int>(header.mode));
+      auto offset = os::seek(held->get(), header.offset, static_cast<int>(header.mode));
       if (!offset.ok()) return offset.failure();
       reply.value = *offset;
       return core::Done{};
@@ -157,7 +146,7 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
       auto to = grants_.borrow(GrantId::unpack(header.grant2), true);
       if (!to.ok()) return to.failure();
       auto copied =
-          os::copy_range(file->get(), header.offset, to->get(), header.offset2, header.length);
+          os::copy_range(held->get(), header.offset, to->get(), header.offset2, header.length);
       if (!copied.ok()) return copied.failure();
       reply.value = *copied;
       return core::Done{};

@@ -1,5 +1,7 @@
 #include "core/grafts.h"
 
+#include <algorithm>
+
 #include "core/path.h"
 
 namespace sluice::core {
@@ -24,6 +26,12 @@ Place place_of(std::span<const Graft> grafts, std::string_view path) {
     place = {static_cast<uint32_t>(i + 1), path.substr(path.size() == at.size() ? at.size() : at.size() + 1)};
   }
   return place;
+}
+
+bool leads_to_graft(std::span<const Graft> grafts, std::string_view path) {
+  return std::any_of(grafts.begin(), grafts.end(), [&](const Graft& graft) {
+    return graft.at.size() > path.size() && graft.at.starts_with(path) && graft.at[path.size()] == '/';
+  });
 }
 
 }  // namespace sluice::core

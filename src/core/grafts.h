@@ -27,5 +27,7 @@ struct Place {
 };
 // Of a valid_relative path.
 Place place_of(std::span<const Graft> grafts, std::string_view path);
+// Whether a graft's place is below the path.
+bool leads_to_graft(std::span<const Graft> grafts, std::string_view path);
 
 }  // namespace sluice::core

@@ -30,7 +30,7 @@ enum class Reason : uint32_t {
   kHidden,               // a rule hides the path
   kReadOnlyView,         // writing in a read-only view
   kNotRegular,           // not a regular file
-  kNotSameFile,          // the path leads to another file than the one named
+  kNotSameFile,          // the path leads to another file, or is in another directory, than the one meant
   kOutsideRoot,          // the path leaves the root, crosses a mount or follows a link
   kPathMalformed,        // empty, absolute, "..", "//", NUL or too long
   kImmutable,            // immutable or append-only: the kernel would not enforce it

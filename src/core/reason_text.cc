@@ -48,7 +48,7 @@ constexpr std::array<Entry, kReasons> kEntries = {{
     {"hidden", "a rule hides the path", ""},
     {"read-only-view", "the view is read-only", ""},
     {"not-regular", "not a regular file", ""},
-    {"not-same-file", "the path leads to another file than the one named", ""},
+    {"not-same-file", "the path leads to another file, or is in another directory, than the one meant", ""},
     {"outside-root", "the path leaves the root, crosses a mount or follows a link", ""},
     {"path-malformed", "the path is empty, absolute or malformed", ""},
     {"immutable", "the file is immutable or append-only", ""},

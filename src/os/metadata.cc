@@ -1,6 +1,7 @@
 #include "os/metadata.h"
 
 #include <fcntl.h>
+#include <sys/fsuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,6 +49,12 @@ core::Outcome make_directory(int dir, std::string_view name, uint32_t mode) {
   return checked(::mkdirat(dir, CString(name).get(), mode));
 }
 void set_umask(uint32_t mask) { ::umask(static_cast<mode_t>(mask)); }
+core::Outcome set_files_uid(uint32_t uid) {
+  ::setfsuid(uid);
+  // It tells nothing but who it was before.
+  if (static_cast<uint32_t>(::setfsuid(~0u)) == uid) return core::Done{};
+  return core::Failure{EPERM, core::Reason::kSystem};
+}
 
 core::Result<size_t> get_xattr(Target target, std::string_view key, std::span<char> value) {
   const abi::XattrArgs args{reinterpret_cast<uint64_t>(value.data()),

@@ -25,6 +25,8 @@ core::Result<size_t> read_link(int dir, std::string_view name, std::span<char> b
 core::Outcome make_node(int dir, std::string_view name, uint32_t mode);  // never a device
 core::Outcome make_directory(int dir, std::string_view name, uint32_t mode);
 void set_umask(uint32_t mask);
+// Whom new files belong to from now on, and as whom the caller opens them (setfsuid(2)).
+core::Outcome set_files_uid(uint32_t uid);
 
 // Extended attributes by the *xattrat calls (Linux 6.13); ENOSYS before. A size of 0 asks for the
 // length.

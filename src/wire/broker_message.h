@@ -26,13 +26,14 @@ enum class BrokerOp : uint32_t {
   kCopy,          // grant, offset, grant2, offset2, length -> value (bytes)
   kSeek,          // grant, offset, mode (SEEK_DATA, SEEK_HOLE) -> value
   kStat,          // grant -> the attributes of a nameless file
-  kLinkNameless,  // grant, path: gives a nameless file a name
+  kLinkNameless,  // grant, path, file: gives a nameless file a name
   kChange,        // grant, flags, mode, uid/gid, times: attributes of a nameless file
   kReadWindow,    // grant, offset, length, grant2: the kernel's request, to which the broker replies
-  kRemove,        // path, flags
-  kRename,        // path, second: its new path, flags
-  kLink,          // path, file, second: another path for it
-  kSymlink,       // path, second: what the link says
+  // Of names; `file` and `file2` are the directories that path and second must be in.
+  kRemove,        // path, file, flags
+  kRename,        // path, file, second: its new path, file2, flags
+  kLink,          // path, file: what it leads to, second: another path for that, file2
+  kSymlink,       // path, file, second: what the link says
 };
 
 // Request flags.
@@ -51,8 +52,10 @@ inline constexpr uint32_t kRenameExchange = 2;
 struct BrokerRequest {
   BrokerOp op;
   uint32_t flags;
-  uint64_t dev;  // the file that the path must lead to
+  uint64_t dev;  // the file that the path must lead to, or be in
   uint64_t ino;
+  uint64_t dev2;  // the same of second
+  uint64_t ino2;
   uint64_t grant;
   uint64_t grant2;
   int64_t offset;
@@ -75,16 +78,7 @@ struct BrokerReply {
   int32_t backing_id;
   uint32_t use_read_only;  // 1: this file is granted by the read-only channel only; ask there
   int64_t value;
-  // kOpenTemp, kStat: what the file is.
-  uint64_t dev;
-  uint64_t ino;
-  uint64_t size;
-  uint64_t blocks;
-  int64_t atime[2], mtime[2], ctime[2], btime[2];  // seconds and nanoseconds
-  uint32_t mode;
-  uint32_t uid;
-  uint32_t gid;
-  uint32_t nlink;
+  uint8_t attributes[256];  // kOpenTemp, kStat: struct statx, as the kernel filled it
 };
 static_assert(std::has_unique_object_representations_v<BrokerReply>);
 

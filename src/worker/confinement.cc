@@ -7,6 +7,7 @@
 #include "os/file.h"
 #include "os/graft.h"
 #include "os/landlock_domains.h"
+#include "os/metadata.h"
 #include "os/root.h"
 #include "os/self.h"
 #include "sandbox/confine.h"
@@ -40,10 +41,10 @@ core::Outcome confine(const wire::ViewConfig& config, const char** step) {
   *step = "grafts";
   if (auto done = attach_grafts(config.grafts); !done.ok()) return done;
   *step = "real uid";
-  // In preserve mode its uid is root's, which nobody else can signal.
-  if (!config.preserve) {
-    if (auto done = os::take_real_uid(config.private_uid); !done.ok()) return done;
-  }
+  // In preserve mode its uid is root's, which nobody else can signal, and what it makes is nobody's until it
+  // has found it again: by its owner it knows it from what others put in its place.
+  const auto uid = config.preserve ? os::set_files_uid(config.private_uid) : os::take_real_uid(config.private_uid);
+  if (!uid.ok()) return uid;
   *step = "capabilities";
   // In preserve mode the worker has these in a user namespace of its own, and nowhere else.
   const int over_own_tree[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID};

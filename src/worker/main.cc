@@ -64,7 +64,7 @@ int run() {
   BrokerLink read_write(sandbox::kFdGrantRw);
   BrokerLink read_only(sandbox::kFdGrantRo);
   OpenFiles files(*table, config.read_only, read_write, read_only, *counters);
-  Names names(*table, read_write, config.grafts);
+  Names names(*table, read_write);
   DataThread data(sandbox::kFdData);
   ViewRules rules(*table, std::move(config.rules));
   Worker worker{config, *table, rules, files, names, data, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};

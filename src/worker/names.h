@@ -1,13 +1,13 @@
 // Names that the broker changes, since by its name a file is hidden or not: it asks the rules itself, and
-// the worker can remove, move and link nothing. What the table knows of the names is the caller's.
+// the worker can remove, move and link nothing. It is told which directory is meant: ESTALE where the path
+// leads to another by now, ENOENT too where the name was seen a moment ago. What the table knows of the names
+// is the caller's.
 //
 // Used by the main thread only.
 #pragma once
 
-#include <span>
 #include <string_view>
 
-#include "core/grafts.h"
 #include "worker/broker_link.h"
 #include "worker/table.h"
 
@@ -15,12 +15,11 @@ namespace sluice::worker {
 
 class Names {
  public:
-  // All borrowed.
-  Names(Table& table, BrokerLink& broker, std::span<const core::Graft> grafts)
-      : table_(table), broker_(broker), grafts_(grafts) {}
+  // Both borrowed.
+  Names(Table& table, BrokerLink& broker) : table_(table), broker_(broker) {}
 
   core::Outcome remove(const Node* parent, std::string_view name, bool directory);
-  // flags: wire::kRename*. EBUSY where a graft is below one of the names: it would stay behind.
+  // flags: wire::kRename*.
   core::Outcome rename(const Node* from, std::string_view from_name, const Node* to,
                        std::string_view to_name, uint32_t flags);
   // By whichever of its names the file is found.
@@ -29,11 +28,9 @@ class Names {
 
  private:
   core::Outcome ask(const wire::BrokerRequest& request, std::string_view path, std::string_view second);
-  bool leads_to_graft(std::string_view path) const;
 
   Table& table_;
   BrokerLink& broker_;
-  std::span<const core::Graft> grafts_;
 };
 
 }  // namespace sluice::worker

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -26,6 +27,13 @@ core::Failure stale_if_absent(const core::Failure& why) {
 }
 
 }  // namespace
+
+os::Stat to_stat(const wire::BrokerReply& reply) {
+  os::Stat stat;
+  static_assert(sizeof(stat) == sizeof(reply.attributes));
+  std::memcpy(&stat, reply.attributes, sizeof(stat));
+  return stat;
+}
 
 int64_t OpenFiles::now() {
   struct timespec time;
@@ -151,8 +159,9 @@ core::Result<Node*> OpenFiles::open_temp(Node* directory, uint32_t mode, bool ex
   counters_.grants_asked.fetch_add(1, std::memory_order_relaxed);
   auto reply = read_write_.ask(request, *path);
   if (!reply.ok()) return reply.failure();
-  Node* node = table_.remember_nameless({reply->dev, reply->ino, reply->btime[0],
-                                         static_cast<uint32_t>(reply->btime[1]), directory->key.root},
+  const os::Stat stat = to_stat(*reply);
+  Node* node = table_.remember_nameless({os::dev_of(stat), stat.stx_ino, stat.stx_btime.tv_sec,
+                                         stat.stx_btime.tv_nsec, directory->key.root},
                                         directory->facet);
   take_grant(node, *reply, true);
   node->opens = node->write_opens = 1;
@@ -277,7 +286,10 @@ core::Outcome OpenFiles::link_temp(Node* node, Node* parent, std::string_view na
   PathBuffer buffer;
   auto path = table_.path_of(parent, name, buffer);
   if (!path.ok()) return path.failure();
-  auto reply = read_write_.ask(about(BrokerOp::kLinkNameless, node->grant), *path);
+  wire::BrokerRequest request = about(BrokerOp::kLinkNameless, node->grant);
+  request.dev = parent->key.dev;
+  request.ino = parent->key.ino;
+  auto reply = read_write_.ask(request, *path);
   if (!reply.ok()) return reply.failure();
   return core::Done{};
 }

@@ -15,6 +15,9 @@
 
 namespace sluice::worker {
 
+// Of a nameless file.
+os::Stat to_stat(const wire::BrokerReply& reply);
+
 class OpenFiles {
  public:
   OpenFiles(Table& table, bool read_only, BrokerLink& read_write, BrokerLink& read_only_link,

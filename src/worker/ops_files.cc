@@ -108,6 +108,8 @@ core::Result<Node*> make_file(Worker& worker, fuse_req_t req, Node* parent, cons
                               uint32_t mode, int flags, os::Stat* stat) {
   auto directory = worker.table.directory(parent);
   if (!directory.ok()) return directory.failure();
+  // By its path the broker opens it: where that leads elsewhere, nothing must be left behind.
+  if (auto there = worker.table.is_by_its_path(parent); !there.ok()) return there.failure();
   const uint32_t umask = fuse_req_ctx(req)->umask;
   const uint32_t needed = worker.config.preserve ? 0 : 0600 & ~(mode & ~umask);
   worker.use_umask(umask & ~needed);

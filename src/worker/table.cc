@@ -252,6 +252,19 @@ core::Result<std::shared_ptr<const os::Fd>> Table::directory(Node* node) {
   return kept;
 }
 
+core::Outcome Table::is_by_its_path(Node* node) {
+  if (node == root()) return core::Done{};
+  PathBuffer buffer;
+  auto path = path_of(node, buffer);
+  if (!path.ok()) return path.failure();
+  auto top = directory(root());
+  if (!top.ok()) return top.failure();
+  // No link on the way is followed: the tree is mounted so.
+  auto stat = os::stat_name((*top)->get(), *path);
+  if (!stat.ok() || key_of(*stat) != node->key) return kStale;
+  return core::Done{};
+}
+
 core::Result<std::shared_ptr<const os::Fd>> Table::hold(Node* node) {
   if (node->is_directory()) return directory(node);
   if (node->is_held()) {

@@ -68,6 +68,8 @@ class Table {
 
   // An O_PATH descriptor of a directory, checked to be that directory. The reference keeps it open.
   core::Result<std::shared_ptr<const os::Fd>> directory(Node* node);
+  // Whether the path of a directory leads to it now; ESTALE where it was moved behind the view.
+  core::Outcome is_by_its_path(Node* directory);
   // An O_PATH descriptor of any node, checked: the held one, or one for this use.
   core::Result<std::shared_ptr<const os::Fd>> hold(Node* node);
   // Makes sure that the node holds a descriptor of what its name leads to now (before the name goes

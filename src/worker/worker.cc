@@ -60,13 +60,24 @@ core::Outcome Worker::settle_owner(fuse_req_t req, Node* parent, std::string_vie
   if (!directory.ok()) return directory.failure();
   auto above = os::stat_held((*directory)->get());
   if (!above.ok()) return above.failure();
+  // Whoever may rename in there can put another file in its place. What was made belongs to the uid that
+  // broker and worker make files by, and nothing else does for longer than this.
+  auto made = os::open_name_path((*directory)->get(), name);
+  if (!made.ok()) return made.failure();
+  auto stat = os::stat_held(made->get());
+  if (!stat.ok()) return stat.failure();
+  if (stat->stx_uid != config.private_uid || (stat->stx_mode & S_IFMT) != (mode & S_IFMT)) {
+    return core::Failure{ESTALE, core::Reason::kNotSameFile};
+  }
   const struct fuse_ctx* caller = fuse_req_ctx(req);
   const bool group_from_parent = (above->stx_mode & S_ISGID) != 0;
-  const os::Target target{(*directory)->get(), name};
+  const os::Target target{made->get(), {}};
   auto owned = os::change_owner(target, caller->uid, group_from_parent ? ~0u : caller->gid);
   if (owned.ok() && !S_ISDIR(mode) && !S_ISLNK(mode) && (mode & (S_ISUID | S_ISGID)) != 0) {
     owned = os::change_mode(target, mode & ~umask & 07777);  // which the change of owner took away
   }
+  // As if it had not been made.
+  if (!owned.ok()) (void)names.remove(parent, name, S_ISDIR(mode));
   return owned;
 }
 
@@ -148,22 +159,6 @@ wire::FuseAttr to_attr(const os::Stat& in) {
   out.uid = in.stx_uid;
   out.gid = in.stx_gid;
   out.blksize = in.stx_blksize;
-  return out;
-}
-
-os::Stat to_stat(const wire::BrokerReply& reply) {
-  os::Stat out{};
-  out.stx_ino = reply.ino;
-  out.stx_mode = static_cast<uint16_t>(reply.mode);
-  out.stx_nlink = reply.nlink;
-  out.stx_uid = reply.uid;
-  out.stx_gid = reply.gid;
-  out.stx_size = reply.size;
-  out.stx_blocks = reply.blocks;
-  out.stx_blksize = 4096;
-  out.stx_atime = {reply.atime[0], static_cast<uint32_t>(reply.atime[1]), {}};
-  out.stx_mtime = {reply.mtime[0], static_cast<uint32_t>(reply.mtime[1]), {}};
-  out.stx_ctime = {reply.ctime[0], static_cast<uint32_t>(reply.ctime[1]), {}};
   return out;
 }
 

@@ -78,7 +78,6 @@ inline void fail(fuse_req_t req, const core::Failure& why) { fuse_reply_err(req,
 
 struct stat to_stat(const os::Stat& stat);
 wire::FuseAttr to_attr(const os::Stat& stat);
-os::Stat to_stat(const wire::BrokerReply& reply);
 
 // The operations, by the file that holds them.
 void add_name_operations(fuse_lowlevel_ops& ops);       // ops_names.cc

@@ -84,6 +84,7 @@ TEST_F(BrokerAttack, HiddenNameForANamelessFile) {
   request = {};
   request.op = BrokerOp::kLinkNameless;
   request.grant = temp.body.grant;
+  tree.mean_directory(request, "dir/new");
   refused(worker.ask(kReadWrite, request, "dir/new.key"), EACCES, Reason::kHidden);
   EXPECT_EQ(worker.ask(kReadWrite, request, "dir/new").error, 0);
   EXPECT_EQ(::access(tree.path("dir/new").c_str(), F_OK), 0);

@@ -64,13 +64,21 @@ void Tree::write(const std::string& full_path, const std::string& content, uint3
   if (::chown(full_path.c_str(), kUser, kUser) != 0 || ::chmod(full_path.c_str(), mode) != 0) std::abort();
 }
 
+void Tree::mean_directory(wire::BrokerRequest& request, const std::string& name) const {
+  const size_t slash = name.rfind('/');
+  const os::Fd fd = open_path(path(name.substr(0, slash == std::string::npos ? 0 : slash)), O_PATH);
+  const os::Stat stat = must(os::stat_held(fd.get()), "directory");
+  request.dev = os::dev_of(stat);
+  request.ino = stat.stx_ino;
+}
+
 HostileWorker::HostileWorker(const std::string& tree, bool read_only,
                              const std::vector<std::string_view>& rules, uint32_t most_grants,
                              bool preserve)
     : HostileWorker(tree, read_only, std::get<core::Rules>(core::compile(rules)), most_grants, preserve) {}
 
 HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core::Rules& rules,
-                             uint32_t most_grants, bool preserve) {
+                             uint32_t most_grants, bool preserve, const std::vector<Graft>& grafts) {
   const uint32_t owner = preserve ? 0 : kUser;
   connection_ = must(service::make_connection({owner, owner, preserve, read_only, "adversary"}), "connection");
   const os::Fd source = open_path(tree, O_PATH | O_DIRECTORY);
@@ -84,6 +92,12 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core
   config.private_uid = core::Limits::kFirstPrivateUid;
   config.init = connection_.init;
   config.rules = rules;
+  std::vector<os::Fd> trees;
+  for (const Graft& graft : grafts) {
+    config.grafts.push_back({graft.at, read_only});
+    const os::Fd directory = open_path(graft.directory, O_PATH | O_DIRECTORY);
+    for (const bool ro : {true, read_only}) trees.push_back(must(os::clone_tree(directory.get(), ro), "clone"));
+  }
   const os::Fd configuration = must(os::sealed_file("test", wire::encode_view_config(config)), "memfd");
   std::pair<os::Fd, os::Fd> pairs[4];
   for (auto& pair : pairs) pair = must(os::socket_pair(), "socketpair");
@@ -99,6 +113,7 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core
               {root_rw.get(), sandbox::kFdRootRw}, {pairs[0].first.get(), sandbox::kFdGrantRw},
               {pairs[1].first.get(), sandbox::kFdGrantRo}, {pairs[2].first.get(), sandbox::kFdData},
               {pairs[3].first.get(), sandbox::kFdEvents}, {configuration.get(), sandbox::kFdConfig}};
+  for (size_t i = 0; i < trees.size(); ++i) spec.fds.push_back({trees[i].get(), sandbox::kFdGrafts + static_cast<int>(i)});
   spec.uid = spec.gid = preserve ? config.private_uid : kUser;
   spec.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
   if (preserve) spec.capabilities.insert(spec.capabilities.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER});

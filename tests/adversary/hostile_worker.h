@@ -24,6 +24,8 @@ class Tree {
   std::string path(const std::string& name = "") const { return root_ + "/view/" + name; }
   std::string outside(const std::string& name) const { return root_ + "/outside/" + name; }
   void write(const std::string& full_path, const std::string& content, uint32_t mode = 0644) const;
+  // As an honest worker says in which directory a name of the view is meant.
+  void mean_directory(wire::BrokerRequest& request, const std::string& name) const;
 
  private:
   std::string root_;
@@ -43,9 +45,12 @@ class HostileWorker {
       : HostileWorker(tree.path(), read_only, rules, most_grants, preserve) {}
   HostileWorker(const std::string& source, bool read_only, const std::vector<std::string_view>& rules = {},
                 uint32_t most_grants = 64, bool preserve = false);
-  // Of rules that do more than hide.
+  // Of rules that do more than hide, and with other directories in the tree.
+  struct Graft {
+    std::string at, directory;
+  };
   HostileWorker(const std::string& source, bool read_only, const core::Rules& rules, uint32_t most_grants,
-                bool preserve = false);
+                bool preserve = false, const std::vector<Graft>& grafts = {});
   ~HostileWorker();
 
   enum Channel { kReadWrite, kReadOnly, kData };

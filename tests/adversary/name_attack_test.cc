@@ -37,14 +37,16 @@ class NameAttack : public ::testing::Test {
     tree.write(tree.outside("canary"), "canary");
     start(false);
   }
-  void start(bool read_only) {
+  void start(bool read_only, const std::vector<HostileWorker::Graft>& grafts = {}) {
     const core::WrittenRule written[] = {
         {"*.key", with(Effect::kHide)},      {"/hidden/", with(Effect::kHide)},
         {"fixed*", with(Effect::kReadOnly)}, {"denied*", with(Effect::kDeny, EDOM)},
         {"owned", with(Effect::kOwner, 7)},  {"/holder/*.log", with(Effect::kHide)},
+        {"told*", with(Effect::kReadOnly)},  {"told/", {Effect::kHide, true}},
     };
     worker = std::make_unique<HostileWorker>(tree.path(), read_only,
-                                             std::get<core::Rules>(core::compile(written)), 64);
+                                             std::get<core::Rules>(core::compile(written)), 64, false,
+                                             grafts);
   }
   void directory(const std::string& name) {
     EXPECT_EQ(::mkdir(tree.path(name).c_str(), 0755), 0);
@@ -58,11 +60,29 @@ class NameAttack : public ::testing::Test {
     return ::lstat(tree.path(a).c_str(), &one) == 0 && ::lstat(tree.path(b).c_str(), &two) == 0 &&
            one.st_ino == two.st_ino;
   }
+  // The directory that a path is in, unless the test says that the worker means another.
+  os::Stat directory_of(const std::string& path) const {
+    const size_t slash = path.rfind('/');
+    const std::string directory = meant.empty() ? path.substr(0, slash == std::string::npos ? 0 : slash) : meant;
+    const os::Fd fd(::open(tree.path(directory).c_str(), O_PATH | O_CLOEXEC));
+    const auto held = os::stat_held(fd.get());
+    return held.ok() ? *held : os::Stat{};
+  }
+  void say_first(wire::BrokerRequest& request, const os::Stat& stat) const {
+    request.dev = os::dev_of(stat);
+    request.ino = stat.stx_ino;
+  }
+  void say_second(wire::BrokerRequest& request, const os::Stat& stat) const {
+    request.dev2 = os::dev_of(stat);
+    request.ino2 = stat.stx_ino;
+  }
   Reply rename(const std::string& from, const std::string& to, uint32_t flags = 0,
                HostileWorker::Channel channel = kReadWrite) {
     wire::BrokerRequest request{};
     request.op = BrokerOp::kRename;
     request.flags = flags;
+    say_first(request, directory_of(from));
+    say_second(request, directory_of(to));
     return worker->ask(channel, request, from, to);
   }
   // claimed: the file that the worker says it means.
@@ -73,8 +93,8 @@ class NameAttack : public ::testing::Test {
     const auto held = os::stat_held(fd.get());
     wire::BrokerRequest request{};
     request.op = BrokerOp::kLink;
-    request.dev = os::dev_of(*held);
-    request.ino = held->stx_ino;
+    say_first(request, *held);
+    say_second(request, directory_of(to));
     return worker->ask(kReadWrite, request, from, to);
   }
   Reply link(const std::string& from, const std::string& to) { return link(from, to, tree.path(from)); }
@@ -83,11 +103,13 @@ class NameAttack : public ::testing::Test {
     wire::BrokerRequest request{};
     request.op = BrokerOp::kRemove;
     request.flags = is_directory ? wire::kRemoveDirectory : 0;
+    say_first(request, directory_of(path));
     return worker->ask(channel, request, path);
   }
   Reply symlink(const std::string& path, HostileWorker::Channel channel = kReadWrite) {
     wire::BrokerRequest request{};
     request.op = BrokerOp::kSymlink;
+    say_first(request, directory_of(path));
     return worker->ask(channel, request, path, "../outside/canary");
   }
   void refused(const Reply& reply, int error, Reason reason) {
@@ -97,6 +119,7 @@ class NameAttack : public ::testing::Test {
 
   Tree tree;
   std::unique_ptr<HostileWorker> worker;
+  std::string meant;  // the directory that the worker means; empty: the right one
 };
 
 // The ways that are open, so that the refusals below mean something.
@@ -203,6 +226,68 @@ TEST_F(NameAttack, NoSymbolicLinkWhereNothingCanBeMade) {
   refused(symlink("fixed-dir/new"), EROFS, Reason::kReadOnlyRule);
   refused(symlink("denied-dir/new"), EDOM, Reason::kDenied);
   EXPECT_FALSE(exists("new.key") || exists("hidden/new") || exists("fixed-dir/new") || exists("denied-dir/new"));
+}
+
+// A directory that was moved behind the view and replaced: what is there now is not what was meant.
+TEST_F(NameAttack, NothingInAnotherDirectoryThanTheOneMeant) {
+  meant = "empty";
+  refused(rename("dir/inner", "dir/moved"), ESTALE, Reason::kNotSameFile);
+  refused(remove("dir/inner"), ESTALE, Reason::kNotSameFile);
+  refused(symlink("dir/pointing"), ESTALE, Reason::kNotSameFile);
+  refused(link("plain", "dir/linked"), ESTALE, Reason::kNotSameFile);
+  EXPECT_TRUE(exists("dir/inner"));
+  EXPECT_FALSE(exists("dir/moved") || exists("dir/pointing") || exists("dir/linked"));
+}
+TEST_F(NameAttack, NeitherOfTheDirectoriesOfARename) {
+  wire::BrokerRequest request{};
+  request.op = BrokerOp::kRename;
+  say_first(request, directory_of("dir/inner"));
+  say_second(request, directory_of("dir/inner"));
+  refused(worker->ask(kReadWrite, request, "dir/inner", "empty/inner"), ESTALE, Reason::kNotSameFile);
+  EXPECT_TRUE(exists("dir/inner"));
+}
+
+// As one without a name a file gets the first: not any that has been granted for writing, whose name may
+// be hidden by now.
+TEST_F(NameAttack, NothingThatHasANameGetsOneAsIfItHadNone) {
+  const Reply granted = worker->open(kReadWrite, "owned", wire::kOpenRead | wire::kOpenWrite, tree.path("owned"));
+  ASSERT_EQ(granted.error, 0);
+  wire::BrokerRequest request{};
+  request.op = BrokerOp::kLinkNameless;
+  request.grant = granted.body.grant;
+  say_first(request, directory_of("plain-name"));
+  refused(worker->ask(kReadWrite, request, "plain-name"), EPERM, Reason::kNotSameFile);
+  EXPECT_FALSE(exists("plain-name"));
+}
+
+// What a graft covers would be found by another path.
+TEST_F(NameAttack, NothingThatLeadsToAGraftIsRenamed) {
+  directory("dir/graft");
+  tree.write(tree.path("dir/graft/covered"), "covered");
+  start(false, {{"dir/graft", tree.outside("")}});
+  EXPECT_EQ(worker->open(kReadWrite, "dir/graft/covered", wire::kOpenRead, tree.path("dir/graft/covered")).error, ENOENT);
+  refused(rename("dir", "elsewhere"), EBUSY, Reason::kGraftPlace);
+  refused(rename("empty", "dir", kRenameExchange), EBUSY, Reason::kGraftPlace);
+  refused(rename("dir/graft", "elsewhere"), EBUSY, Reason::kGraftPlace);
+  refused(remove("dir/graft", true), EBUSY, Reason::kGraftPlace);
+  EXPECT_TRUE(exists("dir/graft/covered"));
+}
+
+// A hidden directory is told from an absent one by no answer of a rename onto it.
+TEST_F(NameAttack, NoRenameTellsOfAHiddenDirectory) {
+  refused(rename("plain", "told"), EACCES, Reason::kHidden);
+  directory("told");
+  refused(rename("plain", "told"), EACCES, Reason::kHidden);
+  worker.reset();
+  ASSERT_EQ(::mount("tmpfs", tree.path("told").c_str(), "tmpfs", 0, ""), 0);
+  start(false);
+  refused(rename("plain", "told"), EACCES, Reason::kHidden);
+  worker.reset();
+  ASSERT_EQ(::umount2(tree.path("told").c_str(), MNT_DETACH), 0);
+}
+TEST_F(NameAttack, NothingAbsentIsRenamed) {
+  EXPECT_EQ(rename("absent", "plain-name").error, ENOENT);
+  EXPECT_EQ(rename("plain", "absent", kRenameExchange).error, ENOENT);
 }
 
 // Neither through a link nor past a mount, nor of the root itself.

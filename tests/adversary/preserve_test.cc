@@ -78,6 +78,7 @@ TEST_F(PreserveGrant, NothingHidden) {
   request = {};
   request.op = BrokerOp::kLinkNameless;
   request.grant = temp.body.grant;
+  tree.mean_directory(request, "dir/new");
   EXPECT_EQ(worker.ask(kReadWrite, request, "dir/new.key").reason, Reason::kHidden);
   EXPECT_EQ(content_of(tree.path("secret.key")), "root's");
 }

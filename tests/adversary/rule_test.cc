@@ -90,6 +90,7 @@ class RuleAttack : public ::testing::Test {
     wire::BrokerRequest request{};
     request.op = BrokerOp::kLinkNameless;
     request.grant = grant;
+    tree.mean_directory(request, path);
     return worker->ask(kReadWrite, request, path);
   }
   bool exists(const std::string& path) { return ::access(tree.path(path).c_str(), F_OK) == 0; }

@@ -10,10 +10,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <set>
+#include <thread>
 
 #include "core/compiler.h"
 #include "live.h"
@@ -388,6 +391,39 @@ TEST_F(ViewAttack, WhoMakesAFileOwnsIt) {
     ASSERT_EQ(::stat(tree.path(name).c_str(), &stat), 0);
     EXPECT_EQ(stat.st_uid, kUser) << name;
   }
+}
+// The view's processes may give any file to anybody. Whoever may rename in a directory puts another's file
+// in the place of what is just being made there.
+TEST_F(ViewAttack, NobodyIsGivenAnothersFile) {
+  const std::string victim = tree.path("dir/victim"), there = tree.path("dir/made");
+  tree.write(victim, "root's", 0600);
+  ASSERT_EQ(::chown(victim.c_str(), 0, 0), 0);
+  struct stat roots;
+  ASSERT_EQ(::stat(victim.c_str(), &roots), 0);
+  start(0, true);
+  std::atomic<bool> go_on = true;
+  std::thread swapping([&] {
+    while (go_on) {
+      if (::rename(victim.c_str(), there.c_str()) == 0) ::rename(there.c_str(), victim.c_str());
+    }
+  });
+  const std::string made = in("dir/made");
+  EXPECT_EQ(user([&] {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(4);
+    struct stat stat;
+    while (std::chrono::steady_clock::now() < until) {
+      ::mknod(made.c_str(), S_IFREG | 0644, 0);
+      if (::lstat(made.c_str(), &stat) == 0 && stat.st_ino != roots.st_ino) ::unlink(made.c_str());
+      [[maybe_unused]] const int linked = ::symlink("target", made.c_str());
+      if (::lstat(made.c_str(), &stat) == 0 && stat.st_ino != roots.st_ino) ::unlink(made.c_str());
+      for (const std::string& name : {victim, there}) {
+        if (::lstat(name.c_str(), &stat) == 0 && stat.st_ino == roots.st_ino && stat.st_uid != 0) return 1;
+      }
+    }
+    return 0;
+  }), 0) << "root's file was given away";
+  go_on = false;
+  swapping.join();
 }
 TEST_F(ViewAttack, NamelessFilesWouldBeNobodys) {
   start(0, true);

@@ -51,6 +51,33 @@ case_two_names() {
   end_view
 }
 
+# A process stays in a directory that is moved away behind the view, and another takes its place. What is
+# done there is done to neither by mistake.
+case_directory_replaced_behind() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  as_a mkdir "$W/source/d"
+  as_a touch "$W/source/d/a" "$W/source/d/b" "$W/source/d/c"
+  mount_view --identity $USER_A --coherence 10s "$W/source" "$W/target" || return
+  "${A[@]}" bash -c 'cd "$1/target/d" && ls > /dev/null && cat a && echo ready && while [ ! -e "$1/source/go" ]; do sleep 0.05; done
+    rm -f a; mv b moved; ln -s x pointing; ln c linked; echo made > log; mkdir below; ls > /dev/null; echo done' user "$W" > "$W/user" 2>&1 &
+  local user=$!
+  STARTED+=($user)
+  expect_soon "it is there" 5 grep -q ready "$W/user" || return
+  as_a mv "$W/source/d" "$W/source/old"
+  as_a mkdir "$W/source/d"
+  as_a sh -c "cd $W/source/d && echo new > a && echo new > b && echo new > c && echo new > log"
+  as_a touch "$W/source/go"
+  expect_soon "it has tried all" 8 grep -q '^done' "$W/user" || return
+  expect_eq "the new directory is as it was" "a b c log new new new new" \
+    "$(echo $(ls "$W/source/d") $(cat "$W/source/d/"*))"
+  expect_eq "in the old one nothing is left half done" "a b below c" "$(echo $(ls "$W/source/old"))"
+  expect_ok "by its new path all goes on" as_a rm "$W/target/old/a"
+  expect_ok "and the new one serves" as_a rm "$W/target/d/a"
+  expect_eq "what was removed" "b c log b below c" "$(echo $(ls "$W/source/d") $(ls "$W/source/old"))"
+  end_view
+}
+
 case_source_deleted() {
   make_source "$W/source"
   mkdir "$W/target"
