@@ -30,7 +30,9 @@ void add_policy_commands(CLI::App& app, PolicyOptions& options, int& status) {
       ->option_text("OP");
   explain.add_flag("--dir", options.is_directory, "it is a directory, as with a '/' at its end")
       ->disable_flag_override();
-  show.add_option("DIRECTORY", options.directory, "the source (default .)")->option_text(" ");
+  show.add_option("DIRECTORY", options.directory,
+                  "the source (default .); none: nothing but grafts")
+      ->option_text(" ");
   show.add_flag("--hidden", options.hidden_only, "list only what is hidden, and why")
       ->disable_flag_override();
   check.callback([&] { status = policy_check_command(options); });

@@ -30,6 +30,10 @@ absl::Status take_string(const FileName& file, std::string_view key, const toml:
 absl::Status take_bool(const FileName& file, std::string_view key, const toml::node& node,
                        bool* out);
 
+// A reason, in not too many words.
+absl::Status take_reason_text(const FileName& file, const toml::node& node,
+                              std::shared_ptr<const std::string>* out);
+
 struct Item {
   std::string text;
   Place place;

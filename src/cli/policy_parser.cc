@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/output.h"
+#include "cli/policy_graft_parser.h"
 #include "cli/policy_rule_parser.h"
 #include "cli/policy_values.h"
 #include "core/escape.h"
@@ -74,6 +75,18 @@ class PolicyParser {
     return absl::OkStatus();
   }
 
+  absl::Status take_graft(const toml::node& node) {
+    constexpr std::string_view kHow = "begin each graft with a line [[graft]]";
+    const toml::array* list = node.as_array();
+    if (list == nullptr) return problem_in(file_, node, "graft is not a list of grafts", kHow);
+    for (const toml::node& item : *list) {
+      const toml::table* table = item.as_table();
+      if (table == nullptr) return problem_in(file_, item, "a graft is not a table", kHow);
+      if (auto status = parse_graft(file_, *table, &out_.grafts); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
   static const Key<PolicyParser> kKeys[];
 
   const FileName& file_;
@@ -85,7 +98,7 @@ class PolicyParser {
 constexpr Key<PolicyParser> PolicyParser::kKeys[] = {
     {"hide", &PolicyParser::take_hide},           {"read-only", &PolicyParser::take_read_only},
     {"coherence", &PolicyParser::take_coherence}, {"include", &PolicyParser::take_include},
-    {"rule", &PolicyParser::take_rule},
+    {"rule", &PolicyParser::take_rule},           {"graft", &PolicyParser::take_graft},
 };
 
 absl::StatusOr<PolicyFile> PolicyParser::parse(std::string_view text) {

@@ -13,8 +13,6 @@
 namespace sluice::cli {
 namespace {
 
-constexpr size_t kMostReasonBytes = 400;
-
 struct Access {
   std::string_view word;
   core::Effect effect;
@@ -273,14 +271,7 @@ absl::Status RuleParser::take_until(const toml::node& node) {
 }
 
 absl::Status RuleParser::take_reason(const toml::node& node) {
-  std::string text;
-  if (auto status = take_string(file_, "reason", node, "put it in quotes", &text); !status.ok())
-    return status;
-  if (text.size() > kMostReasonBytes) {
-    return problem_in(file_, node, "the reason is longer than 400 bytes", "say it in a sentence");
-  }
-  reason_ = std::make_shared<const std::string>(std::move(text));
-  return absl::OkStatus();
+  return take_reason_text(file_, node, &reason_);
 }
 
 // What the keys say together.

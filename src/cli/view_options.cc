@@ -24,6 +24,7 @@ namespace {
 // What the policy says, and then the command line, which wins.
 struct Wanted {
   core::Rules rules;
+  std::vector<PolicyGraft> grafts;
   bool read_only;
   uint32_t coherence_milliseconds;
 };
@@ -35,6 +36,7 @@ absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
     policy = *std::move(from_file);
   }
   add_hidden(policy, options.hide);
+  if (auto status = add_grafts(policy, options.graft); !status.ok()) return status;
   auto rules = compile_policy(policy);
   if (!rules.ok()) return rules.status();
   uint32_t coherence = policy.coherence_milliseconds.value_or(core::Limits::kCoherenceMilliseconds);
@@ -43,7 +45,7 @@ absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
     if (!time.ok()) return time.status();
     coherence = *time;
   }
-  return Wanted{*std::move(rules), options.read_only || policy.read_only, coherence};
+  return Wanted{*std::move(rules), std::move(policy.grafts), options.read_only || policy.read_only, coherence};
 }
 
 }  // namespace
@@ -88,10 +90,14 @@ void add_view_options(CLI::App& command, ViewOptions& options) {
   command.add_option("--socket", options.socket, "the service's socket")->option_text("PATH");
 }
 
-absl::StatusOr<Source> open_source(const std::string& path) {
-  const auto unusable = [&](const char* what, const char* remedy) {
+absl::StatusOr<Source> open_source_or_none(const std::string& path) {
+  return path == "none" ? Source{os::Fd(), path, 0} : open_source(path);
+}
+
+absl::StatusOr<Source> open_source(const std::string& path, const char* what) {
+  const auto unusable = [&](const char* why, const char* remedy) {
     return problem(absl::StatusCode::kFailedPrecondition,
-                   absl::StrCat("source ", in_quotes(path), " ", what), remedy);
+                   absl::StrCat(what, " ", in_quotes(path), " ", why), remedy);
   };
   struct stat stat;
   if (::lstat(path.c_str(), &stat) < 0) {
@@ -107,7 +113,7 @@ absl::StatusOr<Source> open_source(const std::string& path) {
   source.fd = os::Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   char resolved[PATH_MAX];
   if (!source.fd || ::realpath(path.c_str(), resolved) == nullptr) {
-    return problem(os::failure(), absl::StrCat("source ", in_quotes(path)));
+    return problem(os::failure(), absl::StrCat(what, " ", in_quotes(path)));
   }
   source.path = resolved;
   source.owner = stat.st_uid;
@@ -125,10 +131,10 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
                    absl::StrCat("--name ", in_quotes(options.name), " is not a name"),
                    "use letters, digits, '.', '_' and '-', at most 64");
   }
-  auto grafts = open_grafts(options.graft);
+  auto grafts = open_grafts(wanted->grafts, &source.fd);
   if (!grafts.ok()) return grafts.status();
   if (!source.fd && grafts->places.empty()) {
-    return problem(absl::StatusCode::kInvalidArgument, "a view of none needs --graft",
+    return problem(absl::StatusCode::kInvalidArgument, "a view of none needs --graft, or a policy with [[graft]]",
                    "name a source, or what to graft");
   }
   wire::Hello hello;

@@ -36,13 +36,17 @@ void add_view_options(CLI::App& command, ViewOptions& options);
 void add_rule_options(CLI::App& command, ViewOptions& options);
 absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options);
 
-// The source, opened and looked at; "none" for a tree of nothing but grafts.
+// The source, opened and looked at.
 struct Source {
   os::Fd fd;         // O_PATH; none: no descriptor
   std::string path;  // absolute, without links
   uint32_t owner;
 };
-absl::StatusOr<Source> open_source(const std::string& path);
+// what: it is for people.
+absl::StatusOr<Source> open_source(const std::string& path, const char* what = "source");
+// The same; "none", as mount(8) has it, is a tree of nothing but grafts. A directory of that name is
+// ./none.
+absl::StatusOr<Source> open_source_or_none(const std::string& path);
 
 enum class Lifetime {
   kCommand,     // of `sluice run`: ends with it, and does not disturb its output

@@ -38,7 +38,7 @@ case_no_toml() {
 case_keys() {
   wrong "a slip" 3:3 'unknown key "hid"' 'did you mean "hide"\?' '\n\n  hid = [".env"]\n'
   wrong "another" 1:1 'unknown key "readonly"' 'did you mean "read-only"\?' 'readonly = true\n'
-  wrong "nothing near" 1:1 'unknown key "fnord"' 'the keys are hide, read-only, coherence, include, rule$' 'fnord = 1\n'
+  wrong "nothing near" 1:1 'unknown key "fnord"' 'the keys are hide, read-only, coherence, include, rule, graft$' 'fnord = 1\n'
   wrong "escapes in a key" 1:1 'unknown key "\\x1b\[31m"' . '"\\u001b[31m" = 1\n'
   wrong "a slip in a rule" 3:1 'unknown key "acess"' 'did you mean "access"\?' '[[rule]]\npath = "a"\nacess = "hide"\n'
   wrong "nothing near in a rule" 2:1 'unknown key "zzz"' 'the keys are path, paths, access' '[[rule]]\nzzz = 1\n'
@@ -47,6 +47,35 @@ case_keys() {
   wrong "the first of two" 1:1 'unknown key "zz"' . 'zz = 1\naa = 2\n'
   wrong "a rule that is a table" 1:1 'rule is not a list' 'begin each rule' '[rule]\npath = "a"\n'
   wrong "rules that are none" 1:9 'a rule is not a table' 'begin each rule' 'rule = [7]\n'
+}
+
+# graft WHAT LINE:COLUMN PATTERN REMEDY LINES: of a graft that begins in the first line.
+graft() { wrong "$1" "$2" "$3" "$4" "[[graft]]\n$5\n"; }
+case_grafts() {
+  graft "a slip" 3:1 'unknown key "directry"' 'did you mean "directory"\?' 'at = "lib"\ndirectry = "/"'
+  graft "nothing near" 2:1 'unknown key "zzz"' 'the keys are at, directory, access, reason$' 'zzz = 1'
+  wrong "a table" 1:1 'graft is not a list' 'begin each graft' '[graft]\nat = "lib"\n'
+  wrong "no table" 1:10 'a graft is not a table' 'begin each graft' 'graft = [7]\n'
+  graft "no place" 1:1 'the graft has no place' 'write at' 'directory = "/"'
+  graft "no directory" 1:1 'the graft has no directory' 'write directory' 'at = "lib"'
+  graft "at: no string" 2:6 'at is not a string' 'write at' 'at = 7'
+  graft "directory: no string" 2:13 'directory is not a string' . 'directory = 7'
+  graft "access: no string" 2:10 'access is not a string' 'write read-only or read-write' 'access = true'
+  graft "reason: no string" 2:10 'reason is not a string' . 'reason = 1'
+  graft "access" 2:10 'unknown access of a graft "readonly"' 'did you mean "read-only"\?' 'access = "readonly"'
+  graft "access, nothing near" 2:10 'unknown access of a graft "hide"' 'write read-only or' 'access = "hide"'
+  local at
+  for at in '' / /lib lib/ a//b . .. ../lib a/../b a/./b "$(printf 'a%.0s' {1..256})"; do
+    graft "at = $at" 2:6 "at \".*\" is no place in a view" 'AT is a path in the view' "at = \"$at\""
+  done
+  graft "a NUL in a place" 2:6 'at "a\\x00" is no place' . 'at = "a\\u0000"'
+  graft "an empty directory" 2:13 'directory "" is not the name' . 'directory = ""'
+  graft "a NUL in a directory" 2:13 'directory "a\\x00" is not the name' . 'directory = "a\\u0000"'
+  graft "up" 2:13 'directory "\.\." is not below' 'write the whole path' 'directory = ".."'
+  graft "the same place twice" 5:6 'another graft is at "lib": .*/p\.toml:2:6' 'name each place once' \
+    'at = "lib"\ndirectory = "/usr"\n[[graft]]\nat = "lib"\ndirectory = "/etc"'
+  graft "16 of them" 47:6 'there are more than 15 grafts' 'graft fewer' \
+    "$(for i in {1..16}; do printf 'at = "d%d"\\ndirectory = "/usr"\\n[[graft]]\\n' "$i"; done)at = \"e\"\ndirectory = \"/usr\""
 }
 
 case_kinds() {
