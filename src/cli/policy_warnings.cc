@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <ctime>
 #include <optional>
 #include <string_view>
@@ -229,6 +230,7 @@ class Finder {
       by = decision.term(core::Term::kAccess);
     if (by == 0) return;
     const PolicyRule& closing = policy_.rules[by - 1u];
+    if (closing.place.file == nullptr) return;
     warn(i,
          absl::StrCat("never decides: ", in_quotes(directory), " has \"", closing.says, "\" by ",
                       place_text(closing.place), ", and so has all that is below"),
@@ -253,6 +255,19 @@ class Finder {
 };
 
 }  // namespace
+
+void tell_idle_rules(const Policy& policy, const core::Rules& rules) {
+  constexpr size_t kMostTold = 10;
+  const std::vector<PolicyWarning> warnings = find_idle_rules(policy, rules);
+  for (size_t i = 0; i < std::min(warnings.size(), kMostTold); ++i) {
+    std::fprintf(stderr, "sluice: %s: warning: %s\n", place_text(warnings[i].place).c_str(),
+                 warnings[i].what.c_str());
+  }
+  if (warnings.size() > kMostTold) {
+    std::fprintf(stderr, "sluice: and %zu more rules never decide: see sluice policy check\n",
+                 warnings.size() - kMostTold);
+  }
+}
 
 std::vector<PolicyWarning> find_idle_rules(const Policy& policy, const core::Rules& rules) {
   return Finder(policy, rules).find();

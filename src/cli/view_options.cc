@@ -14,6 +14,7 @@
 #include "cli/output.h"
 #include "cli/policy_file.h"
 #include "cli/policy_values.h"
+#include "cli/policy_warnings.h"
 #include "core/escape.h"
 #include "core/limits.h"
 #include "core/protection_names.h"
@@ -39,6 +40,7 @@ absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
   if (auto status = add_grafts(policy, options.graft); !status.ok()) return status;
   auto rules = compile_policy(policy);
   if (!rules.ok()) return rules.status();
+  if (!options.policy.empty()) tell_idle_rules(policy, *rules);
   uint32_t coherence = policy.coherence_milliseconds.value_or(core::Limits::kCoherenceMilliseconds);
   if (options.coherence) {
     const auto time = parse_duration("--coherence", *options.coherence);
