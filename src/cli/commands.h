@@ -1,6 +1,7 @@
 // The commands, each in the file of its name. Each returns the exit status.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ int mount_command(const MountOptions& options);
 struct RunOptions {
   ViewOptions view;
   std::vector<std::string> only;
+  std::optional<std::string> file_size = {};  // not given: as the policy says, or no limit
   bool unshare_net = false;
   bool unshare_ipc = false;
   bool unshare_pid = false;

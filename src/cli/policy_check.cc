@@ -54,6 +54,7 @@ int policy_check_command(const PolicyOptions& options) {
              {"compiled_bytes", loaded->rules.bytes().size()},
              {"access", policy.read_only ? "ro" : "rw"},
              {"coherence_ms", coherence}};
+    out["file_size"] = policy.file_size ? json(policy.file_size->bytes) : json(nullptr);
     out["grafts"] = json_of(policy.grafts);
     out["warnings"] = json::array();
     for (const PolicyWarning& warning : warnings) {
@@ -73,8 +74,9 @@ int policy_check_command(const PolicyOptions& options) {
     std::fprintf(stderr, "sluice: and %zu more warnings\n        try: --json has them all\n",
                  warnings.size() - kMostTold);
   }
-  std::printf("%s: %zu rules, %s, coherence %u ms%s%s\n", in_quotes(options.policy).c_str(),
+  std::printf("%s: %zu rules, %s, coherence %u ms%s%s%s\n", in_quotes(options.policy).c_str(),
               policy.rules.size(), policy.read_only ? "read-only" : "read-write", coherence,
+              policy.file_size ? absl::StrCat(", files to ", policy.file_size->bytes, " bytes").c_str() : "",
               count_of(policy.grafts.size(), "graft").c_str(),
               warnings.empty() ? "" : absl::StrCat(", ", warnings.size(), " never decide").c_str());
   return kExitOk;

@@ -77,6 +77,7 @@ class Reader {
     }
     policy_.description = std::move(file.description);
     if (file.read_only) policy_.read_only = *file.read_only;
+    if (file.file_size) policy_.file_size = file.file_size;
     if (file.coherence_milliseconds) policy_.coherence_milliseconds = file.coherence_milliseconds;
     return absl::OkStatus();
   }

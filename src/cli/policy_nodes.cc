@@ -58,6 +58,22 @@ absl::Status take_reason_text(const FileName& file, const toml::node& node,
   return absl::OkStatus();
 }
 
+absl::Status take_size(const FileName& file, std::string_view key, const toml::node& node,
+                       uint64_t* out) {
+  std::string text;
+  if (const auto* number = node.as_integer(); number != nullptr && number->get() >= 0) {
+    text = absl::StrCat(number->get());
+  } else if (auto status =
+                 take_string(file, key, node, "write bytes, or for example \"4KiB\"", &text);
+             !status.ok()) {
+    return status;
+  }
+  const auto size = parse_size(text);
+  if (!size.ok()) return with_place(file, node, size.status());
+  *out = *size;
+  return absl::OkStatus();
+}
+
 absl::Status take_strings(const FileName& file, std::string_view key, std::string_view what,
                           const toml::node& node, std::vector<Item>* out) {
   const toml::array* list = node.as_array();

@@ -34,6 +34,10 @@ absl::Status take_bool(const FileName& file, std::string_view key, const toml::n
 absl::Status take_reason_text(const FileName& file, const toml::node& node,
                               std::shared_ptr<const std::string>* out);
 
+// Bytes: a number, or a string such as "4KiB".
+absl::Status take_size(const FileName& file, std::string_view key, const toml::node& node,
+                       uint64_t* out);
+
 struct Item {
   std::string text;
   Place place;

@@ -6,6 +6,7 @@
 
 #include "cli/output.h"
 #include "cli/policy_graft_parser.h"
+#include "cli/policy_key_depth.h"
 #include "cli/policy_rule_parser.h"
 #include "cli/policy_values.h"
 #include "core/escape.h"
@@ -59,6 +60,11 @@ class PolicyParser {
     return absl::OkStatus();
   }
 
+  absl::Status take_file_size(const toml::node& node) {
+    out_.file_size = FileSize{0, place_of(file_, node.source())};
+    return take_size(file_, "file-size", node, &out_.file_size->bytes);
+  }
+
   absl::Status take_include(const toml::node& node) {
     return take_strings(file_, "include", "a policy", node, &out_.includes);
   }
@@ -97,7 +103,8 @@ class PolicyParser {
 // its own.
 constexpr Key<PolicyParser> PolicyParser::kKeys[] = {
     {"hide", &PolicyParser::take_hide},           {"read-only", &PolicyParser::take_read_only},
-    {"coherence", &PolicyParser::take_coherence}, {"include", &PolicyParser::take_include},
+    {"coherence", &PolicyParser::take_coherence}, {"file-size", &PolicyParser::take_file_size},
+    {"include", &PolicyParser::take_include},
     {"rule", &PolicyParser::take_rule},           {"graft", &PolicyParser::take_graft},
 };
 
@@ -130,6 +137,11 @@ absl::StatusOr<PolicyFile> parse_policy(const FileName& file, std::string_view t
       }) > kMostMarks) {
     return problem_at({file, 1, 1}, "the policy has too many keys and values",
                       "use fewer rules, with patterns that say more");
+  }
+  if (const auto deep = find_deep_key(text)) {
+    return problem_at({file, deep->line, deep->column},
+                      absl::StrCat("a key has more than ", kMostKeyParts, " parts"),
+                      "the keys of a policy have one or two");
   }
   auto parsed = PolicyParser(file).parse(text);
   if (parsed.ok()) parsed->description = first_comment(text);

@@ -20,6 +20,7 @@ struct PolicyFile {
   std::vector<PolicyGraft> grafts;  // in the order of the file; directories as they are written
   std::optional<bool> read_only;
   std::optional<uint32_t> coherence_milliseconds;
+  std::optional<FileSize> file_size;
 };
 
 // text: not more than kMostPolicyBytes. Takes time and memory in proportion to it.

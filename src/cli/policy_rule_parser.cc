@@ -205,23 +205,11 @@ struct RuleParser::Window {
   uint64_t offset = 0;
   std::optional<uint64_t> length;
 
-  absl::Status take(std::string_view key, const toml::node& node, uint64_t* out) {
-    std::string text;
-    if (const auto* number = node.as_integer(); number != nullptr && number->get() >= 0) {
-      text = absl::StrCat(number->get());
-    } else if (auto status =
-                   take_string(file, key, node, "write bytes, or for example \"4KiB\"", &text);
-               !status.ok()) {
-      return status;
-    }
-    const auto size = parse_size(text);
-    if (!size.ok()) return with_place(file, node, size.status());
-    *out = *size;
-    return absl::OkStatus();
+  absl::Status take_offset(const toml::node& node) {
+    return take_size(file, "offset", node, &offset);
   }
-  absl::Status take_offset(const toml::node& node) { return take("offset", node, &offset); }
   absl::Status take_length(const toml::node& node) {
-    return take("length", node, &length.emplace());
+    return take_size(file, "length", node, &length.emplace());
   }
 
   static constexpr std::string_view kHow = "write window = { offset = 0, length = 4096 }";

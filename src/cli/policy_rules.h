@@ -43,12 +43,19 @@ struct PolicyGraft {
   std::shared_ptr<const std::string> reason = nullptr;  // null: none was given
 };
 
+// The most bytes that a file may have which the command writes.
+struct FileSize {
+  uint64_t bytes;
+  Place place;
+};
+
 struct Policy {
   std::string description;  // the comment in the first line
   std::vector<PolicyRule> rules;
   std::vector<PolicyGraft> grafts;  // in the order of their places, no two at one
   bool read_only = false;
   std::optional<uint32_t> coherence_milliseconds;
+  std::optional<FileSize> file_size = {};
 };
 
 // A graft, in the place of any that is at the same path.

@@ -1,16 +1,19 @@
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstring>
 
 #include "cli/commands.h"
+#include "cli/policy_values.h"
 #include "cli/run_limits.h"
 #include "cli/run_namespaces.h"
 #include "cli/run_signals.h"
@@ -34,6 +37,7 @@ struct Prepared {
   std::vector<OnlyTree> only;
   uint32_t allowed_missing;
   std::string working_directory;  // empty: it has no name
+  std::optional<uint64_t> file_size;
 };
 
 bool limited(const RunOptions& options) { return !options.only.empty(); }
@@ -49,6 +53,13 @@ absl::Status check_descriptors() {
                    "redirect it from a file, or from /dev/null");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<uint64_t>> parse_file_size(const RunOptions& options) {
+  if (!options.file_size) return std::nullopt;
+  const auto size = parse_size(*options.file_size);
+  if (size.ok()) return *size;
+  return absl::Status(size.status().code(), absl::StrCat("--file-size: ", size.status().message()));
 }
 
 absl::StatusOr<uint32_t> check_limits(const RunOptions& options) {
@@ -77,6 +88,8 @@ absl::StatusOr<Prepared> prepare(RunOptions& options) {
   if (auto clean = check_descriptors(); !clean.ok()) return clean;
   auto allowed = check_limits(options);
   if (!allowed.ok()) return allowed.status();
+  auto file_size = parse_file_size(options);
+  if (!file_size.ok()) return file_size.status();
   char directory[PATH_MAX];
   const bool named = ::getcwd(directory, sizeof(directory)) != nullptr;
   if (options.view.source.empty()) options.view.source = ".";
@@ -100,8 +113,9 @@ absl::StatusOr<Prepared> prepare(RunOptions& options) {
   if (!only.ok()) return only.status();
   auto view = request_view(options.view, *source, source->path, Lifetime::kCommand);
   if (!view.ok()) return view.status();
+  const std::optional<uint64_t> bound = *file_size ? *file_size : view->file_size;
   return Prepared{*std::move(source), *std::move(view), *std::move(only), *allowed,
-                  named ? directory : ""};
+                  named ? directory : "", bound};
 }
 
 [[noreturn]] void become(const std::vector<std::string>& command, bool limits) {
@@ -115,6 +129,15 @@ absl::StatusOr<Prepared> prepare(RunOptions& options) {
     std::fprintf(stderr, "        try: name the directory that it is in with --only DIR:ro\n");
   }
   ::_exit(error == ENOENT ? 127 : 126);
+}
+
+// For good: the hard limit, too, which only root on the host may raise.
+void limit_files(uint64_t bytes) {
+  struct rlimit limit;
+  must(::getrlimit(RLIMIT_FSIZE, &limit) == 0, "the size of files");
+  limit.rlim_max = std::min<rlim_t>(limit.rlim_max, bytes);
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_cur, bytes);
+  must(::setrlimit(RLIMIT_FSIZE, &limit) == 0, "the size of files");
 }
 
 // The two ends of what the command's processes tell the one that waits.
@@ -172,6 +195,7 @@ void become_first(int gate) {
       be_init(command, signals, ends.stops.get());
     }
   }
+  if (prepared.file_size) limit_files(*prepared.file_size);
   if (limits) root.restrict(prepared.allowed_missing);
   ::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
   signals.give_back();

@@ -38,6 +38,9 @@ void add_run_options(CLI::App& command, RunOptions& options) {
                      "beside the view, show programs and DIR, and nothing else; repeatable; :ro behind it: read-only")
       ->option_text("DIR")
       ->allow_extra_args(false);
+  command.add_option("--file-size", options.file_size,
+                     "no file that the command writes gets longer than SIZE: bytes, or as 4KiB")
+      ->option_text("SIZE");
   const auto flag = [&](const char* name, bool& value, const char* what) {
     command.add_flag(name, value, what)->disable_flag_override();
   };

@@ -28,6 +28,7 @@ struct Wanted {
   std::vector<PolicyGraft> grafts;
   bool read_only;
   uint32_t coherence_milliseconds;
+  std::optional<FileSize> file_size;
 };
 absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
   Policy policy;
@@ -47,7 +48,14 @@ absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
     if (!time.ok()) return time.status();
     coherence = *time;
   }
-  return Wanted{*std::move(rules), std::move(policy.grafts), options.read_only || policy.read_only, coherence};
+  return Wanted{*std::move(rules), std::move(policy.grafts), options.read_only || policy.read_only, coherence, policy.file_size};
+}
+
+// The kernel writes to files past a view's processes: only who starts the writers can bound them.
+absl::Status check_file_size(const Wanted& wanted) {
+  if (!wanted.file_size) return absl::OkStatus();
+  return problem_at(wanted.file_size->place, "file-size bounds the command of sluice run, and nothing else",
+                    "use sluice run, or a policy without file-size");
 }
 
 }  // namespace
@@ -55,6 +63,7 @@ absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
 absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options) {
   auto wanted = decide_rules(options);
   if (!wanted.ok()) return wanted.status();
+  if (auto status = check_file_size(*wanted); !status.ok()) return status;
   return std::move(wanted->rules);
 }
 
@@ -126,6 +135,7 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
                                   const std::string& target, Lifetime lifetime) {
   auto wanted = decide_rules(options);
   if (!wanted.ok()) return wanted.status();
+  if (auto status = check_file_size(*wanted); lifetime != Lifetime::kCommand && !status.ok()) return status;
   auto identity = decide_identity(options.identity, source.owner);
   if (!identity.ok()) return identity.status();
   if (!options.name.empty() && !wire::valid_view_name(options.name)) {
@@ -167,7 +177,8 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
     return problem({EPROTO, core::Reason::kProtocol}, "the service");
   }
   return View{std::move(answer->fds[0]), *std::move(service), answer->reply.text,
-              *std::move(identity), wanted->read_only};
+              *std::move(identity), wanted->read_only,
+              wanted->file_size ? std::optional(wanted->file_size->bytes) : std::nullopt};
 }
 
 }  // namespace sluice::cli

@@ -34,7 +34,7 @@ void add_view_options(CLI::App& command, ViewOptions& options);
 
 // What makes the rules: --policy and --hide, in this order.
 void add_rule_options(CLI::App& command, ViewOptions& options);
-absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options);
+absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options);  // for a view that serves
 
 // The source, opened and looked at.
 struct Source {
@@ -60,6 +60,7 @@ struct View {
   std::string name;
   Identity identity;
   bool read_only;
+  std::optional<uint64_t> file_size;  // Lifetime::kCommand: what the policy bounds the command by
 };
 // Asks the service, or a private one where there is none, for a view of source. target: shown only.
 absl::StatusOr<View> request_view(const ViewOptions& options, const Source& source,

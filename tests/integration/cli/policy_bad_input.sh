@@ -35,10 +35,25 @@ case_no_toml() {
   wrong "words" '1:[0-9]+' . 'mend' 'hide everything\n'
 }
 
+# The parser would go as deep: more than a stack holds, if it were not refused before.
+case_deep_keys() {
+  local deep
+  deep=$(repeat 'a.' 59000)a
+  printf '\n  %s = 1\n' "$deep" > "$W/p.toml"
+  two_lines "a key of 59,001 parts" ".*/p\.toml:2:3: a key has more than 16 parts" 'the keys of a policy' \
+    bash -c "ulimit -s ${SMALL_STACK:-512}; exec sluice policy check $W/p.toml"
+  printf '[[rule]]\npath = "a"\n[%s]\n' "$deep" > "$W/p.toml"
+  two_lines "a table of as many" ".*/p\.toml:3:2: a key has more than 16 parts" . sluice policy check "$W/p.toml"
+  wrong "one too many" 1:1 'a key has more than 16 parts' . "$(repeat 'a.' 16)a = 1\n"
+  wrong "as many as may be" 1:1 'unknown key "a"' . "$(repeat 'a.' 15)a = 1\n"
+  printf 'hide = ["a.%s"] # %s\n' "$(repeat .b 1000)" "${deep:0:40000}" > "$W/p.toml"
+  expect_ok "dots in a pattern, and in a comment" timed sluice policy check "$W/p.toml"
+}
+
 case_keys() {
   wrong "a slip" 3:3 'unknown key "hid"' 'did you mean "hide"\?' '\n\n  hid = [".env"]\n'
   wrong "another" 1:1 'unknown key "readonly"' 'did you mean "read-only"\?' 'readonly = true\n'
-  wrong "nothing near" 1:1 'unknown key "fnord"' 'the keys are hide, read-only, coherence, include, rule, graft$' 'fnord = 1\n'
+  wrong "nothing near" 1:1 'unknown key "fnord"' 'the keys are hide, read-only, coherence, file-size, include, rule, graft$' 'fnord = 1\n'
   wrong "escapes in a key" 1:1 'unknown key "\\x1b\[31m"' . '"\\u001b[31m" = 1\n'
   wrong "a slip in a rule" 3:1 'unknown key "acess"' 'did you mean "access"\?' '[[rule]]\npath = "a"\nacess = "hide"\n'
   wrong "nothing near in a rule" 2:1 'unknown key "zzz"' 'the keys are path, paths, access' '[[rule]]\nzzz = 1\n'
@@ -84,6 +99,9 @@ case_kinds() {
   wrong "read-only: no truth" 1:13 'read-only is neither true nor false' 'write read-only = true' 'read-only = 1\n'
   wrong "coherence: no string" 1:13 'coherence is not a string' 'write it like' 'coherence = 1\n'
   wrong "coherence: no time" 1:13 'coherence "2d" is not a time from 0s to 1d' 'write it like' 'coherence = "2d"\n'
+  wrong "file-size: no size" 1:13 '"a lot" is no size' 'write bytes, or' 'file-size = "a lot"\n'
+  wrong "file-size: no string" 1:13 'file-size is not a string' 'write bytes, or' 'file-size = [1]\n'
+  wrong "file-size: negative" 1:13 'file-size is not a string' . 'file-size = -1\n'
   wrong "include: no list" 1:11 'include is not a list' . 'include = "build"\n'
   wrong "path: no string" 2:8 'path is not a string' . '[[rule]]\npath = 1\naccess = "hide"\n'
   wrong "paths: no list" 2:9 'paths is not a list' . '[[rule]]\npaths = "a"\naccess = "hide"\n'
