@@ -147,6 +147,7 @@ constexpr Symbol kSymbols[] = {
     {"FD_FUSE", kFdFuse},
     {"FD_ROOT", kFdRoot},
     {"FD_ROOT_RW", kFdRootRw},
+    {"FD_RECORD", kFdRecord},
     {"FD_GRANT_RW", kFdGrantRw},
     {"FD_GRANT_RO", kFdGrantRo},
     {"FD_DATA", kFdData},

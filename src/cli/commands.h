@@ -9,6 +9,8 @@
 
 namespace sluice::cli {
 
+class TouchReader;
+
 struct MountOptions {
   ViewOptions view;
   std::string target;
@@ -27,8 +29,17 @@ struct RunOptions {
   bool divided = false;                // by --, with the command behind it
   std::vector<std::string> more = {};  // words before --, or without one, after the first
   std::vector<std::string> command = {};
+  const char* usage = nullptr;  // null: of sluice run
 };
-int run_command(const RunOptions& options);
+// reader: of the view's record, where there is one; begins to read it when the command runs.
+int run_command(const RunOptions& options, TouchReader* reader = nullptr);
+
+struct LearnOptions {
+  RunOptions run;
+  std::string output;  // empty: standard output
+  bool json = false;
+};
+int policy_learn_command(const LearnOptions& options);
 
 struct ListOptions {
   std::string socket;

@@ -4,7 +4,7 @@
 
 namespace sluice::cli {
 
-void add_policy_commands(CLI::App& app, PolicyOptions& options, int& status) {
+CLI::App& add_policy_commands(CLI::App& app, PolicyOptions& options, int& status) {
   CLI::App& policy = *app.add_subcommand("policy", "look at policies, before anything is mounted");
   policy.require_subcommand(1);
   CLI::App& check =
@@ -39,6 +39,7 @@ void add_policy_commands(CLI::App& app, PolicyOptions& options, int& status) {
   explain.callback([&] { status = policy_explain_command(options); });
   show.callback([&] { status = policy_show_command(options); });
   list.callback([&] { status = policy_list_command(options); });
+  return policy;
 }
 
 }  // namespace sluice::cli

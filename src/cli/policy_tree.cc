@@ -18,10 +18,7 @@
 namespace sluice::cli {
 namespace {
 
-struct Name {
-  std::string name;
-  mode_t type;
-};
+using Name = TreeName;
 
 // The time of access stays what it was, where the system allows that.
 core::Result<os::Fd> open_to_list(int root, std::string_view path) {
@@ -30,34 +27,6 @@ core::Result<os::Fd> open_to_list(int root, std::string_view path) {
   if (!fd.ok() && fd.failure().error == EPERM)
     fd = os::open_beneath(root, name, O_RDONLY | O_DIRECTORY);
   return fd;
-}
-
-// In the order of their names, the last first, as a stack wants them.
-core::Result<std::vector<Name>> names_in(int root, std::string_view path) {
-  auto fd = open_to_list(root, path);
-  if (!fd.ok()) return fd.failure();
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd->get()), ::closedir);
-  if (!directory) return os::failure();
-  (void)fd->release();  // the stream has it now
-  std::vector<Name> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    mode_t type = DTTOIF(entry->d_type);
-    if (entry->d_type == DT_UNKNOWN) {
-      struct stat stat;
-      if (::fstatat(::dirfd(directory.get()), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
-        continue;  // gone
-      type = stat.st_mode & S_IFMT;
-    }
-    names.push_back({std::string(name), type});
-    errno = 0;
-  }
-  if (errno != 0) return os::failure();
-  std::sort(names.begin(), names.end(),
-            [](const Name& a, const Name& b) { return a.name > b.name; });
-  return names;
 }
 
 std::string_view why_not(const core::Failure& failure) {
@@ -166,6 +135,33 @@ class Walker {
 };
 
 }  // namespace
+
+core::Result<std::vector<TreeName>> names_in(int root, std::string_view path) {
+  auto fd = open_to_list(root, path);
+  if (!fd.ok()) return fd.failure();
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd->get()), ::closedir);
+  if (!directory) return os::failure();
+  (void)fd->release();  // the stream has it now
+  std::vector<TreeName> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    mode_t type = DTTOIF(entry->d_type);
+    if (entry->d_type == DT_UNKNOWN) {
+      struct stat stat;
+      if (::fstatat(::dirfd(directory.get()), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
+        continue;  // gone
+      type = stat.st_mode & S_IFMT;
+    }
+    names.push_back({std::string(name), type});
+    errno = 0;
+  }
+  if (errno != 0) return os::failure();
+  std::sort(names.begin(), names.end(),
+            [](const TreeName& a, const TreeName& b) { return a.name > b.name; });
+  return names;
+}
 
 core::Outcome walk_trees(const Trees& trees, core::Matcher& matcher,
                          const std::function<void(const TreeEntry&)>& visit) {

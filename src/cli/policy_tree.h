@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/grafts.h"
 #include "core/matcher.h"
@@ -14,6 +15,14 @@
 #include "os/fd.h"
 
 namespace sluice::cli {
+
+struct TreeName {
+  std::string name;
+  mode_t type;  // S_IFDIR and its like
+};
+// What is in a directory of a tree, in the order of the names, the last first. The time of access
+// stays what it was, where the system allows that.
+core::Result<std::vector<TreeName>> names_in(int root, std::string_view path);
 
 struct TreeEntry {
   std::string_view path;  // below the root

@@ -19,6 +19,7 @@
 #include "cli/run_signals.h"
 #include "cli/run_step.h"
 #include "cli/run_words.h"
+#include "cli/touches.h"
 #include "core/escape.h"
 #include "core/protection_names.h"
 #include "os/apart.h"
@@ -208,7 +209,7 @@ int fail(const absl::Status& status) {
 
 }  // namespace
 
-int run_command(const RunOptions& given) {
+int run_command(const RunOptions& given, TouchReader* reader) {
   RunOptions options = given;
   // Nothing of ours may come to have the number of a stream that the caller has closed.
   if (auto held = os::hold_standard_descriptors(); !held.ok()) return fail(problem(held.failure(), "/dev/null"));
@@ -229,6 +230,7 @@ int run_command(const RunOptions& given) {
   gate->second.reset();
   stops->second.reset();
   prepared->view.mount.reset();
+  if (reader != nullptr) reader->begin(std::move(prepared->view.record));
   if (prepared->view.identity.preserve && !map_all_ids(pid, gate->first.get())) {
     gate->first.reset();  // the child sees it, and ends
   }

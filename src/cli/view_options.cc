@@ -76,11 +76,23 @@ void add_rule_options(CLI::App& command, ViewOptions& options) {
       ->check([](const std::string& word) { return std::string(word.empty() ? "is empty" : ""); });
 }
 
-void add_view_options(CLI::App& command, ViewOptions& options) {
+void add_who_options(CLI::App& command, ViewOptions& options) {
   command.add_option("--identity", options.identity,
                      "act as USER (root only), or \"preserve\": keep every owner (root only)")
       ->option_text("USER")
       ->check([](const std::string& user) { return std::string(user.empty() ? "is empty" : ""); });
+  command.add_option("--allow-missing", options.allow_missing,
+                     "root, without a service: go on although the kernel lacks NAME (see doctor); repeatable")
+      ->option_text("NAME")
+      ->allow_extra_args(false)
+      ->check([](const std::string& name) {
+        return std::string(core::protection_named(name) == 0 ? "is no protection: see sluice doctor" : "");
+      });
+  command.add_option("--socket", options.socket, "the service's socket")->option_text("PATH");
+}
+
+void add_view_options(CLI::App& command, ViewOptions& options) {
+  add_who_options(command, options);
   command.add_flag("--ro", options.read_only, "a read-only view")->disable_flag_override();
   add_rule_options(command, options);
   command.add_option("--graft", options.graft,
@@ -91,14 +103,6 @@ void add_view_options(CLI::App& command, ViewOptions& options) {
                      "how long names and attributes may be remembered (default 1s)")
       ->option_text("TIME");
   command.add_option("--name", options.name, "what to call the view")->option_text("NAME");
-  command.add_option("--allow-missing", options.allow_missing,
-                     "root, without a service: go on although the kernel lacks NAME (see doctor); repeatable")
-      ->option_text("NAME")
-      ->allow_extra_args(false)
-      ->check([](const std::string& name) {
-        return std::string(core::protection_named(name) == 0 ? "is no protection: see sluice doctor" : "");
-      });
-  command.add_option("--socket", options.socket, "the service's socket")->option_text("PATH");
 }
 
 absl::StatusOr<Source> open_source_or_none(const std::string& path) {
@@ -160,6 +164,7 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   hello.gid = identity->gid;
   hello.groups = identity->groups;
   hello.coherence_milliseconds = wanted->coherence_milliseconds;
+  hello.record = options.record;
   hello.tied = lifetime != Lifetime::kMount;
   hello.name = options.name;
   hello.source = source.path;
@@ -173,11 +178,13 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   for (const os::Fd& directory : grafts->directories) fds.push_back(directory.get());
   auto answer = ask(service->connection.get(), hello, fds, absl::StrCat("source ", in_quotes(options.source)));
   if (!answer.ok()) return answer.status();
-  if (answer->fds.size() != 1) {
+  const size_t handed = options.record ? 2 : 1;
+  if (answer->fds.size() != handed) {
     return problem({EPROTO, core::Reason::kProtocol}, "the service");
   }
   return View{std::move(answer->fds[0]), *std::move(service), answer->reply.text,
               *std::move(identity), wanted->read_only,
+              options.record ? std::move(answer->fds[1]) : os::Fd(),
               wanted->file_size ? std::optional(wanted->file_size->bytes) : std::nullopt};
 }
 

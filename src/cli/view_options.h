@@ -29,8 +29,11 @@ struct ViewOptions {
   std::vector<std::string> graft;  // AT=DIRECTORY[:ro]
   std::vector<std::string> allow_missing;
   bool read_only = false;
+  bool record = false;  // asked for by no option: of sluice policy learn
 };
 void add_view_options(CLI::App& command, ViewOptions& options);
+// Of these, who the view acts as, and which service makes it.
+void add_who_options(CLI::App& command, ViewOptions& options);
 
 // What makes the rules: --policy and --hide, in this order.
 void add_rule_options(CLI::App& command, ViewOptions& options);
@@ -60,6 +63,7 @@ struct View {
   std::string name;
   Identity identity;
   bool read_only;
+  os::Fd record;  // wire/touch.h, if it was asked for
   std::optional<uint64_t> file_size;  // Lifetime::kCommand: what the policy bounds the command by
 };
 // Asks the service, or a private one where there is none, for a view of source. target: shown only.

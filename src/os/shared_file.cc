@@ -19,6 +19,16 @@ core::Result<Fd> sealed_file(const char* name, std::span<const uint8_t> content)
   return file;
 }
 
+core::Result<std::pair<Fd, Fd>> record_pipe(size_t size) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) return failure();
+  std::pair<Fd, Fd> pipe{Fd(ends[0]), Fd(ends[1])};
+  if (::fcntl(ends[1], F_SETPIPE_SZ, size) < 0 || ::fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0) {
+    return failure();
+  }
+  return pipe;
+}
+
 core::Result<Fd> counter_file(const char* name, size_t size) {
   auto file = checked_fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file.ok()) return file;

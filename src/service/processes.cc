@@ -64,7 +64,7 @@ core::Result<Executables> open_executables() {
 
 core::Result<Processes> start_processes(const Executables& executables, int device,
                                         std::span<const Tree> trees, const Identity& identity,
-                                        const wire::ViewConfig& config) {
+                                        const wire::ViewConfig& config, int record) {
   auto configuration = os::sealed_file("sluice-view", wire::encode_view_config(config));
   if (!configuration.ok()) return configuration.failure();
   auto counters = os::counter_file("sluice-counters", wire::kCounterPage);
@@ -122,6 +122,7 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     broker.fds.push_back({trees[i].read_write.get(), first + 1});
     worker.fds.push_back({trees[i].read_write.get(), sandbox::kFdGrafts + static_cast<int>(i) - 1});
   }
+  if (record >= 0) worker.fds.push_back({record, sandbox::kFdRecord});
   worker.uid = config.preserve ? 0 : identity.uid;
   worker.gid = config.preserve ? 0 : identity.gid;
   if (!config.preserve) worker.groups.assign(identity.groups.begin(), identity.groups.end());

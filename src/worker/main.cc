@@ -5,8 +5,10 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <new>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "os/channel.h"
@@ -16,6 +18,7 @@
 #include "sandbox/fds.h"
 #include "wire/event.h"
 #include "worker/confinement.h"
+#include "worker/record.h"
 #include "worker/session.h"
 
 namespace sluice::worker {
@@ -45,6 +48,9 @@ int run() {
   // One arena for all threads: another would be made with calls that the policy forbids.
   ::mallopt(M_ARENA_MAX, 1);
   must("undumpable", os::become_undumpable());
+  const bool recorded = Record::is_wanted();
+  // Who reads the record may stop doing so.
+  if (recorded) std::signal(SIGPIPE, SIG_IGN);
   const auto bytes =
       must_have("configuration", os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes));
   ::close(sandbox::kFdConfig);
@@ -67,6 +73,8 @@ int run() {
   DataThread data(sandbox::kFdData);
   ViewRules rules(*table, std::move(config.rules));
   Worker worker{config, *table, rules, files, data, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
+  std::optional<Record> record;
+  if (recorded) worker.record = &record.emplace(*table, sandbox::kFdRecord);
   const auto session = Session::create(worker);
   if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
   data.start();
