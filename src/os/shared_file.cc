@@ -29,6 +29,8 @@ core::Result<std::pair<Fd, Fd>> record_pipe(size_t size) {
   return pipe;
 }
 
+bool is_there(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
+
 core::Result<Fd> counter_file(const char* name, size_t size) {
   auto file = checked_fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file.ok()) return file;

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "os/channel.h"
-#include "os/file.h"
+#include "os/shared_file.h"
 #include "sandbox/fds.h"
 #include "wire/cursor.h"
 #include "wire/fuse.h"
@@ -38,7 +38,7 @@ bool writes(uint32_t flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags &
 
 }  // namespace
 
-bool Record::is_wanted() { return ::fcntl(sandbox::kFdRecord, F_GETFD) >= 0; }
+bool Record::is_wanted() { return os::is_there(sandbox::kFdRecord); }
 
 void Record::add(Way way, uint64_t nodeid, std::string_view name, bool is_directory) {
   const Node* node = table_.get(nodeid);
@@ -66,8 +66,8 @@ void Record::begin(std::span<const uint8_t> message) {
     return value;
   };
   const auto name = [&] {
-    const auto* text = reinterpret_cast<const char*>(rest.data());
-    const std::string_view found(text, rest.empty() ? 0 : ::strnlen(text, rest.size()));
+    const std::string_view text(reinterpret_cast<const char*>(rest.data()), rest.size());
+    const std::string_view found = text.substr(0, text.find('\0'));
     rest = rest.subspan(std::min(rest.size(), found.size() + 1));
     return found;
   };
@@ -117,7 +117,7 @@ void Record::begin(std::span<const uint8_t> message) {
 }
 
 void Record::note_reply(const struct iovec* pieces, int count) {
-  if (used_ == 0 || !::pthread_equal(thread_, ::pthread_self())) return;
+  if (used_ == 0 || thread_ != std::this_thread::get_id()) return;
   wire::FuseOutHeader header;
   if (count < 1 || pieces[0].iov_len < sizeof(header)) return;
   std::memcpy(&header, pieces[0].iov_base, sizeof(header));

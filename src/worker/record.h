@@ -5,13 +5,13 @@
 // thread, but for note_reply(), which other threads may call.
 #pragma once
 
-#include <pthread.h>
 #include <sys/uio.h>
 
 #include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <thread>
 
 #include "wire/touch.h"
 #include "worker/table.h"
@@ -21,7 +21,7 @@ namespace sluice::worker {
 class Record {
  public:
   // table, pipe: borrowed.
-  Record(Table& table, int pipe) : table_(table), pipe_(pipe), thread_(::pthread_self()) {}
+  Record(Table& table, int pipe) : table_(table), pipe_(pipe), thread_(std::this_thread::get_id()) {}
 
   // Whether this view is recorded: the service has put the pipe there.
   static bool is_wanted();
@@ -45,7 +45,7 @@ class Record {
 
   Table& table_;
   const int pipe_;
-  const pthread_t thread_;
+  const std::thread::id thread_;
   std::array<Part, 2> parts_;
   size_t used_ = 0;
   bool is_lookup_ = false;
