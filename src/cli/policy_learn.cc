@@ -43,7 +43,10 @@ class Destination {
     if (!path.empty()) {
       // Not over another one, which the command may have taken long to be the reason for.
       file_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
-      if (file_) return absl::OkStatus();
+      if (file_) {
+        path_ = path;
+        return absl::OkStatus();
+      }
       return problem(absl::StatusCode::kInvalidArgument,
                      absl::StrCat("--output ", in_quotes(path),
                                   errno == EEXIST ? " is there already" : " cannot be made"),
@@ -53,6 +56,11 @@ class Destination {
     if (!file_ || ::dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
       return problem(os::failure(), "standard output");
     return absl::OkStatus();
+  }
+
+  // There is nothing to write: as if it had not been opened.
+  void discard() const {
+    if (!path_.empty()) ::unlink(path_.c_str());
   }
 
   absl::Status write(std::string_view text) const {
@@ -67,6 +75,7 @@ class Destination {
 
  private:
   os::Fd file_;
+  std::string path_;  // of a file that was made
 };
 
 std::string words_of(const std::vector<std::string>& command) {
@@ -152,7 +161,10 @@ int policy_learn_command(const LearnOptions& given) {
   TouchReader reader;
   const int status = run_command(options.run, &reader);
   const Touches& touches = reader.finish();
-  if (!reader.has_begun()) return status;  // there was no view, which was said
+  if (!reader.has_begun()) {  // there was no view, which was said
+    destination.discard();
+    return status;
+  }
   const ListSource list = [&](std::string_view path) {
     std::vector<SourceName> names;
     auto found = names_in(directory->fd.get(), path);

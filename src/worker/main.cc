@@ -5,7 +5,6 @@
 #include <malloc.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <new>
 #include <numeric>
 #include <optional>
@@ -49,8 +48,6 @@ int run() {
   ::mallopt(M_ARENA_MAX, 1);
   must("undumpable", os::become_undumpable());
   const bool recorded = Record::is_wanted();
-  // Who reads the record may stop doing so.
-  if (recorded) std::signal(SIGPIPE, SIG_IGN);
   const auto bytes =
       must_have("configuration", os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes));
   ::close(sandbox::kFdConfig);

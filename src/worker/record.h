@@ -1,8 +1,9 @@
 // The record of a view that is to be learned from: what the kernel asks for, in the words of its
 // requests, and what became of it.
 //
-// It is written into a pipe that never waits: what does not fit is counted, and lost. Used by the main
-// thread, but for note_reply(), which other threads may call.
+// It is written into a pipe that never waits: what does not fit is counted, and lost. That nobody reads it
+// any more ends nothing: the worker is the first process of its namespace, which SIGPIPE leaves alone. Used
+// by the main thread, but for note_reply(), which other threads may call.
 #pragma once
 
 #include <sys/uio.h>

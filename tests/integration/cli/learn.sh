@@ -119,6 +119,7 @@ case_secrets() {
   start_service
   learn -- sh -c 'cat .env .ssh/id_rsa; ls -l src > /dev/null; cat src/part*.c cacert.pem; mkdir -p .git/hooks; echo x > .git/hooks/pre-commit' \
     > "$W/p.toml" 2> /dev/null
+  expect_eq "without warnings" "" "$(timed sluice policy check "$W/p.toml" 2>&1 > /dev/null)"
   expect_match "a comment says so" $'\n# CAREFUL: coding-agent hides these[^\n]*\n# What coding-agent says of them: environment files[^\n]*\n[^\n]*\n\\[\\[rule\\]\\]\npaths = \\[\n  "/\\.env",\n' "$(cat "$W/p.toml")"
   expect_match "and of the next" $'\n# CAREFUL: [^\n]*\n# [^\n]*SSH[^\n]*\n[^\n]*\n[^\n]*\npaths = \\[\n  "/\\.ssh/", "/\\.ssh/id_rsa",' "$(cat "$W/p.toml")"
   expect_match "what was looked at is named" '# src/server\.key was looked at, not read: it stays hidden\.' "$(cat "$W/p.toml")"
@@ -152,7 +153,8 @@ for i in 1 2 3 4 5; do echo $i > part$i.out; done
 EOF
   learn --output "$W/out/p.toml" -- bash work.sh > "$W/log" 2>&1
   expect_eq "status" "0 " "$? $(cat "$W/log")"
-  expect_eq "a file, which is a policy" 0 "$(timed sluice policy check "$W/out/p.toml" > /dev/null; echo $?)"
+  expect_eq "a file, which is a policy without warnings" "0 " \
+    "$(timed sluice policy check "$W/out/p.toml" 2> "$W/log" > /dev/null; echo $? "$(cat "$W/log")")"
   expect_eq "again" "0 " "$(under "$W/out/p.toml" bash work.sh > "$W/log"; echo $?) $(cat "$W/log")"
   rm "$W/project"/*.out
   expect_eq "and from the beginning" "0 " "$(under "$W/out/p.toml" bash work.sh > "$W/log"; echo $?) $(cat "$W/log")"
@@ -183,9 +185,9 @@ case_statuses_and_words() {
   out=$(learn -- sh -c 'exit 7' 2> /dev/null)
   expect_eq "the command's status" 7 $?
   expect_match "is said" '# The command ended with 7' "$out"
-  out=$(learn --socket /run/none -- true 2>&1)
+  out=$(learn --socket /run/none --output "$W/out/none" -- true 2>&1)
   expect_eq "no service" 125 $?
-  expect_eq "then there is no policy" 2 "$(wc -l <<< "$out")"
+  expect_eq "then there is no policy" "2 no" "$(wc -l <<< "$out") $([ -e "$W/out/none" ] && echo yes || echo no)"
   out=$(learn -- /no/such 2> /dev/null)
   expect_eq "no command" 127 $?
   echo mine > "$W/there"

@@ -41,7 +41,7 @@ case_deep_keys() {
   deep=$(repeat 'a.' 59000)a
   printf '\n  %s = 1\n' "$deep" > "$W/p.toml"
   two_lines "a key of 59,001 parts" ".*/p\.toml:2:3: a key has more than 16 parts" 'the keys of a policy' \
-    bash -c "ulimit -s ${SMALL_STACK:-512}; exec sluice policy check $W/p.toml"
+    bash -c "ulimit -s $SMALL_STACK; exec sluice policy check $W/p.toml"
   printf '[[rule]]\npath = "a"\n[%s]\n' "$deep" > "$W/p.toml"
   two_lines "a table of as many" ".*/p\.toml:3:2: a key has more than 16 parts" . sluice policy check "$W/p.toml"
   wrong "one too many" 1:1 'a key has more than 16 parts' . "$(repeat 'a.' 16)a = 1\n"
@@ -217,8 +217,10 @@ case_words() {
 # 64 MiB of addresses and 100 ms of processor time. Beside other programs the same work takes longer, by
 # more than a half at times, so one run in ten must keep to it.
 MOST_MILLISECONDS=100
+SMALL_STACK=512
 if [ -n "${SLUICE_SANITIZER:-}" ]; then  # whose shadow memory, frames and checks cost many times that
   MOST_MILLISECONDS=20000
+  SMALL_STACK=8192
   bounded() { (ulimit -s 262144; "$@"); }
 else
   bounded() { (ulimit -v 65536; "$@"); }
