@@ -103,6 +103,7 @@ class Finder {
       if (overridden(i) || never_hidden(i)) continue;
       if (!timed_) below_what_is_closed(i);
     }
+    if (!timed_) unseen_grafts();
     return std::move(warnings_);
   }
 
@@ -237,6 +238,20 @@ class Finder {
          closing.rule.effect == core::Effect::kHide
              ? "hide what is in the directory instead, as \"/directory/*\""
              : "take one of the two out");
+  }
+
+  void unseen_grafts() {
+    for (const PolicyGraft& graft : policy_.grafts) {
+      const core::Decision decision = matcher_.decide(graft.at).directory;
+      if (graft.place.file == nullptr || !rules_.hides(decision) || decision.sight == core::kNoPath)
+        continue;
+      const PolicyRule& hiding = policy_.rules[decision.sight - 1u];
+      if (hiding.place.file == nullptr) continue;
+      warnings_.push_back({graft.place,
+                           absl::StrCat("the graft at ", in_quotes(graft.at), " is never seen: ",
+                                        place_text(hiding.place), " hides it"),
+                           "take one of the two out"});
+    }
   }
 
   const Policy& policy_;

@@ -1,4 +1,5 @@
-// Rules that can never decide anything, as far as that can be told simply and surely.
+// Rules that can never decide anything, and grafts that are never seen, as far as that can be told simply
+// and surely.
 #pragma once
 
 #include <string>

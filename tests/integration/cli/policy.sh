@@ -104,6 +104,7 @@ case_warnings() {
   warns "below what is denied" '[[rule]]\npath="/x"\naccess="deny"\n[[rule]]\npath="/x/y/*"\nmode="0"\n' "5:6"
   warns "nothing before it hides it" 'hide = ["!a", "b", "!c"]\n' "1:9 1:20"
   warns "another access for the same" '[[rule]]\npath="a"\naccess="mask"\n[[rule]]\npath="a"\naccess="read-only"\n' "2:6"
+  warns "a graft that is hidden" 'hide = ["/lib/"]\n[[graft]]\nat = "lib"\ndirectory = "/usr"\n[[graft]]\nat = "bin"\ndirectory = "/usr"\n' "3:6"
   # And what looks like these, but decides.
   warns "directories and all" 'hide = ["a", "!a/"]\n' ""
   warns "everything but one" 'hide = ["*", "!a"]\n' ""
