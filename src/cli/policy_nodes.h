@@ -65,15 +65,16 @@ absl::Status take_table(const FileName& file, const toml::table& table,
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
     return a.first->source().begin < b.first->source().begin;
   });
-  for (const auto& [key, value] : entries) {
+  for (const auto& entry : entries) {
+    const toml::key& key = *entry.first;
     const auto known = std::find_if(keys.begin(), keys.end(),
-                                    [&](const Key<T>& each) { return each.name == key->str(); });
+                                    [&](const Key<T>& each) { return each.name == key.str(); });
     if (known == keys.end()) {
       std::vector<std::string_view> names;
       for (const Key<T>& each : keys) names.push_back(each.name);
-      return unknown_key(file, *key, names);
+      return unknown_key(file, key, names);
     }
-    if (auto status = (taker.*known->take)(*value); !status.ok()) return status;
+    if (auto status = (taker.*known->take)(*entry.second); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
