@@ -4,11 +4,10 @@
 
 namespace sluice::sandbox {
 
+// Standard output. The worker of a recorded view has the record's pipe there, every other process /dev/null.
+inline constexpr int kFdRecord = 1;
 inline constexpr int kFdFuse = 3;      // the connection's /dev/fuse
 inline constexpr int kFdRoot = 4;      // the source tree: the broker's read-only one, the worker's own
-// Where the broker has its second tree, the worker of a recorded view has the record's pipe. In any other
-// view that number is the worker's own copy of its root directory, which nothing can be written to.
-inline constexpr int kFdRecord = 5;
 inline constexpr int kFdRootRw = 5;    // broker: the read-write tree (in a read-only view: it is read-only too)
 inline constexpr int kFdGrantRw = 6;   // broker <-> worker: grants by the thread with the rw domain
 inline constexpr int kFdGrantRo = 7;   // broker <-> worker: grants by the thread with the ro domain

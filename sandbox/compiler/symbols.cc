@@ -144,10 +144,10 @@ constexpr Symbol kSymbols[] = {
     {"FUSE_DEV_IOC_BACKING_CLOSE", os::abi::kFuseBackingClose},
 
     // The descriptor tables of our processes.
+    {"FD_RECORD", kFdRecord},
     {"FD_FUSE", kFdFuse},
     {"FD_ROOT", kFdRoot},
     {"FD_ROOT_RW", kFdRootRw},
-    {"FD_RECORD", kFdRecord},
     {"FD_GRANT_RW", kFdGrantRw},
     {"FD_GRANT_RO", kFdGrantRo},
     {"FD_DATA", kFdData},

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace sluice::os {
@@ -29,7 +30,10 @@ core::Result<std::pair<Fd, Fd>> record_pipe(size_t size) {
   return pipe;
 }
 
-bool is_there(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
+bool is_pipe(int fd) {
+  struct stat stat;
+  return ::fstat(fd, &stat) == 0 && S_ISFIFO(stat.st_mode);
+}
 
 core::Result<Fd> counter_file(const char* name, size_t size) {
   auto file = checked_fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));

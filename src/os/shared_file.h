@@ -16,8 +16,8 @@ core::Result<Fd> sealed_file(const char* name, std::span<const uint8_t> content)
 // who reads does with its end.
 core::Result<std::pair<Fd, Fd>> record_pipe(size_t size);
 
-// Worker. Whether there is a descriptor of that number.
-bool is_there(int fd);
+// Worker.
+bool is_pipe(int fd);
 
 // Service. size bytes, all zero, sealed against another size.
 core::Result<Fd> counter_file(const char* name, size_t size);

@@ -107,7 +107,7 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   os::ChildSpec worker{};
   worker.executable = executables.worker.get();
   worker.name = "sluice-worker";
-  worker.fds = {{null->get(), 0}, {null->get(), 1}, {STDERR_FILENO, 2},
+  worker.fds = {{null->get(), 0}, {record >= 0 ? record : null->get(), sandbox::kFdRecord}, {STDERR_FILENO, 2},
                 {device, sandbox::kFdFuse},
                 {trees[0].read_write.get(), sandbox::kFdRoot},
                 {pairs[0].second.get(), sandbox::kFdGrantRw},
@@ -122,7 +122,6 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     broker.fds.push_back({trees[i].read_write.get(), first + 1});
     worker.fds.push_back({trees[i].read_write.get(), sandbox::kFdGrafts + static_cast<int>(i) - 1});
   }
-  if (record >= 0) worker.fds.push_back({record, sandbox::kFdRecord});
   worker.uid = config.preserve ? 0 : identity.uid;
   worker.gid = config.preserve ? 0 : identity.gid;
   if (!config.preserve) worker.groups.assign(identity.groups.begin(), identity.groups.end());

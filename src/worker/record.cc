@@ -38,7 +38,7 @@ bool writes(uint32_t flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags &
 
 }  // namespace
 
-bool Record::is_wanted() { return os::is_there(sandbox::kFdRecord); }
+bool Record::is_wanted() { return os::is_pipe(sandbox::kFdRecord); }
 
 void Record::add(Way way, uint64_t nodeid, std::string_view name, bool is_directory) {
   const Node* node = table_.get(nodeid);

@@ -358,13 +358,14 @@ TEST_F(RecordAttack, ItsReaderGoes) {
   EXPECT_EQ(look_around(view), 0);
   EXPECT_EQ(service.list(0).size(), 1u);
 }
-// Who did not ask for one gets none, and its worker has nothing to write to.
+// Who did not ask for one gets none, and what its worker writes there goes nowhere.
 TEST_F(RecordAttack, NoneThatNobodyAskedFor) {
   const LiveView view(service, tree.path());
   ASSERT_TRUE(view.up());
   EXPECT_FALSE(view.answer().record);
   TakenOver worker(view.worker());
-  EXPECT_EQ(worker.call_with_path(SYS_write, sandbox::kFdRecord, "stolen", {6}), -EBADF);
+  EXPECT_EQ(worker.call_with_path(SYS_write, sandbox::kFdRecord, "stolen", {6}), 6);
+  EXPECT_EQ(link_of(proc(view.worker(), "fd/1")), "/dev/null");
 }
 // And where there is one, a worker can write to it, and nothing else with it.
 TEST_F(RecordAttack, IsWrittenAndNothingElse) {

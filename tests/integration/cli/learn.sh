@@ -223,14 +223,14 @@ case_descriptors() {
   STARTED+=("$command")
   expect_soon "the view is there" 5 eval '[ "$(timed sluice ls --json | jq length)" = 1 ]'
   note_processes
-  expect_match "the worker's record" '^pipe:' "$(readlink "/proc/$WORKER/fd/5")"
-  expect_eq "which it only writes, and never waits for" 04001 "$(awk '/^flags:/ { print substr($2, length($2) - 4) }' "/proc/$WORKER/fdinfo/5")"
+  expect_match "the worker's record" '^pipe:' "$(readlink "/proc/$WORKER/fd/1")"
+  expect_eq "which it only writes, and never waits for" 04001 "$(awk '/^flags:/ { print substr($2, length($2) - 4) }' "/proc/$WORKER/fdinfo/1")"
   local pid
   for pid in $BROKER $SERVICE; do
     expect_no_match "$pid has none" 'pipe:' "$(for fd in /proc/$pid/fd/*; do [ "${fd##*/}" -le 2 ] || readlink "$fd"; done)"
   done
   expect_eq "two descriptors on it: the worker's and the command's" 2 "$(for pid in $(our_processes); do
-    for fd in /proc/$pid/fd/*; do readlink "$fd"; done; done | grep -cxF "$(readlink "/proc/$WORKER/fd/5")")"
+    for fd in /proc/$pid/fd/*; do readlink "$fd"; done; done | grep -cxF "$(readlink "/proc/$WORKER/fd/1")")"
   kill -TERM "$command"
   wait "$command" 2> /dev/null
   STARTED=("$SERVICE")
