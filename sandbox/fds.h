@@ -4,6 +4,8 @@
 
 namespace sluice::sandbox {
 
+// Standard output. The worker of a recorded view has the record's pipe there, every other process /dev/null.
+inline constexpr int kFdRecord = 1;
 inline constexpr int kFdFuse = 3;      // the connection's /dev/fuse
 inline constexpr int kFdRoot = 4;      // the source tree: the broker's read-only one, the worker's own
 inline constexpr int kFdRootRw = 5;    // broker: the read-write tree (in a read-only view: it is read-only too)

@@ -144,6 +144,7 @@ constexpr Symbol kSymbols[] = {
     {"FUSE_DEV_IOC_BACKING_CLOSE", os::abi::kFuseBackingClose},
 
     // The descriptor tables of our processes.
+    {"FD_RECORD", kFdRecord},
     {"FD_FUSE", kFdFuse},
     {"FD_ROOT", kFdRoot},
     {"FD_ROOT_RW", kFdRootRw},

@@ -171,9 +171,10 @@ absl::StatusOr<Answer> ask(int connection, const wire::Hello& hello, std::span<c
   const auto sent = os::send_message(connection, wire::encode_hello(hello), fds);
   if (!sent.ok() && sent.failure().error != EPIPE) return problem(sent.failure(), what);
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
-  auto message = os::receive_message(connection, buffer, 1);
+  const size_t most_fds = hello.record ? 2 : 1;
+  auto message = os::receive_message(connection, buffer, most_fds);
   if (!message.ok() && message.failure().error == ECONNRESET) {
-    message = os::receive_message(connection, buffer, 1);
+    message = os::receive_message(connection, buffer, most_fds);
   }
   if (!message.ok()) return problem(message.failure(), what);
   if (message->length == 0) {

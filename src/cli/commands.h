@@ -1,12 +1,15 @@
 // The commands, each in the file of its name. Each returns the exit status.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/view_options.h"
 
 namespace sluice::cli {
+
+class TouchReader;
 
 struct MountOptions {
   ViewOptions view;
@@ -18,6 +21,7 @@ int mount_command(const MountOptions& options);
 struct RunOptions {
   ViewOptions view;
   std::vector<std::string> only;
+  std::optional<std::string> file_size = {};  // not given: as the policy says, or no limit
   bool unshare_net = false;
   bool unshare_ipc = false;
   bool unshare_pid = false;
@@ -25,8 +29,17 @@ struct RunOptions {
   bool divided = false;                // by --, with the command behind it
   std::vector<std::string> more = {};  // words before --, or without one, after the first
   std::vector<std::string> command = {};
+  const char* usage = nullptr;  // null: of sluice run
 };
-int run_command(const RunOptions& options);
+// reader: of the view's record, where there is one; begins to read it when the command runs.
+int run_command(const RunOptions& options, TouchReader* reader = nullptr);
+
+struct LearnOptions {
+  RunOptions run;
+  std::string output;  // empty: standard output
+  bool json = false;
+};
+int policy_learn_command(const LearnOptions& options);
 
 struct ListOptions {
   std::string socket;

@@ -25,6 +25,7 @@ struct Commands {
   ReloadOptions reload;
   UmountOptions umount;
   PolicyOptions policy;
+  LearnOptions learn;
   DoctorOptions doctor;
   std::string probe;
 };
@@ -72,7 +73,11 @@ void describe(CLI::App& app, Commands& commands, int& status) {
   umount.add_flag("--json", commands.umount.json, "print JSON")->disable_flag_override();
   umount.callback([&] { status = umount_command(commands.umount); });
 
-  add_policy_commands(app, commands.policy, status);
+  CLI::App& policy = add_policy_commands(app, commands.policy, status);
+  CLI::App& learn =
+      *policy.add_subcommand("learn", "run COMMAND, and propose a policy that shows what it touches");
+  add_learn_options(learn, commands.learn);
+  learn.callback([&] { status = policy_learn_command(commands.learn); });
 
   CLI::App& doctor = *app.add_subcommand("doctor", "try what a view needs, and say what is missing");
   doctor.add_option("DIRECTORY", commands.doctor.directory, "try a view of this directory's filesystem")
@@ -115,7 +120,7 @@ int run(int argc, char** argv) {
   Commands commands;
   int status = kExitOk;
   describe(app, commands, status);
-  take_command(argc, argv, commands.run);
+  take_command(argc, argv, commands.run, commands.learn.run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -43,9 +43,7 @@ absl::Status serve(const MountOptions& options) {
   // Before anything is there that would have to be undone.
   auto signals = os::termination_signals();
   if (!signals.ok()) return problem(signals.failure(), "signals");
-  // As mount(8) has it. A directory of that name is ./none.
-  auto source = options.view.source == "none" ? Source{os::Fd(), "none", 0}
-                                               : open_source(options.view.source);
+  auto source = open_source_or_none(options.view.source);
   if (!source.ok()) return source.status();
   auto target = open_target(options.target, *source);
   if (!target.ok()) return target.status();

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/grafts.h"
 #include "cli/output.h"
 #include "cli/policy_command.h"
 #include "cli/policy_file.h"
@@ -16,13 +17,34 @@ namespace sluice::cli {
 using nlohmann::json;
 
 namespace {
+
 constexpr size_t kMostTold = 100;
+
+json json_of(const std::vector<PolicyGraft>& grafts) {
+  json out = json::array();
+  for (const PolicyGraft& graft : grafts) {
+    json one{{"at", core::escaped(graft.at)},
+             {"directory", core::escaped(graft.directory)},
+             {"access", graft.read_only ? "ro" : "rw"},
+             {"place", place_text(graft.place)}};
+    one["reason"] = graft.reason ? core::escaped(*graft.reason) : "";
+    out.push_back(std::move(one));
+  }
+  return out;
 }
+
+std::string count_of(size_t number, const char* what) {
+  return number == 0 ? "" : absl::StrCat(", ", number, " ", what, number == 1 ? "" : "s");
+}
+
+}  // namespace
 
 int policy_check_command(const PolicyOptions& options) {
   const auto loaded = load_policy(options.policy);
   if (!loaded.ok()) return report(loaded.status());
   const Policy& policy = loaded->policy;
+  if (auto grafts = open_grafts(policy.grafts, nullptr); !grafts.ok())
+    return report(grafts.status());
   const auto warnings = find_idle_rules(policy, loaded->rules);
   const uint32_t coherence =
       policy.coherence_milliseconds.value_or(core::Limits::kCoherenceMilliseconds);
@@ -32,6 +54,8 @@ int policy_check_command(const PolicyOptions& options) {
              {"compiled_bytes", loaded->rules.bytes().size()},
              {"access", policy.read_only ? "ro" : "rw"},
              {"coherence_ms", coherence}};
+    out["file_size"] = policy.file_size ? json(policy.file_size->bytes) : json(nullptr);
+    out["grafts"] = json_of(policy.grafts);
     out["warnings"] = json::array();
     for (const PolicyWarning& warning : warnings) {
       out["warnings"].push_back(
@@ -50,8 +74,10 @@ int policy_check_command(const PolicyOptions& options) {
     std::fprintf(stderr, "sluice: and %zu more warnings\n        try: --json has them all\n",
                  warnings.size() - kMostTold);
   }
-  std::printf("%s: %zu rules, %s, coherence %u ms%s\n", in_quotes(options.policy).c_str(),
+  std::printf("%s: %zu rules, %s, coherence %u ms%s%s%s\n", in_quotes(options.policy).c_str(),
               policy.rules.size(), policy.read_only ? "read-only" : "read-write", coherence,
+              policy.file_size ? absl::StrCat(", files to ", policy.file_size->bytes, " bytes").c_str() : "",
+              count_of(policy.grafts.size(), "graft").c_str(),
               warnings.empty() ? "" : absl::StrCat(", ", warnings.size(), " never decide").c_str());
   return kExitOk;
 }

@@ -4,7 +4,7 @@
 
 namespace sluice::cli {
 
-void add_policy_commands(CLI::App& app, PolicyOptions& options, int& status) {
+CLI::App& add_policy_commands(CLI::App& app, PolicyOptions& options, int& status) {
   CLI::App& policy = *app.add_subcommand("policy", "look at policies, before anything is mounted");
   policy.require_subcommand(1);
   CLI::App& check =
@@ -30,13 +30,16 @@ void add_policy_commands(CLI::App& app, PolicyOptions& options, int& status) {
       ->option_text("OP");
   explain.add_flag("--dir", options.is_directory, "it is a directory, as with a '/' at its end")
       ->disable_flag_override();
-  show.add_option("DIRECTORY", options.directory, "the source (default .)")->option_text(" ");
+  show.add_option("DIRECTORY", options.directory,
+                  "the source (default .); none: nothing but grafts")
+      ->option_text(" ");
   show.add_flag("--hidden", options.hidden_only, "list only what is hidden, and why")
       ->disable_flag_override();
   check.callback([&] { status = policy_check_command(options); });
   explain.callback([&] { status = policy_explain_command(options); });
   show.callback([&] { status = policy_show_command(options); });
   list.callback([&] { status = policy_list_command(options); });
+  return policy;
 }
 
 }  // namespace sluice::cli

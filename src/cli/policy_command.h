@@ -24,7 +24,8 @@ int policy_explain_command(const PolicyOptions& options);
 int policy_show_command(const PolicyOptions& options);
 int policy_list_command(const PolicyOptions& options);
 
-// Describes them to the command line; status gets the exit status of the one that is run.
-void add_policy_commands(CLI::App& app, PolicyOptions& options, int& status);
+// Describes them to the command line; status gets the exit status of the one that is run. The
+// command that they are commands of.
+CLI::App& add_policy_commands(CLI::App& app, PolicyOptions& options, int& status);
 
 }  // namespace sluice::cli

@@ -128,12 +128,20 @@ int policy_explain_command(const PolicyOptions& options) {
   const std::string kind = question->is_directory ? "directory" : "file";
   json out{{"path", core::escaped(question->path)}, {"kind", kind}, {"hidden", verdict.hidden()}};
   out["access"] = loaded->policy.read_only ? "ro" : "rw";
+  const PolicyGraft* graft = verdict.graft();
+  out["graft"] = graft == nullptr ? "" : core::escaped(graft->at);
   out["deciding"] = json::array();
   out["operations"] = json::array();
   if (!options.json) {
     std::printf("%s, a %s, is %s\n", core::escaped(question->path).c_str(), kind.c_str(),
                 verdict.hidden() ? "hidden" : "seen");
     if (loaded->policy.read_only) std::printf("  %-10s read-only, the whole of it\n", "view");
+  }
+  if (graft != nullptr && !options.json) {
+    std::printf("  %-10s %s%s, by %s\n", "graft", in_quotes(graft->directory).c_str(),
+                graft->read_only ? ", read-only" : "", place_text(graft->place).c_str());
+    if (graft->reason)
+      std::printf("  %-10s because: %s\n", "", core::escaped(*graft->reason).c_str());
   }
   const auto all = verdict.deciding();
   for (const Deciding& deciding : all) {

@@ -38,16 +38,20 @@ class Reader {
       if (auto status = read_included(place, include); !status.ok()) return status;
     }
     open_.pop_back();
-    return add(name, *std::move(file));
+    return add(name, directory_of(place), *std::move(file));
   }
 
   Policy take() { return std::move(policy_); }
 
  private:
+  // With its '/'; empty: the working directory.
+  static std::string directory_of(const PolicyPlace& place) {
+    const size_t slash = place.path.rfind('/');
+    return slash == std::string::npos ? "" : place.path.substr(0, slash + 1);
+  }
+
   absl::Status read_included(const PolicyPlace& from, const Item& include) {
-    const size_t slash = from.path.rfind('/');
-    const PolicyPlace place = place_of_policy(
-        include.text, slash == std::string::npos ? "" : from.path.substr(0, slash + 1));
+    const PolicyPlace place = place_of_policy(include.text, directory_of(from));
     if (std::find(open_.begin(), open_.end(), place.path) != open_.end()) {
       return problem_at(include.place,
                         absl::StrCat("policy ", in_quotes(include.text), " includes itself"),
@@ -60,15 +64,20 @@ class Reader {
     return read(place, &include.place);
   }
 
-  absl::Status add(const FileName& name, PolicyFile file) {
+  absl::Status add(const FileName& name, const std::string& directory, PolicyFile file) {
     if (policy_.rules.size() + file.rules.size() > core::kMaxRules) {
       return problem_at({name, 1, 1}, "with these there are more than 10000 rules",
                         "use fewer rules, with patterns that say more");
     }
     policy_.rules.insert(policy_.rules.end(), std::make_move_iterator(file.rules.begin()),
                          std::make_move_iterator(file.rules.end()));
+    for (PolicyGraft& graft : file.grafts) {
+      if (graft.directory[0] != '/') graft.directory.insert(0, directory);
+      put_graft(policy_, std::move(graft));
+    }
     policy_.description = std::move(file.description);
     if (file.read_only) policy_.read_only = *file.read_only;
+    if (file.file_size) policy_.file_size = file.file_size;
     if (file.coherence_milliseconds) policy_.coherence_milliseconds = file.coherence_milliseconds;
     return absl::OkStatus();
   }

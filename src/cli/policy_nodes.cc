@@ -8,6 +8,10 @@
 
 namespace sluice::cli {
 
+namespace {
+constexpr size_t kMostReasonBytes = 400;
+}
+
 Place place_of(const FileName& file, const toml::source_region& where) {
   return {file, where.begin.line, where.begin.column};
 }
@@ -39,6 +43,34 @@ absl::Status take_bool(const FileName& file, std::string_view key, const toml::n
                       absl::StrCat("write ", std::string(key), " = true"));
   }
   *out = truth->get();
+  return absl::OkStatus();
+}
+
+absl::Status take_reason_text(const FileName& file, const toml::node& node,
+                              std::shared_ptr<const std::string>* out) {
+  std::string text;
+  if (auto status = take_string(file, "reason", node, "put it in quotes", &text); !status.ok())
+    return status;
+  if (text.size() > kMostReasonBytes) {
+    return problem_in(file, node, "the reason is longer than 400 bytes", "say it in a sentence");
+  }
+  *out = std::make_shared<const std::string>(std::move(text));
+  return absl::OkStatus();
+}
+
+absl::Status take_size(const FileName& file, std::string_view key, const toml::node& node,
+                       uint64_t* out) {
+  std::string text;
+  if (const auto* number = node.as_integer(); number != nullptr && number->get() >= 0) {
+    text = absl::StrCat(number->get());
+  } else if (auto status =
+                 take_string(file, key, node, "write bytes, or for example \"4KiB\"", &text);
+             !status.ok()) {
+    return status;
+  }
+  const auto size = parse_size(text);
+  if (!size.ok()) return with_place(file, node, size.status());
+  *out = *size;
   return absl::OkStatus();
 }
 

@@ -30,6 +30,14 @@ absl::Status take_string(const FileName& file, std::string_view key, const toml:
 absl::Status take_bool(const FileName& file, std::string_view key, const toml::node& node,
                        bool* out);
 
+// A reason, in not too many words.
+absl::Status take_reason_text(const FileName& file, const toml::node& node,
+                              std::shared_ptr<const std::string>* out);
+
+// Bytes: a number, or a string such as "4KiB".
+absl::Status take_size(const FileName& file, std::string_view key, const toml::node& node,
+                       uint64_t* out);
+
 struct Item {
   std::string text;
   Place place;
@@ -57,15 +65,16 @@ absl::Status take_table(const FileName& file, const toml::table& table,
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
     return a.first->source().begin < b.first->source().begin;
   });
-  for (const auto& [key, value] : entries) {
+  for (const auto& entry : entries) {
+    const toml::key& key = *entry.first;
     const auto known = std::find_if(keys.begin(), keys.end(),
-                                    [&](const Key<T>& each) { return each.name == key->str(); });
+                                    [&](const Key<T>& each) { return each.name == key.str(); });
     if (known == keys.end()) {
       std::vector<std::string_view> names;
       for (const Key<T>& each : keys) names.push_back(each.name);
-      return unknown_key(file, *key, names);
+      return unknown_key(file, key, names);
     }
-    if (auto status = (taker.*known->take)(*value); !status.ok()) return status;
+    if (auto status = (taker.*known->take)(*entry.second); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "cli/output.h"
+#include "cli/policy_graft_parser.h"
+#include "cli/policy_key_depth.h"
 #include "cli/policy_rule_parser.h"
 #include "cli/policy_values.h"
 #include "core/escape.h"
@@ -58,6 +60,11 @@ class PolicyParser {
     return absl::OkStatus();
   }
 
+  absl::Status take_file_size(const toml::node& node) {
+    out_.file_size = FileSize{0, place_of(file_, node.source())};
+    return take_size(file_, "file-size", node, &out_.file_size->bytes);
+  }
+
   absl::Status take_include(const toml::node& node) {
     return take_strings(file_, "include", "a policy", node, &out_.includes);
   }
@@ -74,6 +81,18 @@ class PolicyParser {
     return absl::OkStatus();
   }
 
+  absl::Status take_graft(const toml::node& node) {
+    constexpr std::string_view kHow = "begin each graft with a line [[graft]]";
+    const toml::array* list = node.as_array();
+    if (list == nullptr) return problem_in(file_, node, "graft is not a list of grafts", kHow);
+    for (const toml::node& item : *list) {
+      const toml::table* table = item.as_table();
+      if (table == nullptr) return problem_in(file_, item, "a graft is not a table", kHow);
+      if (auto status = parse_graft(file_, *table, &out_.grafts); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
   static const Key<PolicyParser> kKeys[];
 
   const FileName& file_;
@@ -84,8 +103,9 @@ class PolicyParser {
 // its own.
 constexpr Key<PolicyParser> PolicyParser::kKeys[] = {
     {"hide", &PolicyParser::take_hide},           {"read-only", &PolicyParser::take_read_only},
-    {"coherence", &PolicyParser::take_coherence}, {"include", &PolicyParser::take_include},
-    {"rule", &PolicyParser::take_rule},
+    {"coherence", &PolicyParser::take_coherence}, {"file-size", &PolicyParser::take_file_size},
+    {"include", &PolicyParser::take_include},
+    {"rule", &PolicyParser::take_rule},           {"graft", &PolicyParser::take_graft},
 };
 
 absl::StatusOr<PolicyFile> PolicyParser::parse(std::string_view text) {
@@ -117,6 +137,11 @@ absl::StatusOr<PolicyFile> parse_policy(const FileName& file, std::string_view t
       }) > kMostMarks) {
     return problem_at({file, 1, 1}, "the policy has too many keys and values",
                       "use fewer rules, with patterns that say more");
+  }
+  if (const auto deep = find_deep_key(text)) {
+    return problem_at({file, deep->line, deep->column},
+                      absl::StrCat("a key has more than ", kMostKeyParts, " parts"),
+                      "the keys of a policy have one or two");
   }
   auto parsed = PolicyParser(file).parse(text);
   if (parsed.ok()) parsed->description = first_comment(text);

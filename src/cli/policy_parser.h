@@ -17,8 +17,10 @@ struct PolicyFile {
   std::string description;  // the comment in its first line
   std::vector<Item> includes;
   std::vector<PolicyRule> rules;
+  std::vector<PolicyGraft> grafts;  // in the order of the file; directories as they are written
   std::optional<bool> read_only;
   std::optional<uint32_t> coherence_milliseconds;
+  std::optional<FileSize> file_size;
 };
 
 // text: not more than kMostPolicyBytes. Takes time and memory in proportion to it.

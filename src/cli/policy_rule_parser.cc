@@ -13,8 +13,6 @@
 namespace sluice::cli {
 namespace {
 
-constexpr size_t kMostReasonBytes = 400;
-
 struct Access {
   std::string_view word;
   core::Effect effect;
@@ -207,23 +205,11 @@ struct RuleParser::Window {
   uint64_t offset = 0;
   std::optional<uint64_t> length;
 
-  absl::Status take(std::string_view key, const toml::node& node, uint64_t* out) {
-    std::string text;
-    if (const auto* number = node.as_integer(); number != nullptr && number->get() >= 0) {
-      text = absl::StrCat(number->get());
-    } else if (auto status =
-                   take_string(file, key, node, "write bytes, or for example \"4KiB\"", &text);
-               !status.ok()) {
-      return status;
-    }
-    const auto size = parse_size(text);
-    if (!size.ok()) return with_place(file, node, size.status());
-    *out = *size;
-    return absl::OkStatus();
+  absl::Status take_offset(const toml::node& node) {
+    return take_size(file, "offset", node, &offset);
   }
-  absl::Status take_offset(const toml::node& node) { return take("offset", node, &offset); }
   absl::Status take_length(const toml::node& node) {
-    return take("length", node, &length.emplace());
+    return take_size(file, "length", node, &length.emplace());
   }
 
   static constexpr std::string_view kHow = "write window = { offset = 0, length = 4096 }";
@@ -273,14 +259,7 @@ absl::Status RuleParser::take_until(const toml::node& node) {
 }
 
 absl::Status RuleParser::take_reason(const toml::node& node) {
-  std::string text;
-  if (auto status = take_string(file_, "reason", node, "put it in quotes", &text); !status.ok())
-    return status;
-  if (text.size() > kMostReasonBytes) {
-    return problem_in(file_, node, "the reason is longer than 400 bytes", "say it in a sentence");
-  }
-  reason_ = std::make_shared<const std::string>(std::move(text));
-  return absl::OkStatus();
+  return take_reason_text(file_, node, &reason_);
 }
 
 // What the keys say together.

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -20,6 +21,16 @@ std::string place_text(const Place& place) {
 absl::Status problem_at(const Place& place, std::string_view what, std::string_view remedy) {
   return problem(absl::StatusCode::kInvalidArgument,
                  absl::StrCat(place_text(place), ": ", std::string(what)), remedy);
+}
+
+void put_graft(Policy& policy, PolicyGraft graft) {
+  const auto at =
+      std::lower_bound(policy.grafts.begin(), policy.grafts.end(), graft,
+                       [](const PolicyGraft& a, const PolicyGraft& b) { return a.at < b.at; });
+  if (at != policy.grafts.end() && at->at == graft.at)
+    *at = std::move(graft);
+  else
+    policy.grafts.insert(at, std::move(graft));
 }
 
 void add_hidden(Policy& policy, const std::vector<std::string>& patterns) {

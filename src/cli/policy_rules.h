@@ -33,12 +33,33 @@ struct PolicyRule {
   std::shared_ptr<const std::string> reason;  // null: none was given
 };
 
+// Another directory in the tree.
+struct PolicyGraft {
+  std::string at;         // a path of the view, as core::valid_grafts has it
+  std::string directory;  // relative to the working directory, where it is relative
+  bool read_only = false;
+  Place place;  // of `at`
+  Place directory_place;
+  std::shared_ptr<const std::string> reason = nullptr;  // null: none was given
+};
+
+// The most bytes that a file may have which the command writes.
+struct FileSize {
+  uint64_t bytes;
+  Place place;
+};
+
 struct Policy {
   std::string description;  // the comment in the first line
   std::vector<PolicyRule> rules;
+  std::vector<PolicyGraft> grafts;  // in the order of their places, no two at one
   bool read_only = false;
   std::optional<uint32_t> coherence_milliseconds;
+  std::optional<FileSize> file_size = {};
 };
+
+// A graft, in the place of any that is at the same path.
+void put_graft(Policy& policy, PolicyGraft graft);
 
 // Of the command line: after the policy's own.
 void add_hidden(Policy& policy, const std::vector<std::string>& patterns);

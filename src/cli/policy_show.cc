@@ -9,6 +9,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "cli/grafts.h"
 #include "cli/output.h"
 #include "cli/policy_command.h"
 #include "cli/policy_file.h"
@@ -77,6 +78,7 @@ class Printer {
     if (entry.hidden) ++hidden_;
     if (options_.hidden_only && !entry.hidden) return;
     std::vector<std::string> marks = marks_of(loaded_.policy, loaded_.rules, entry.decision);
+    if (entry.place.root != 0 && !entry.hidden) mark_graft(entry, marks);
     if (!entry.note.empty()) marks.push_back(std::string(entry.note));
     if (options_.json)
       print_json(entry, marks);
@@ -96,6 +98,17 @@ class Printer {
   }
 
  private:
+  void mark_graft(const TreeEntry& entry, std::vector<std::string>& marks) const {
+    const PolicyGraft& graft = loaded_.policy.grafts[entry.place.root - 1];
+    if (entry.place.rest.empty()) {
+      marks.push_back(absl::StrCat("graft of ", in_quotes(graft.directory)));
+    }
+    if (!graft.read_only) return;
+    // Whatever rules say of it.
+    std::erase(marks, "read-only");
+    marks.push_back("read-only");
+  }
+
   void print_json(const TreeEntry& entry, const std::vector<std::string>& marks) {
     json out{{"path", core::escaped(entry.path)},
              {"kind", kind_of(entry.type)},
@@ -148,13 +161,15 @@ class Printer {
 int policy_show_command(const PolicyOptions& options) {
   const auto loaded = load_policy(options.policy);
   if (!loaded.ok()) return report(loaded.status());
-  const auto source = open_source(options.directory);
+  const auto source = open_source_or_none(options.directory);
   if (!source.ok()) return report(source.status());
+  const auto grafts = open_grafts(loaded->policy.grafts, &source->fd);
+  if (!grafts.ok()) return report(grafts.status());
   core::Matcher matcher(loaded->rules, ::time(nullptr));
   Printer printer(options, *loaded);
   printer.begin(source->path);
-  const auto walked =
-      walk_tree(source->fd.get(), matcher, [&](const TreeEntry& entry) { printer.entry(entry); });
+  const auto walked = walk_trees({source->fd, grafts->places, grafts->directories}, matcher,
+                                 [&](const TreeEntry& entry) { printer.entry(entry); });
   if (!walked.ok())
     return report(problem(walked.failure(), absl::StrCat("source ", in_quotes(options.directory))));
   printer.end();

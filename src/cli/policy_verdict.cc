@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "cli/grafts.h"
 #include "core/path.h"
 
 namespace sluice::cli {
@@ -30,7 +31,11 @@ PolicyVerdict::PolicyVerdict(const Policy& policy, core::Matcher& matcher, std::
       matcher_(matcher),
       path_(path),
       verdicts_(matcher.decide(path)),
-      decision_(verdicts_.of(is_directory)) {}
+      decision_(verdicts_.of(is_directory)) {
+  const std::vector<core::Graft> places = places_of(policy.grafts);
+  const uint32_t root = core::place_of(places, path).root;
+  if (root != 0) graft_ = &policy.grafts[root - 1];
+}
 
 bool PolicyVerdict::hidden() const { return matcher_.rules().hides(decision_); }
 
@@ -60,6 +65,19 @@ std::vector<Deciding> PolicyVerdict::deciding() const {
 }
 
 core::Outcome PolicyVerdict::outcome(core::Operation operation) const {
+  auto allowed = by_rules(operation);
+  if (!allowed.ok() || graft_ == nullptr || !is_change(operation)) return allowed;
+  // In a writable view it is the graft itself that refuses, after the rules.
+  const bool of_name = operation == core::Operation::kMake || operation == core::Operation::kRemove;
+  if (of_name && path_ == graft_->at) {
+    return core::Failure{operation == core::Operation::kMake ? EEXIST : EBUSY,
+                         core::Reason::kSystem};
+  }
+  if (graft_->read_only) return core::Failure{EROFS, core::Reason::kReadOnlyView};
+  return allowed;
+}
+
+core::Outcome PolicyVerdict::by_rules(core::Operation operation) const {
   const core::Rules& rules = matcher_.rules();
   // Before any file: the kernel refuses to change names in a read-only view.
   const core::Failure read_only{EROFS, core::Reason::kReadOnlyView};

@@ -26,6 +26,8 @@ class PolicyVerdict {
                 bool is_directory);
 
   bool hidden() const;
+  // Which it is in; null: in none, but in the source.
+  const PolicyGraft* graft() const { return graft_; }
   // Those of the terms of which a rule says anything, in their order.
   std::vector<Deciding> deciding() const;
   // As an application in the view would get it, if file and permissions have nothing against it.
@@ -35,6 +37,7 @@ class PolicyVerdict {
   core::Decision of_directory(std::string_view path) const {
     return matcher_.decide(path).directory;
   }
+  core::Outcome by_rules(core::Operation operation) const;
   std::string where(const PolicyRule& rule, uint16_t number) const;
 
   const Policy& policy_;
@@ -42,6 +45,7 @@ class PolicyVerdict {
   std::string_view path_;
   core::Verdicts verdicts_;
   core::Decision decision_;
+  const PolicyGraft* graft_ = nullptr;
 };
 
 // "hidden", "deny EACCES", "mode go-rwx": of what differs from the source.

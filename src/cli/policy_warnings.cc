@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <ctime>
 #include <optional>
 #include <string_view>
@@ -102,6 +103,7 @@ class Finder {
       if (overridden(i) || never_hidden(i)) continue;
       if (!timed_) below_what_is_closed(i);
     }
+    if (!timed_) unseen_grafts();
     return std::move(warnings_);
   }
 
@@ -229,12 +231,27 @@ class Finder {
       by = decision.term(core::Term::kAccess);
     if (by == 0) return;
     const PolicyRule& closing = policy_.rules[by - 1u];
+    if (closing.place.file == nullptr) return;
     warn(i,
          absl::StrCat("never decides: ", in_quotes(directory), " has \"", closing.says, "\" by ",
                       place_text(closing.place), ", and so has all that is below"),
          closing.rule.effect == core::Effect::kHide
              ? "hide what is in the directory instead, as \"/directory/*\""
              : "take one of the two out");
+  }
+
+  void unseen_grafts() {
+    for (const PolicyGraft& graft : policy_.grafts) {
+      const core::Decision decision = matcher_.decide(graft.at).directory;
+      if (graft.place.file == nullptr || !rules_.hides(decision) || decision.sight == core::kNoPath)
+        continue;
+      const PolicyRule& hiding = policy_.rules[decision.sight - 1u];
+      if (hiding.place.file == nullptr) continue;
+      warnings_.push_back({graft.place,
+                           absl::StrCat("the graft at ", in_quotes(graft.at), " is never seen: ",
+                                        place_text(hiding.place), " hides it"),
+                           "take one of the two out"});
+    }
   }
 
   const Policy& policy_;
@@ -253,6 +270,19 @@ class Finder {
 };
 
 }  // namespace
+
+void tell_idle_rules(const Policy& policy, const core::Rules& rules) {
+  constexpr size_t kMostTold = 10;
+  const std::vector<PolicyWarning> warnings = find_idle_rules(policy, rules);
+  for (size_t i = 0; i < std::min(warnings.size(), kMostTold); ++i) {
+    std::fprintf(stderr, "sluice: %s: warning: %s\n", place_text(warnings[i].place).c_str(),
+                 warnings[i].what.c_str());
+  }
+  if (warnings.size() > kMostTold) {
+    std::fprintf(stderr, "sluice: and %zu more rules never decide: see sluice policy check\n",
+                 warnings.size() - kMostTold);
+  }
+}
 
 std::vector<PolicyWarning> find_idle_rules(const Policy& policy, const core::Rules& rules) {
   return Finder(policy, rules).find();

@@ -1,21 +1,25 @@
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstring>
 
 #include "cli/commands.h"
+#include "cli/policy_values.h"
 #include "cli/run_limits.h"
 #include "cli/run_namespaces.h"
 #include "cli/run_signals.h"
 #include "cli/run_step.h"
 #include "cli/run_words.h"
+#include "cli/touches.h"
 #include "core/escape.h"
 #include "core/protection_names.h"
 #include "os/apart.h"
@@ -34,6 +38,7 @@ struct Prepared {
   std::vector<OnlyTree> only;
   uint32_t allowed_missing;
   std::string working_directory;  // empty: it has no name
+  std::optional<uint64_t> file_size;
 };
 
 bool limited(const RunOptions& options) { return !options.only.empty(); }
@@ -49,6 +54,13 @@ absl::Status check_descriptors() {
                    "redirect it from a file, or from /dev/null");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<uint64_t>> parse_file_size(const RunOptions& options) {
+  if (!options.file_size) return std::nullopt;
+  const auto size = parse_size(*options.file_size);
+  if (size.ok()) return *size;
+  return absl::Status(size.status().code(), absl::StrCat("--file-size: ", size.status().message()));
 }
 
 absl::StatusOr<uint32_t> check_limits(const RunOptions& options) {
@@ -77,6 +89,8 @@ absl::StatusOr<Prepared> prepare(RunOptions& options) {
   if (auto clean = check_descriptors(); !clean.ok()) return clean;
   auto allowed = check_limits(options);
   if (!allowed.ok()) return allowed.status();
+  auto file_size = parse_file_size(options);
+  if (!file_size.ok()) return file_size.status();
   char directory[PATH_MAX];
   const bool named = ::getcwd(directory, sizeof(directory)) != nullptr;
   if (options.view.source.empty()) options.view.source = ".";
@@ -100,8 +114,9 @@ absl::StatusOr<Prepared> prepare(RunOptions& options) {
   if (!only.ok()) return only.status();
   auto view = request_view(options.view, *source, source->path, Lifetime::kCommand);
   if (!view.ok()) return view.status();
+  const std::optional<uint64_t> bound = *file_size ? *file_size : view->file_size;
   return Prepared{*std::move(source), *std::move(view), *std::move(only), *allowed,
-                  named ? directory : ""};
+                  named ? directory : "", bound};
 }
 
 [[noreturn]] void become(const std::vector<std::string>& command, bool limits) {
@@ -115,6 +130,15 @@ absl::StatusOr<Prepared> prepare(RunOptions& options) {
     std::fprintf(stderr, "        try: name the directory that it is in with --only DIR:ro\n");
   }
   ::_exit(error == ENOENT ? 127 : 126);
+}
+
+// For good: the hard limit, too, which only root on the host may raise.
+void limit_files(uint64_t bytes) {
+  struct rlimit limit;
+  must(::getrlimit(RLIMIT_FSIZE, &limit) == 0, "the size of files");
+  limit.rlim_max = std::min<rlim_t>(limit.rlim_max, bytes);
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_cur, bytes);
+  must(::setrlimit(RLIMIT_FSIZE, &limit) == 0, "the size of files");
 }
 
 // The two ends of what the command's processes tell the one that waits.
@@ -172,6 +196,7 @@ void become_first(int gate) {
       be_init(command, signals, ends.stops.get());
     }
   }
+  if (prepared.file_size) limit_files(*prepared.file_size);
   if (limits) root.restrict(prepared.allowed_missing);
   ::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
   signals.give_back();
@@ -184,7 +209,7 @@ int fail(const absl::Status& status) {
 
 }  // namespace
 
-int run_command(const RunOptions& given) {
+int run_command(const RunOptions& given, TouchReader* reader) {
   RunOptions options = given;
   // Nothing of ours may come to have the number of a stream that the caller has closed.
   if (auto held = os::hold_standard_descriptors(); !held.ok()) return fail(problem(held.failure(), "/dev/null"));
@@ -205,6 +230,7 @@ int run_command(const RunOptions& given) {
   gate->second.reset();
   stops->second.reset();
   prepared->view.mount.reset();
+  if (reader != nullptr) reader->begin(std::move(prepared->view.record));
   if (prepared->view.identity.preserve && !map_all_ids(pid, gate->first.get())) {
     gate->first.reset();  // the child sees it, and ends
   }

@@ -26,9 +26,13 @@ bool can_only_be_source(const std::string& word) {
 // CLI11's own usage knows no --.
 class Help : public CLI::Formatter {
  public:
+  explicit Help(const char* source) : source_(source) {}
   std::string make_usage(const CLI::App*, std::string name) const override {
-    return absl::StrCat("Usage: ", name, " [OPTIONS] [SOURCE] -- COMMAND...\n");
+    return absl::StrCat("Usage: ", name, " [OPTIONS] [", source_, "] -- COMMAND...\n");
   }
+
+ private:
+  const char* source_;
 };
 
 }  // namespace
@@ -38,6 +42,9 @@ void add_run_options(CLI::App& command, RunOptions& options) {
                      "beside the view, show programs and DIR, and nothing else; repeatable; :ro behind it: read-only")
       ->option_text("DIR")
       ->allow_extra_args(false);
+  command.add_option("--file-size", options.file_size,
+                     "no file that the command writes gets longer than SIZE: bytes, or as 4KiB")
+      ->option_text("SIZE");
   const auto flag = [&](const char* name, bool& value, const char* what) {
     command.add_flag(name, value, what)->disable_flag_override();
   };
@@ -48,23 +55,38 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("SOURCE", options.view.source, "the directory to make a view of (default: the working directory)")
       ->option_text(" ");
   command.add_option("COMMAND", options.more, "what to run, behind --")->option_text("...");
-  command.formatter(std::make_shared<Help>());
+  command.formatter(std::make_shared<Help>("SOURCE"));
 }
 
-void take_command(int& argc, char** argv, RunOptions& run) {
-  if (argc < 2 || std::string_view(argv[1]) != "run") return;
+void add_learn_options(CLI::App& command, LearnOptions& options) {
+  add_who_options(command, options.run.view);
+  command.add_option("--output", options.output, "write the policy to FILE, which is not there yet (default: standard output)")
+      ->option_text("FILE");
+  command.add_flag("--json", options.json, "print JSON: every path that was touched, and the rules")
+      ->disable_flag_override();
+  command.add_option("DIRECTORY", options.run.view.source, "the directory to learn of (default: the working directory)")
+      ->option_text(" ");
+  command.add_option("COMMAND", options.run.more, "what to run, behind --")->option_text("...");
+  command.formatter(std::make_shared<Help>("DIRECTORY"));
+}
+
+void take_command(int& argc, char** argv, RunOptions& run, RunOptions& learn) {
+  const auto word = [&](int i) { return i < argc ? std::string_view(argv[i]) : std::string_view(); };
+  const bool learns = word(1) == "policy" && word(2) == "learn";
+  if (word(1) != "run" && !learns) return;
+  RunOptions& taker = learns ? learn : run;
   for (int i = 2; i < argc; ++i) {
     if (std::string_view(argv[i]) != "--") continue;
-    run.divided = true;
-    run.command.assign(argv + i + 1, argv + argc);
+    taker.divided = true;
+    taker.command.assign(argv + i + 1, argv + argc);
     argc = i;
     return;
   }
 }
 
 absl::Status check_words(RunOptions& run) {
-  const auto unclear = [](std::string_view what) {
-    return problem(absl::StatusCode::kInvalidArgument, what, kRunUsage);
+  const auto unclear = [&](std::string_view what) {
+    return problem(absl::StatusCode::kInvalidArgument, what, run.usage != nullptr ? run.usage : kRunUsage);
   };
   if (run.divided) {
     if (!run.more.empty()) {

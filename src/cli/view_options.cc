@@ -14,6 +14,7 @@
 #include "cli/output.h"
 #include "cli/policy_file.h"
 #include "cli/policy_values.h"
+#include "cli/policy_warnings.h"
 #include "core/escape.h"
 #include "core/limits.h"
 #include "core/protection_names.h"
@@ -24,8 +25,10 @@ namespace {
 // What the policy says, and then the command line, which wins.
 struct Wanted {
   core::Rules rules;
+  std::vector<PolicyGraft> grafts;
   bool read_only;
   uint32_t coherence_milliseconds;
+  std::optional<FileSize> file_size;
 };
 absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
   Policy policy;
@@ -35,15 +38,24 @@ absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
     policy = *std::move(from_file);
   }
   add_hidden(policy, options.hide);
+  if (auto status = add_grafts(policy, options.graft); !status.ok()) return status;
   auto rules = compile_policy(policy);
   if (!rules.ok()) return rules.status();
+  if (!options.policy.empty()) tell_idle_rules(policy, *rules);
   uint32_t coherence = policy.coherence_milliseconds.value_or(core::Limits::kCoherenceMilliseconds);
   if (options.coherence) {
     const auto time = parse_duration("--coherence", *options.coherence);
     if (!time.ok()) return time.status();
     coherence = *time;
   }
-  return Wanted{*std::move(rules), options.read_only || policy.read_only, coherence};
+  return Wanted{*std::move(rules), std::move(policy.grafts), options.read_only || policy.read_only, coherence, policy.file_size};
+}
+
+// The kernel writes to files past a view's processes: only who starts the writers can bound them.
+absl::Status check_file_size(const Wanted& wanted) {
+  if (!wanted.file_size) return absl::OkStatus();
+  return problem_at(wanted.file_size->place, "file-size bounds the command of sluice run, and nothing else",
+                    "use sluice run, or a policy without file-size");
 }
 
 }  // namespace
@@ -51,6 +63,7 @@ absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
 absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options) {
   auto wanted = decide_rules(options);
   if (!wanted.ok()) return wanted.status();
+  if (auto status = check_file_size(*wanted); !status.ok()) return status;
   return std::move(wanted->rules);
 }
 
@@ -63,21 +76,11 @@ void add_rule_options(CLI::App& command, ViewOptions& options) {
       ->check([](const std::string& word) { return std::string(word.empty() ? "is empty" : ""); });
 }
 
-void add_view_options(CLI::App& command, ViewOptions& options) {
+void add_who_options(CLI::App& command, ViewOptions& options) {
   command.add_option("--identity", options.identity,
                      "act as USER (root only), or \"preserve\": keep every owner (root only)")
       ->option_text("USER")
       ->check([](const std::string& user) { return std::string(user.empty() ? "is empty" : ""); });
-  command.add_flag("--ro", options.read_only, "a read-only view")->disable_flag_override();
-  add_rule_options(command, options);
-  command.add_option("--graft", options.graft,
-                     "AT=DIRECTORY: show it at the path AT of the view, with :ro behind it read-only; repeatable")
-      ->option_text("GRAFT")
-      ->allow_extra_args(false);
-  command.add_option("--coherence", options.coherence,
-                     "how long names and attributes may be remembered (default 1s)")
-      ->option_text("TIME");
-  command.add_option("--name", options.name, "what to call the view")->option_text("NAME");
   command.add_option("--allow-missing", options.allow_missing,
                      "root, without a service: go on although the kernel lacks NAME (see doctor); repeatable")
       ->option_text("NAME")
@@ -88,10 +91,28 @@ void add_view_options(CLI::App& command, ViewOptions& options) {
   command.add_option("--socket", options.socket, "the service's socket")->option_text("PATH");
 }
 
-absl::StatusOr<Source> open_source(const std::string& path) {
-  const auto unusable = [&](const char* what, const char* remedy) {
+void add_view_options(CLI::App& command, ViewOptions& options) {
+  add_who_options(command, options);
+  command.add_flag("--ro", options.read_only, "a read-only view")->disable_flag_override();
+  add_rule_options(command, options);
+  command.add_option("--graft", options.graft,
+                     "AT=DIRECTORY: show it at the path AT of the view, with :ro behind it read-only; repeatable")
+      ->option_text("GRAFT")
+      ->allow_extra_args(false);
+  command.add_option("--coherence", options.coherence,
+                     "how long names and attributes may be remembered (default 1s)")
+      ->option_text("TIME");
+  command.add_option("--name", options.name, "what to call the view")->option_text("NAME");
+}
+
+absl::StatusOr<Source> open_source_or_none(const std::string& path) {
+  return path == "none" ? Source{os::Fd(), path, 0} : open_source(path);
+}
+
+absl::StatusOr<Source> open_source(const std::string& path, const char* what) {
+  const auto unusable = [&](const char* why, const char* remedy) {
     return problem(absl::StatusCode::kFailedPrecondition,
-                   absl::StrCat("source ", in_quotes(path), " ", what), remedy);
+                   absl::StrCat(what, " ", in_quotes(path), " ", why), remedy);
   };
   struct stat stat;
   if (::lstat(path.c_str(), &stat) < 0) {
@@ -107,7 +128,7 @@ absl::StatusOr<Source> open_source(const std::string& path) {
   source.fd = os::Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   char resolved[PATH_MAX];
   if (!source.fd || ::realpath(path.c_str(), resolved) == nullptr) {
-    return problem(os::failure(), absl::StrCat("source ", in_quotes(path)));
+    return problem(os::failure(), absl::StrCat(what, " ", in_quotes(path)));
   }
   source.path = resolved;
   source.owner = stat.st_uid;
@@ -118,6 +139,7 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
                                   const std::string& target, Lifetime lifetime) {
   auto wanted = decide_rules(options);
   if (!wanted.ok()) return wanted.status();
+  if (auto status = check_file_size(*wanted); lifetime != Lifetime::kCommand && !status.ok()) return status;
   auto identity = decide_identity(options.identity, source.owner);
   if (!identity.ok()) return identity.status();
   if (!options.name.empty() && !wire::valid_view_name(options.name)) {
@@ -125,10 +147,10 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
                    absl::StrCat("--name ", in_quotes(options.name), " is not a name"),
                    "use letters, digits, '.', '_' and '-', at most 64");
   }
-  auto grafts = open_grafts(options.graft);
+  auto grafts = open_grafts(wanted->grafts, &source.fd);
   if (!grafts.ok()) return grafts.status();
   if (!source.fd && grafts->places.empty()) {
-    return problem(absl::StatusCode::kInvalidArgument, "a view of none needs --graft",
+    return problem(absl::StatusCode::kInvalidArgument, "a view of none needs --graft, or a policy with [[graft]]",
                    "name a source, or what to graft");
   }
   wire::Hello hello;
@@ -142,6 +164,7 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   hello.gid = identity->gid;
   hello.groups = identity->groups;
   hello.coherence_milliseconds = wanted->coherence_milliseconds;
+  hello.record = options.record;
   hello.tied = lifetime != Lifetime::kMount;
   hello.name = options.name;
   hello.source = source.path;
@@ -155,11 +178,14 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   for (const os::Fd& directory : grafts->directories) fds.push_back(directory.get());
   auto answer = ask(service->connection.get(), hello, fds, absl::StrCat("source ", in_quotes(options.source)));
   if (!answer.ok()) return answer.status();
-  if (answer->fds.size() != 1) {
+  const size_t handed = options.record ? 2 : 1;
+  if (answer->fds.size() != handed) {
     return problem({EPROTO, core::Reason::kProtocol}, "the service");
   }
   return View{std::move(answer->fds[0]), *std::move(service), answer->reply.text,
-              *std::move(identity), wanted->read_only};
+              *std::move(identity), wanted->read_only,
+              options.record ? std::move(answer->fds[1]) : os::Fd(),
+              wanted->file_size ? std::optional(wanted->file_size->bytes) : std::nullopt};
 }
 
 }  // namespace sluice::cli

@@ -29,20 +29,27 @@ struct ViewOptions {
   std::vector<std::string> graft;  // AT=DIRECTORY[:ro]
   std::vector<std::string> allow_missing;
   bool read_only = false;
+  bool record = false;  // asked for by no option: of sluice policy learn
 };
 void add_view_options(CLI::App& command, ViewOptions& options);
+// Of these, who the view acts as, and which service makes it.
+void add_who_options(CLI::App& command, ViewOptions& options);
 
 // What makes the rules: --policy and --hide, in this order.
 void add_rule_options(CLI::App& command, ViewOptions& options);
-absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options);
+absl::StatusOr<core::Rules> compile_rules(const ViewOptions& options);  // for a view that serves
 
-// The source, opened and looked at; "none" for a tree of nothing but grafts.
+// The source, opened and looked at.
 struct Source {
   os::Fd fd;         // O_PATH; none: no descriptor
   std::string path;  // absolute, without links
   uint32_t owner;
 };
-absl::StatusOr<Source> open_source(const std::string& path);
+// what: it is for people.
+absl::StatusOr<Source> open_source(const std::string& path, const char* what = "source");
+// The same; "none", as mount(8) has it, is a tree of nothing but grafts. A directory of that name is
+// ./none.
+absl::StatusOr<Source> open_source_or_none(const std::string& path);
 
 enum class Lifetime {
   kCommand,     // of `sluice run`: ends with it, and does not disturb its output
@@ -56,6 +63,8 @@ struct View {
   std::string name;
   Identity identity;
   bool read_only;
+  os::Fd record;  // wire/touch.h, if it was asked for
+  std::optional<uint64_t> file_size;  // Lifetime::kCommand: what the policy bounds the command by
 };
 // Asks the service, or a private one where there is none, for a view of source. target: shown only.
 absl::StatusOr<View> request_view(const ViewOptions& options, const Source& source,

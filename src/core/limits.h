@@ -47,6 +47,9 @@ struct Limits {
   // Requests that the kernel sends without a client waiting (RELEASE, readahead of listings); the
   // others are as many as clients wait. More would only queue in the kernel's memory.
   static constexpr uint16_t kBackgroundRequests = 64;
+  // What the record of a view may hold before touches are lost: about as many as a build makes while its
+  // reader waits for a processor.
+  static constexpr uint32_t kRecordBytes = 256 * 1024;
   // Log lines of one view in a second; the rest are counted.
   static constexpr uint32_t kLogLinesPerSecond = 20;
   // Coherence: how long the kernel may keep names and attributes.

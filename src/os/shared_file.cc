@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace sluice::os {
@@ -17,6 +18,21 @@ core::Result<Fd> sealed_file(const char* name, std::span<const uint8_t> content)
     return failure();
   }
   return file;
+}
+
+core::Result<std::pair<Fd, Fd>> record_pipe(size_t size) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) return failure();
+  std::pair<Fd, Fd> pipe{Fd(ends[0]), Fd(ends[1])};
+  if (::fcntl(ends[1], F_SETPIPE_SZ, size) < 0 || ::fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0) {
+    return failure();
+  }
+  return pipe;
+}
+
+bool is_pipe(int fd) {
+  struct stat stat;
+  return ::fstat(fd, &stat) == 0 && S_ISFIFO(stat.st_mode);
 }
 
 core::Result<Fd> counter_file(const char* name, size_t size) {

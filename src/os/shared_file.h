@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "os/fd.h"
 
@@ -10,6 +11,13 @@ namespace sluice::os {
 
 // Service. Sealed against every change.
 core::Result<Fd> sealed_file(const char* name, std::span<const uint8_t> content);
+
+// Service. The ends of a pipe that holds so many bytes, to read and to write; writing never waits, whatever
+// who reads does with its end.
+core::Result<std::pair<Fd, Fd>> record_pipe(size_t size);
+
+// Worker.
+bool is_pipe(int fd);
 
 // Service. size bytes, all zero, sealed against another size.
 core::Result<Fd> counter_file(const char* name, size_t size);

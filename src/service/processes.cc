@@ -65,7 +65,7 @@ core::Result<Executables> open_executables() {
 
 core::Result<Processes> start_processes(const Executables& executables, int device,
                                         std::span<const Tree> trees, const Identity& identity,
-                                        const wire::ViewConfig& config) {
+                                        const wire::ViewConfig& config, int record) {
   auto configuration = os::sealed_file("sluice-view", wire::encode_view_config(config));
   if (!configuration.ok()) return configuration.failure();
   auto counters = os::counter_file("sluice-counters", wire::kCounterPage);
@@ -108,7 +108,7 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   os::ChildSpec worker{};
   worker.executable = executables.worker.get();
   worker.name = "sluice-worker";
-  worker.fds = {{null->get(), 0}, {null->get(), 1}, {STDERR_FILENO, 2},
+  worker.fds = {{null->get(), 0}, {record >= 0 ? record : null->get(), sandbox::kFdRecord}, {STDERR_FILENO, 2},
                 {device, sandbox::kFdFuse},
                 {trees[0].read_write.get(), sandbox::kFdRoot},
                 {pairs[0].second.get(), sandbox::kFdGrantRw},

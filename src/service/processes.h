@@ -40,10 +40,11 @@ struct Tree {
   os::Fd read_write;  // where nothing in it may be written, read-only too
 };
 
-// Set-up process. Starts both and waits until they are confined and serve. device and trees (of the
-// source, then of each graft of the configuration) are borrowed. On failure neither is left.
+// Set-up process. Starts both and waits until they are confined and serve. device, trees (of the
+// source, then of each graft of the configuration) and record (where the worker writes what is touched;
+// < 0: nowhere) are borrowed. On failure neither is left.
 core::Result<Processes> start_processes(const Executables& executables, int device,
                                         std::span<const Tree> trees, const Identity& identity,
-                                        const wire::ViewConfig& config);
+                                        const wire::ViewConfig& config, int record);
 
 }  // namespace sluice::service

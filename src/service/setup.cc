@@ -13,6 +13,7 @@
 #include "os/mount.h"
 #include "os/self.h"
 #include "os/service_self.h"
+#include "os/shared_file.h"
 #include "service/connection.h"
 #include "service/log.h"
 #include "wire/report.h"
@@ -154,7 +155,14 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   config.init = connection->init;
   config.rules = hello.rules;
   config.grafts = hello.grafts;
-  auto processes = start_processes(*setup.executables, connection->device.get(), *trees, *identity, config);
+  std::pair<os::Fd, os::Fd> record;
+  if (hello.record) {
+    auto pipe = os::record_pipe(core::Limits::kRecordBytes);
+    if (!pipe.ok()) return pipe.failure();
+    record = *std::move(pipe);
+  }
+  auto processes = start_processes(*setup.executables, connection->device.get(), *trees, *identity,
+                                   config, record.second.get());
   if (!processes.ok()) return processes.failure();
 
   wire::ViewInfo view;
@@ -189,8 +197,8 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
     os::end_child(processes->worker);
     return made.failure();
   }
-  const int mount = connection->mount.get();
-  answer(setup, {0, Reason::kNone, 0, name}, {&mount, 1});
+  const int handed[] = {connection->mount.get(), record.first.get()};
+  answer(setup, {0, Reason::kNone, 0, name}, {handed, hello.record ? 2u : 1u});
   return core::Done{};
 }
 

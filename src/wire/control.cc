@@ -21,6 +21,7 @@ constexpr uint32_t kPreserve = 2;
 constexpr uint32_t kNamedIdentity = 4;
 constexpr uint32_t kTied = 8;
 constexpr uint32_t kNoSource = 16;
+constexpr uint32_t kRecord = 32;
 
 struct HelloHeader {
   uint32_t magic, version;
@@ -69,7 +70,7 @@ std::vector<uint8_t> encode_hello(const Hello& hello) {
   writer.put(HelloHeader{kMagic, kVersion, hello.kind,
                          (hello.read_only ? kReadOnly : 0) | (hello.preserve ? kPreserve : 0) |
                              (hello.named_identity ? kNamedIdentity : 0) | (hello.tied ? kTied : 0) |
-                             (hello.no_source ? kNoSource : 0),
+                             (hello.no_source ? kNoSource : 0) | (hello.record ? kRecord : 0),
                          hello.uid, hello.gid, hello.coherence_milliseconds,
                          static_cast<uint32_t>(hello.groups.size()), length_of(hello.name),
                          length_of(hello.source), length_of(hello.target),
@@ -89,7 +90,7 @@ core::Result<Hello> decode_hello(std::span<const uint8_t> message) {
   if (!reader.ok() || header.magic != kMagic) return kMalformed;
   if (header.version != kVersion) return core::Failure{EPROTO, core::Reason::kVersion};
   if (header.kind < HelloKind::kMount || header.kind > HelloKind::kReload ||
-      (header.flags & ~(kReadOnly | kPreserve | kNamedIdentity | kTied | kNoSource)) != 0 ||
+      (header.flags & ~(kReadOnly | kPreserve | kNamedIdentity | kTied | kNoSource | kRecord)) != 0 ||
       header.groups > kMostGroups ||
       header.coherence_milliseconds > core::Limits::kCoherenceMillisecondsMost) {
     return kMalformed;
@@ -101,6 +102,7 @@ core::Result<Hello> decode_hello(std::span<const uint8_t> message) {
   hello.named_identity = (header.flags & kNamedIdentity) != 0;
   hello.tied = (header.flags & kTied) != 0;
   hello.no_source = (header.flags & kNoSource) != 0;
+  hello.record = (header.flags & kRecord) != 0;
   hello.uid = header.uid;
   hello.gid = header.gid;
   hello.coherence_milliseconds = header.coherence_milliseconds;

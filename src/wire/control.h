@@ -40,6 +40,7 @@ struct Hello {
   core::Rules rules;
   std::vector<core::Graft> grafts;
   bool no_source = false;  // kMount: the tree holds nothing but the grafts
+  bool record = false;     // kMount: a pipe with wire/touch.h comes back behind the mount fd
 };
 
 inline constexpr size_t kMostGroups = 1024;

@@ -7,6 +7,7 @@
 
 #include <new>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "os/channel.h"
@@ -16,6 +17,7 @@
 #include "sandbox/fds.h"
 #include "wire/event.h"
 #include "worker/confinement.h"
+#include "worker/record.h"
 #include "worker/session.h"
 
 namespace sluice::worker {
@@ -45,6 +47,7 @@ int run() {
   // One arena for all threads: another would be made with calls that the policy forbids.
   ::mallopt(M_ARENA_MAX, 1);
   must("undumpable", os::become_undumpable());
+  const bool recorded = Record::is_wanted();
   const auto bytes =
       must_have("configuration", os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes));
   ::close(sandbox::kFdConfig);
@@ -68,6 +71,8 @@ int run() {
   DataThread data(sandbox::kFdData);
   ViewRules rules(*table, std::move(config.rules));
   Worker worker{config, *table, rules, files, names, data, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
+  std::optional<Record> record;
+  if (recorded) worker.record = &record.emplace(*table, sandbox::kFdRecord);
   const auto session = Session::create(worker);
   if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
   data.start();

@@ -34,6 +34,7 @@ ssize_t Session::write_reply(int fd, struct iovec* pieces, int count, void* user
     for (int i = 0; i < count; ++i) length += static_cast<ssize_t>(pieces[i].iov_len);
     return length;
   }
+  if (worker->record != nullptr) worker->record->note_reply(pieces, count);
   return ::writev(fd, pieces, count);
 }
 
@@ -72,11 +73,13 @@ void Session::serve(std::span<uint8_t> message) {
   worker_.counters.requests[counter].fetch_add(1, std::memory_order_relaxed);
   worker_.unique = header.unique;
   worker_.rules.look_at_clock();
+  if (worker_.record != nullptr) worker_.record->begin(message);
   if (header.opcode == wire::kFuseTmpfile) return serve_tmpfile(worker_, message);
   struct fuse_buf buffer {};
   buffer.size = message.size();
   buffer.mem = message.data();
   fuse_session_process_buf(session_, &buffer);
+  if (worker_.record != nullptr) worker_.record->end();
 }
 
 // The next request; 0: there was nothing, and the wait is over. Fails once the view has ended.

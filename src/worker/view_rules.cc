@@ -26,6 +26,7 @@ ViewRules::ViewRules(Table& table, core::Rules rules)
 uint32_t ViewRules::replace(core::Rules rules) {
   matcher_ = std::make_unique<core::Matcher>(std::move(rules), ::time(nullptr));
   known_facets_.clear();
+  made_.clear();  // the numbers are of other rules now
   ++epoch_;
   uint32_t open = 0;
   table_.for_each([&](Node* node) { open += node->opens > 0 && !is_current(node) ? 1u : 0u; });
@@ -60,15 +61,16 @@ core::Result<Facet> ViewRules::may_make(const Node* parent, std::string_view nam
   const core::Decision& decision = verdicts.of(is_directory);
   if (auto made = may(decision, core::Operation::kMake); !made.ok()) return made.failure();
   const Facet facet = facet_of(decision);
+  making_ = decision.term(core::Term::kNames);
   const core::TermValue& names = facets_[facet].of(core::Term::kNames);
-  if (names.effect == core::Effect::kMostNames && made_[facet] >= names.value) {
+  if (names.effect == core::Effect::kMostNames && made_[making_] >= names.value) {
     return core::Failure{EDQUOT, core::Reason::kLimitNames};
   }
   return facet;
 }
 
 void ViewRules::count_made(Facet facet) {
-  if (facets_[facet].of(core::Term::kNames).effect == core::Effect::kMostNames) ++made_[facet];
+  if (facets_[facet].of(core::Term::kNames).effect == core::Effect::kMostNames) ++made_[making_];
 }
 
 Facet ViewRules::facet_of(const core::Decision& decision) {

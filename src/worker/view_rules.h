@@ -48,6 +48,7 @@ class ViewRules {
   // Whether parent/name may be made. What is about to be made must not tell whether something hidden
   // is there already: hidden is what a rule hides whatever it would be. *decision: of what is made.
   core::Result<Facet> may_make(const Node* parent, std::string_view name, bool is_directory);
+  // After may_make(): it was made.
   void count_made(Facet facet);
 
   // The number for what the rules say. Equal for what says the same, also by different rules and
@@ -75,7 +76,9 @@ class ViewRules {
   uint32_t epoch_ = 0;
   std::vector<core::Terms> facets_;  // the first: no rule says anything
   absl::flat_hash_map<std::array<uint16_t, core::kTerms>, Facet> known_facets_;  // of these rules
-  absl::flat_hash_map<Facet, uint64_t> made_;
+  // Names that were made, by the number of the rule that bounds them; and which that was just now.
+  absl::flat_hash_map<uint16_t, uint64_t> made_;
+  uint16_t making_ = 0;
 };
 
 }  // namespace sluice::worker

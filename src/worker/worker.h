@@ -15,6 +15,7 @@
 #include "worker/data_thread.h"
 #include "worker/names.h"
 #include "worker/open_files.h"
+#include "worker/record.h"
 #include "worker/table.h"
 #include "worker/view_rules.h"
 
@@ -41,6 +42,7 @@ struct Worker {
   uint64_t unique = 0;           // of the kernel's request that is being served
   uint32_t umask = 0;            // of this process, set as the last caller's was
   bool swallow_replies = false;  // while libfuse answers the recorded INIT
+  Record* record = nullptr;      // of a view that is recorded
 
   double coherence() const { return config.coherence_milliseconds / 1000.0; }
   double attribute_timeout(const Node* node) const { return node->watched ? 0 : coherence(); }

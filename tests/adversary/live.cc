@@ -115,7 +115,7 @@ Answer LiveService::ask(int peer, const wire::Hello& hello, std::span<const int>
 Answer LiveService::receive(int peer, bool list) {
   Answer answer;
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
-  auto message = os::receive_message(peer, buffer, 1);
+  auto message = os::receive_message(peer, buffer, 2);
   if (!message.ok() || message->length == 0) return answer;
   const auto reply = wire::decode_reply({buffer.data(), message->length});
   if (!reply.ok()) return answer;
@@ -123,6 +123,7 @@ Answer LiveService::receive(int peer, bool list) {
   answer.reason = reply->reason;
   answer.text = reply->text;
   if (!message->fds.empty()) answer.mount = std::move(message->fds[0]);
+  if (message->fds.size() > 1) answer.record = std::move(message->fds[1]);
   for (uint32_t i = 0; list && i < reply->count; ++i) {
     const auto more = os::receive_message(peer, buffer, 0);
     if (!more.ok()) break;

@@ -24,6 +24,7 @@ struct Answer {
   core::Reason reason = core::Reason::kNone;
   std::string text;
   os::Fd mount;
+  os::Fd record;
   std::vector<wire::ViewInfo> views;
 };
 
@@ -59,6 +60,7 @@ class LiveView {
   ~LiveView();
   bool up() const { return static_cast<bool>(answer_.mount); }
   const Answer& answer() const { return answer_; }
+  void close_record() { answer_.record.reset(); }
   pid_t broker() const { return info_.broker_pid; }
   pid_t worker() const { return info_.worker_pid; }
   const wire::ViewInfo& info() const { return info_; }

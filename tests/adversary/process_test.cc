@@ -33,6 +33,7 @@
 #include "os/mount.h"
 #include "os/shared_file.h"
 #include "sandbox/confine.h"
+#include "sandbox/fds.h"
 
 namespace sluice::adversary {
 namespace {
@@ -319,6 +320,63 @@ TEST_F(TreeAttack, LaterMounts) {
 }
 
 // ---- The service ----
+
+// Who asked for a record and does not read it holds up nobody: many times as much as the pipe holds.
+class RecordAttack : public ProcessAttack {
+ protected:
+  static wire::Hello recorded() {
+    wire::Hello hello = honest_hello();
+    hello.record = true;
+    return hello;
+  }
+  // For names that are not there.
+  static int look_around(const LiveView& view) {
+    return as_user(kUser, [&] {
+      ::alarm(30);
+      for (int i = 0; i < 8 * static_cast<int>(core::Limits::kRecordBytes) / 200; ++i) {
+        const std::string name = std::string(200, 'n') + std::to_string(i);
+        if (::access(view.path(name).c_str(), F_OK) == 0 || errno != ENOENT) return 1;
+      }
+      return 0;
+    });
+  }
+};
+TEST_F(RecordAttack, NobodyReadsIt) {
+  const LiveView view(service, tree.path(), recorded());
+  ASSERT_TRUE(view.up());
+  ASSERT_TRUE(view.answer().record);
+  EXPECT_EQ(look_around(view), 0);
+  // Whatever the peer does with its end.
+  EXPECT_EQ(::fcntl(view.answer().record.get(), F_SETFL, 0), 0);
+  EXPECT_EQ(look_around(view), 0);
+  EXPECT_EQ(service.list(0).size(), 1u);
+}
+TEST_F(RecordAttack, ItsReaderGoes) {
+  LiveView view(service, tree.path(), recorded());
+  ASSERT_TRUE(view.up());
+  view.close_record();
+  EXPECT_EQ(look_around(view), 0);
+  EXPECT_EQ(service.list(0).size(), 1u);
+}
+// Who did not ask for one gets none, and what its worker writes there goes nowhere.
+TEST_F(RecordAttack, NoneThatNobodyAskedFor) {
+  const LiveView view(service, tree.path());
+  ASSERT_TRUE(view.up());
+  EXPECT_FALSE(view.answer().record);
+  TakenOver worker(view.worker());
+  EXPECT_EQ(worker.call_with_path(SYS_write, sandbox::kFdRecord, "stolen", {6}), 6);
+  EXPECT_EQ(link_of(proc(view.worker(), "fd/1")), "/dev/null");
+}
+// And where there is one, a worker can write to it, and nothing else with it.
+TEST_F(RecordAttack, IsWrittenAndNothingElse) {
+  const LiveView view(service, tree.path(), recorded());
+  ASSERT_TRUE(view.up());
+  {
+    TakenOver worker(view.worker());
+    EXPECT_EQ(worker.call_with_path(SYS_write, sandbox::kFdRecord, "lie", {3}), 3);
+    EXPECT_EQ(worker.call(SYS_read, {sandbox::kFdRecord, 0, 0}), TakenOver::kKilled);
+  }
+}
 
 TEST_F(ProcessAttack, CapabilitiesOfTheService) {
   for (const char* set : {"CapPrm", "CapEff"}) EXPECT_EQ(mask(service.pid(), set), 1u << 5) << set;  // KILL

@@ -17,6 +17,7 @@ keys_of() { # file class
 }
 same "keys of a policy" "$(keys_of src/cli/policy_parser.cc PolicyParser)" "$(part KEYS 'Of the policy' | tags)"
 same "keys of a rule" "$(keys_of src/cli/policy_rule_parser.cc RuleParser)" "$(part KEYS 'Of a rule' | tags)"
+same "keys of a graft" "$(keys_of src/cli/policy_graft_parser.cc GraftParser)" "$(part KEYS 'Of a graft' | tags)"
 same "keys of a window" "$(keys_of src/cli/policy_rule_parser.cc Window)" "$(part KEYS 'Of a window' | tags)"
 
 # ---- What can be said ----

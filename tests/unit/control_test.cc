@@ -48,6 +48,7 @@ Hello full_hello() {
   hello.rules = rules_of({".env", "*.key", "!public.key"});
   hello.grafts = {{"a/b", true}, {"lib", false}};
   hello.no_source = true;
+  hello.record = true;
   return hello;
 }
 
@@ -67,6 +68,7 @@ void expect_equal(const Hello& a, const Hello& b) {
   EXPECT_EQ(a.rules, b.rules);
   EXPECT_EQ(a.grafts, b.grafts);
   EXPECT_EQ(a.no_source, b.no_source);
+  EXPECT_EQ(a.record, b.record);
 }
 
 void expect_refused(const Bytes& message, Reason reason = Reason::kProtocol) {
@@ -116,7 +118,7 @@ TEST(Hello, HeaderOutOfRange) {
   expect_refused(with<uint32_t>(good, kVersionAt, 0), Reason::kVersion);
   expect_refused(with<uint32_t>(good, kVersionAt, 2), Reason::kVersion);
   for (const uint32_t kind : {0u, 5u, ~0u}) expect_refused(with(good, kKindAt, kind));
-  for (unsigned bit = 5; bit < 32; ++bit) expect_refused(with(good, kFlagsAt, 1u << bit));
+  for (unsigned bit = 6; bit < 32; ++bit) expect_refused(with(good, kFlagsAt, 1u << bit));
   expect_refused(with(good, kCoherenceAt, Limits::kCoherenceMillisecondsMost + 1));
   EXPECT_TRUE(decode_hello(with(good, kCoherenceAt, Limits::kCoherenceMillisecondsMost)).ok());
 }

@@ -17,6 +17,7 @@ TEST(Fds, SymbolsOfThePoliciesAgree) {
   };
   for (const auto& [name, number] :
        {Pair{"FD_FUSE", kFdFuse}, {"FD_ROOT", kFdRoot}, {"FD_ROOT_RW", kFdRootRw},
+        {"FD_RECORD", kFdRecord},
         {"FD_GRANT_RW", kFdGrantRw}, {"FD_GRANT_RO", kFdGrantRo}, {"FD_DATA", kFdData},
         {"FD_EVENTS", kFdEvents}}) {
     const auto value = symbol_value(name);
@@ -39,7 +40,7 @@ TEST(Fds, FixedOnesAreBelowFree) {
   const auto free = symbol_value("FD_FREE");
   const auto most = symbol_value("FD_MAX");
   ASSERT_TRUE(free && most);
-  for (const int number : {kFdFuse, kFdRoot, kFdRootRw, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents}) {
+  for (const int number : {kFdFuse, kFdRoot, kFdRootRw, kFdRecord, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents}) {
     EXPECT_LT(static_cast<uint64_t>(number), *free);
   }
   // What is closed after it was read, and then free for others.

@@ -104,6 +104,7 @@ case_warnings() {
   warns "below what is denied" '[[rule]]\npath="/x"\naccess="deny"\n[[rule]]\npath="/x/y/*"\nmode="0"\n' "5:6"
   warns "nothing before it hides it" 'hide = ["!a", "b", "!c"]\n' "1:9 1:20"
   warns "another access for the same" '[[rule]]\npath="a"\naccess="mask"\n[[rule]]\npath="a"\naccess="read-only"\n' "2:6"
+  warns "a graft that is hidden" 'hide = ["/lib/"]\n[[graft]]\nat = "lib"\ndirectory = "/usr"\n[[graft]]\nat = "bin"\ndirectory = "/usr"\n' "3:6"
   # And what looks like these, but decides.
   warns "directories and all" 'hide = ["a", "!a/"]\n' ""
   warns "everything but one" 'hide = ["*", "!a"]\n' ""
@@ -123,6 +124,32 @@ case_warnings() {
   for out in coding-agent build read-only office; do
     expect_eq "$out: no warnings" 0 "$(timed sluice policy check --json $out | jq '.warnings | length')"
   done
+}
+
+# The same of a view that is made, in a line each; and the view is made.
+case_warnings_of_views() {
+  make_source "$W/source"
+  mkdir "$W/view"
+  printf 'hide = ["a", ".env", "a", "/x/", "!/x/y"]\n' > "$W/p.toml"
+  local told="sluice: $W/p.toml:1:9: warning: rule \"a\" (hide) never decides: the later rule at $W/p.toml:1:22 does
+sluice: $W/p.toml:1:34: warning: rule \"!/x/y\" (show) shows what no rule before it hides"
+  mount_view --identity $USER_A --policy "$W/p.toml" "$W/source" "$W/view" || return
+  expect_eq "mount" "$told" "$(grep '^sluice: ' "$W/mount.err")"
+  expect_eq "it serves" "dir file keys" "$(echo $(as_a ls "$W/view"))"
+  expect_eq "reload" "$told" "$(timed sluice reload --policy "$W/p.toml" "$(timed sluice ls --json | jq -r '.[0].name')" 2>&1 > /dev/null)"
+  kill -TERM "$VIEW"
+  await_view
+  start_service
+  expect_eq "run" "$told" "$(cd "$W/source" && as_a sluice run --policy "$W/p.toml" -- true 2>&1)"
+  printf 'hide = ["a", ".env", "/x/y"]\n' > "$W/p.toml"
+  expect_eq "not what the command line says as well" "dir file keys" \
+    "$(cd "$W/source" && echo $(as_a sluice run --policy "$W/p.toml" --hide a --hide .env --hide .env --hide /x/ -- ls 2>&1))"
+  for _ in {1..20}; do echo; done | sed 's/.*/"a",/' | tr -d '\n' | sed 's/.*/hide = [&]\n/' > "$W/p.toml"
+  expect_match "not without end" $'\nsluice: and 9 more rules never decide: see sluice policy check$' \
+    "$(cd "$W/source" && as_a sluice run --policy "$W/p.toml" -- true 2>&1)"
+  expect_eq "the ready ones warn of nothing" "" \
+    "$(cd "$W/source" && for name in coding-agent build read-only office; do as_a sluice run --policy $name -- true 2>&1; done)"
+  stop_service
 }
 
 # What explain says against what the view does, of each operation that makes sense. "make/": a directory.

@@ -167,6 +167,38 @@ END
   end_view
 }
 
+# Each pattern counts by itself, whatever else rules say of what is in it.
+case_names_of_each_pattern() {
+  make_source "$W/source"
+  view << 'END' || return
+[[rule]]
+paths = ["/dir/", "/keys/"]
+names = 2
+[[rule]]
+paths = ["*.a", "*.b"]
+mode = "0600"
+[[rule]]
+path = "*.b"
+execute = false
+END
+  expect_ok "two that other rules are about" in_view sh -c 'touch dir/1.a dir/2.b'
+  refused "a third, that none is about" 'quota' touch dir/3
+  refused "or another" 'quota' touch dir/3.a
+  expect_ok "of the other pattern two more" in_view sh -c 'touch keys/1 && ln keys/1 keys/2'
+  refused "and no third" 'quota' mkdir keys/3
+  refused "nor a link that is none" 'quota' ln -s x keys/3
+  refused "nor a pipe" 'quota' mkfifo keys/3
+  expect_ok "what is moved is not made" in_view mv dir/1.a dir/moved.a
+  expect_ok "nor what is there already" in_view sh -c 'echo more > dir/moved.a'
+  expect_ok "what is removed" in_view rm -f dir/moved.a
+  refused "is not given back" 'quota' touch dir/4
+  refused "nor to a file that had no name" 'quota' python3 -c 'import os
+f = os.open("dir", os.O_TMPFILE | os.O_RDWR)
+os.link(f"/proc/self/fd/{f}", "dir/5", src_dir_fd=os.open("/", os.O_PATH), follow_symlinks=True)'
+  expect_eq "so that two were made" "2.b deep|1 2 id.key" "$(echo $(ls "$W/source/dir"))|$(echo $(ls "$W/source/keys"))"
+  end_view
+}
+
 case_for_a_time() {
   make_source "$W/source"
   local now

@@ -253,4 +253,91 @@ case_does_not_hold_other_views() {
   umount "$W/shared"
 }
 
+# --file-size, and file-size of a policy: each way to make a file longer, in the view and elsewhere.
+cat > /run/longer.py << 'EOF_PY'
+import os, resource, sys
+def way(name, do):
+    try:
+        do()
+        print(name, "no limit")
+    except OSError as error:
+        print(name, error.errno)
+where = sys.argv[1]
+f = os.open(where + "/f", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+print(os.write(f, b"x" * 5000))  # up to the limit
+way("write", lambda: os.write(f, b"x"))
+way("pwrite", lambda: os.pwrite(f, b"x", 1 << 30))
+way("ftruncate", lambda: os.ftruncate(f, 4097))
+way("truncate", lambda: os.truncate(where + "/f", 1 << 30))
+way("fallocate", lambda: os.posix_fallocate(f, 0, 8192))
+g = os.open(where + "/g", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+way("copy_file_range", lambda: os.copy_file_range(f, g, 10, 0, 4096))
+t = os.open(where, os.O_TMPFILE | os.O_RDWR)
+way("without a name", lambda: os.pwrite(t, b"x", 4096))
+way("the most", lambda: os.ftruncate(f, 4096))
+way("shorter", lambda: os.ftruncate(f, 10))
+long = os.open(where + "/long", os.O_RDWR)
+way("within what is longer", lambda: os.pwrite(long, b"x", 0))
+way("at its end", lambda: os.pwrite(long, b"x", 8192))
+way("a pipe", lambda: os.write(os.pipe()[1], b"x" * 5000))
+try:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    print("raised")
+except ValueError:
+    print("not raised")
+EOF_PY
+LONGER="4096
+write 27
+pwrite 27
+ftruncate 27
+truncate 27
+fallocate 27
+copy_file_range 27
+without a name 27
+the most no limit
+shorter no limit
+within what is longer no limit
+at its end 27
+a pipe no limit
+not raised"
+in_source() { (cd "$W/source" && as_a sluice run "$@" 2>&1); }
+case_file_size() {
+  make_source "$W/source"
+  mkdir "$W/elsewhere"
+  head -c 8192 /dev/zero | tee "$W/source/long" > "$W/elsewhere/long"
+  chown -R $USER_A:$USER_A "$W/source" "$W/elsewhere"
+  start_service
+  local where out
+  for where in "$W/source" "$W/elsewhere"; do
+    expect_eq "an option: $where" "$LONGER" "$(in_source --file-size 4KiB -- python3 /run/longer.py "$where")"
+  done
+  expect_eq "all that it starts, in processes of its own" "$LONGER" \
+    "$(in_source --file-size 4096 --unshare-all -- sh -c "python3 /run/longer.py '$W/source'; true")"
+  printf 'file-size = 4096\n' > "$W/p.toml"
+  expect_eq "a policy" "$LONGER" "$(in_source --policy "$W/p.toml" -- python3 /run/longer.py "$W/source")"
+  in_source --file-size 4096 -- dd if=/dev/zero of=f bs=5000 count=2 status=none
+  expect_eq "SIGXFSZ" 153 $?
+  printf 'include = ["p.toml"]\nfile-size = "8KiB"\n' > "$W/q.toml"
+  expect_ok "who includes wins" in_source --policy "$W/q.toml" -- dd if=/dev/zero of=f bs=8192 count=1
+  expect_ok "the command line wins" in_source --policy "$W/p.toml" --file-size 8KiB -- dd if=/dev/zero of=f bs=8192 count=1
+  expect_eq "check" "4096 null" "$(timed sluice policy check --json "$W/p.toml" | jq .file_size) $(timed sluice policy check --json build | jq .file_size)"
+  expect_match "in words" 'files to 4096 bytes' "$(timed sluice policy check "$W/p.toml")"
+  out=$(in_source --file-size '4 KB' -- true)
+  expect_eq "no size" 2 $?
+  expect_match "no size" '^sluice: --file-size: "4 KB" is no size' "$out"
+  # What cannot be bounded is refused by name.
+  mkdir "$W/view"
+  out=$(timed sluice mount --identity $USER_A --policy "$W/p.toml" "$W/source" "$W/view" 2>&1)
+  expect_eq "mount" 2 $?
+  expect_match "mount" "^sluice: $W/p\.toml:1:13: file-size bounds the command of sluice run, and nothing else
+        try: use sluice run" "$out"
+  mount_view --name v --identity $USER_A "$W/source" "$W/view" || return
+  out=$(timed sluice reload --policy "$W/p.toml" v 2>&1)
+  expect_eq "reload" 2 $?
+  expect_match "reload" "^sluice: $W/p\.toml:1:13: file-size bounds" "$out"
+  kill -TERM "$VIEW"
+  await_view
+  stop_service
+}
+
 run_cases
