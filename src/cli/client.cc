@@ -66,7 +66,10 @@ os::Fd journal_stream() {
   if (how.background) {
     if (const os::Fd log = journal_stream()) {
       ::dup2(log.get(), STDERR_FILENO);
-      ::setenv("JOURNAL_STREAM", "1", 1);
+      struct stat stream;
+      if (::fstat(log.get(), &stream) == 0) {
+        ::setenv("JOURNAL_STREAM", absl::StrCat(stream.st_dev, ":", stream.st_ino).c_str(), 1);
+      }
     }
     const os::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     ::dup2(null.get(), STDIN_FILENO);

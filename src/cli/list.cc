@@ -101,6 +101,7 @@ json limits() {
           {"open_directories", Limits::kOpenDirectories},
           {"background_requests", Limits::kBackgroundRequests},
           {"log_lines_per_second", Limits::kLogLinesPerSecond},
+          {"log_lines_of_service_per_second", Limits::kLogLinesOfServicePerSecond},
           {"request_timeout_seconds", Limits::kRequestTimeoutSeconds}};
 }
 
