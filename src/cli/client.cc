@@ -189,6 +189,22 @@ absl::StatusOr<Answer> ask(int connection, const wire::Hello& hello, std::span<c
   return Answer{*std::move(reply), std::move(message->fds)};
 }
 
+absl::StatusOr<wire::Totals> totals_of(const std::string& socket) {
+  auto connection = os::connect_to(socket);
+  if (!connection.ok()) return problem(connection.failure(), core::escaped(socket));
+  (void)os::set_timeout(connection->get(), core::Limits::kSetupSeconds * 1000);
+  wire::Hello hello;
+  hello.kind = wire::HelloKind::kTotals;
+  auto answer = ask(connection->get(), hello, {}, core::escaped(socket));
+  if (!answer.ok()) return answer.status();
+  std::vector<uint8_t> buffer(wire::kViewInfoMost);
+  auto message = os::receive_message(connection->get(), buffer, 0);
+  if (!message.ok()) return problem(message.failure(), core::escaped(socket));
+  auto totals = wire::decode_totals({buffer.data(), message->length});
+  if (!totals.ok()) return problem(totals.failure(), core::escaped(socket));
+  return *totals;
+}
+
 absl::StatusOr<std::vector<ListedView>> list_views(const std::string& socket) {
   std::vector<ListedView> views;
   if (auto listed = list_at(socket, views); !listed.ok() && ::access(socket.c_str(), F_OK) == 0 &&
