@@ -1,9 +1,11 @@
 #include "cli/metrics.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "core/escape.h"
 #include "core/reason_text.h"
@@ -34,7 +36,10 @@ class Text {
     absl::StrAppend(&out_, "# HELP ", name_, " ", help, "\n# TYPE ", name_, " ", type, "\n");
   }
   void sample(const Labels& labels, uint64_t value) {
-    absl::StrAppend(&out_, name_, counter_ ? "_total" : "");
+    part(counter_ ? "_total" : "", labels, absl::StrCat(value));
+  }
+  void part(const char* suffix, const Labels& labels, const std::string& value) {
+    absl::StrAppend(&out_, name_, suffix);
     for (size_t i = 0; i < labels.size(); ++i) {
       absl::StrAppend(&out_, i == 0 ? "{" : ",", labels[i].first, "=", quoted(labels[i].second));
     }
@@ -109,6 +114,19 @@ void put_services(Text& text, const std::vector<ServiceNumbers>& services,
   });
 }
 
+// A worker may write any number: only their sum up to each bound is said, which never falls.
+void put_times(Text& text, const Labels& labels, const wire::ViewInfo::Times& times) {
+  constexpr const char* kBounds[] = {"1e-05", "0.0001", "0.001", "0.01", "0.1", "1.0", "+Inf"};
+  static_assert(std::size(kBounds) == wire::Counters::kBuckets);
+  uint64_t sum = 0;
+  for (size_t i = 0; i < wire::Counters::kBuckets; ++i) {
+    sum += std::min(times.count[i], ~uint64_t{0} - sum);
+    text.part("_bucket", with(labels, "le", kBounds[i]), absl::StrCat(sum));
+  }
+  text.part("_count", labels, absl::StrCat(sum));
+  text.part("_sum", labels, absl::StrFormat("%d.%09d", times.nanoseconds / 1'000'000'000, times.nanoseconds % 1'000'000'000));
+}
+
 void put_views(Text& text, const std::vector<ListedView>& views, const std::map<int, uint64_t>& memory) {
   const auto each = [&](const std::function<void(const Labels&, const wire::ViewInfo&)>& put) {
     for (const ListedView& view : views) put({{"service", view.socket}, {"view", view.info.name}}, view.info);
@@ -160,6 +178,14 @@ void put_views(Text& text, const std::vector<ListedView>& views, const std::map<
       }
     }
     if (other != 0) text.sample(with(labels, "kind", "OTHER"), other);
+  });
+  text.family("view_request_seconds", "histogram",
+              "How long the worker's first thread was at a request, by what it is about, as the worker says. What it "
+              "hands to its other thread, such as fsync, counts until then; data passes through no worker.");
+  each([&](const Labels& labels, const wire::ViewInfo& view) {
+    for (size_t i = 0; i < wire::Counters::kAbout; ++i) {
+      put_times(text, with(labels, "about", std::string(wire::Counters::kAboutNames[i])), view.times[i]);
+    }
   });
   text.family("view_memory_bytes", "gauge", "Resident memory of the view's processes.");
   each([&](const Labels& labels, const wire::ViewInfo& view) {

@@ -87,6 +87,11 @@ wire::ViewInfo Service::info_of(const View& view) const {
   if (page == nullptr) return info;
   const auto* counters = static_cast<const wire::Counters*>(page);
   for (size_t i = 0; i < wire::Counters::kOpcodes; ++i) info.requests[i] = counters->requests[i];
+  for (size_t i = 0; i < wire::Counters::kAbout; ++i) {
+    const wire::Counters::Times& times = counters->times[i];
+    std::copy(std::begin(times.count), std::end(times.count), std::begin(info.times[i].count));
+    info.times[i].nanoseconds = times.nanoseconds;
+  }
   info.nodes = counters->nodes;
   info.grants = counters->grants;
   info.grants_asked = counters->grants_asked;

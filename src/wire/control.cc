@@ -45,6 +45,7 @@ struct ViewHeader {
   uint64_t requests[Counters::kOpcodes];
   uint64_t nodes, grants, grants_asked, grants_kept, granted, dropped;
   uint64_t refused[static_cast<size_t>(core::Reason::kCount)];
+  ViewInfo::Times times[Counters::kAbout];
   uint32_t name_length, source_length, target_length, unit_length, connection, padding;
 };
 
@@ -177,6 +178,7 @@ std::vector<uint8_t> encode_view(const ViewInfo& view) {
   header.granted = view.granted;
   header.dropped = view.dropped;
   std::memcpy(header.refused, view.refused, sizeof(header.refused));
+  std::memcpy(header.times, view.times, sizeof(header.times));
   header.connection = view.connection;
   Writer writer;
   writer.put(header);
@@ -223,6 +225,7 @@ core::Result<ViewInfo> decode_view(std::span<const uint8_t> message) {
   view.granted = header.granted;
   view.dropped = header.dropped;
   std::memcpy(view.refused, header.refused, sizeof(view.refused));
+  std::memcpy(view.times, header.times, sizeof(view.times));
   view.connection = header.connection;
   return view;
 }

@@ -79,6 +79,11 @@ struct ViewInfo {
   bool tied = false;
   uint64_t requests[Counters::kOpcodes] = {};
   uint64_t nodes = 0, grants = 0, grants_asked = 0, grants_kept = 0;
+  struct Times {
+    uint64_t count[Counters::kBuckets];
+    uint64_t nanoseconds;
+  };
+  Times times[Counters::kAbout] = {};  // Counters::times
   // What its broker reported to the service: files granted, refusals by reason, and how many events of
   // it and its worker were never reported.
   uint64_t granted = 0, dropped = 0;

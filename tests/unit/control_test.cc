@@ -249,6 +249,8 @@ ViewInfo full_view() {
   view.grants = 6;
   view.grants_asked = 7;
   view.grants_kept = 8;
+  view.times[5].count[6] = 13;
+  view.times[5].nanoseconds = 14;
   view.granted = 10;
   view.dropped = 11;
   for (size_t i = 0; i < std::size(view.refused); ++i) view.refused[i] = i + 12;
@@ -285,6 +287,8 @@ TEST(View, RoundTrip) {
   EXPECT_EQ(decoded->grants, 6u);
   EXPECT_EQ(decoded->grants_asked, 7u);
   EXPECT_EQ(decoded->grants_kept, 8u);
+  EXPECT_EQ(decoded->times[5].count[6], 13u);
+  EXPECT_EQ(decoded->times[5].nanoseconds, 14u);
   EXPECT_EQ(decoded->granted, 10u);
   EXPECT_EQ(decoded->dropped, 11u);
   EXPECT_EQ(decoded->refused[5], 17u);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "open_metrics.h"
 
 namespace sluice::cli {
@@ -20,6 +22,9 @@ std::vector<ListedView> two_views() {
   one.info.requests[60] = 3;
   one.info.requests[61] = 4;
   one.info.grants = 5;
+  one.info.times[1].count[0] = 20;
+  one.info.times[1].count[2] = 1;
+  one.info.times[1].nanoseconds = 1'000'000'020;
   one.info.granted = 6;
   one.info.refused[static_cast<size_t>(core::Reason::kHidden)] = 7;
   one.info.broker_pid = 100;
@@ -27,6 +32,10 @@ std::vector<ListedView> two_views() {
   ListedView two = one;
   two.socket = "/run/sluice/private-1.sock";  // the same name, of another service
   two.info.requests[1] = ~uint64_t{0};
+  for (auto& times : two.info.times) {  // a worker's, which may write anything
+    std::fill(std::begin(times.count), std::end(times.count), ~uint64_t{0} - 3);
+    times.nanoseconds = ~uint64_t{0};
+  }
   return {one, two};
 }
 
@@ -52,6 +61,12 @@ TEST(Metrics, AreValidAndExact) {
   EXPECT_EQ(value("sluice_view_requests_total" + view + ",kind=\"LOOKUP\"}"), 12);
   EXPECT_EQ(value("sluice_view_requests_total" + view + ",kind=\"READ\"}"), 0);
   EXPECT_EQ(value("sluice_view_requests_total" + view + ",kind=\"OTHER\"}"), 7);
+  const std::string of = view + ",about=\"look-up\"";
+  EXPECT_EQ(value("sluice_view_request_seconds_bucket" + of + ",le=\"1e-05\"}"), 20);
+  EXPECT_EQ(value("sluice_view_request_seconds_bucket" + of + ",le=\"0.001\"}"), 21);
+  EXPECT_EQ(value("sluice_view_request_seconds_bucket" + of + ",le=\"+Inf\"}"), 21);
+  EXPECT_EQ(value("sluice_view_request_seconds_count" + of + "}"), 21);
+  EXPECT_NEAR(value("sluice_view_request_seconds_sum" + of + "}"), 1.00000002, 1e-12);
   EXPECT_EQ(value("sluice_view_open_grants" + view + "}"), 5);
   EXPECT_EQ(value("sluice_view_grants_total" + view + "}"), 6);
   EXPECT_EQ(value("sluice_view_refused_requests_total" + view + ",reason=\"hidden\"}"), 7);
@@ -80,7 +95,10 @@ TEST(Metrics, WhatIsMalformedIsFound) {
            "# TYPE a gauge\na{b=\"x\",b=\"y\"} 1\n# EOF\n", "# TYPE a gauge\na{b=\"x\"} 1\na{b=\"x\"} 2\n# EOF\n",
            "# TYPE a gauge\na 1\n# TYPE b gauge\nb 1\n# TYPE a gauge\n# EOF\n", "# TYPE a gauge\na x\n# EOF\n",
            "# TYPE a gauge\n# TYPE a gauge\n# EOF\n", "# TYPE a gauge\na{1b=\"x\"} 1\n# EOF\n", "# TYPE a gauge\n\n# EOF\n",
-           "# TYPE a gauge\na  1\n# EOF\n", "# TYPE a counter\na_total -1\n# EOF\n", "# hello\n# EOF\n"}) {
+           "# TYPE a gauge\na  1\n# EOF\n", "# TYPE a counter\na_total -1\n# EOF\n",
+           "# TYPE a histogram\na_bucket{le=\"1.0\"} 1\na_count 1\n# EOF\n",
+           "# TYPE a histogram\na_bucket{le=\"1.0\"} 2\na_bucket{le=\"+Inf\"} 1\na_count 1\n# EOF\n",
+           "# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_count 2\n# EOF\n", "# hello\n# EOF\n"}) {
     EXPECT_FALSE(test::read_open_metrics(text).complaints.empty()) << text;
   }
 }

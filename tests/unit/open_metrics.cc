@@ -1,5 +1,6 @@
 #include "open_metrics.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <set>
 #include <sstream>
@@ -59,7 +60,7 @@ class Reader {
     if (!said_.insert(kind).second) complain("twice: " + line);
     if (kind == "TYPE") {
       words >> type_ >> more;
-      if (type_ != "counter" && type_ != "gauge") complain("the type: " + line);
+      if (type_ != "counter" && type_ != "gauge" && type_ != "histogram") complain("the type: " + line);
       if (!more.empty()) complain("too much: " + line);
       for (const char* suffix : {"_total", "_created", "_bucket", "_count", "_sum", "_info"}) {
         if (ends_with(name, suffix)) complain("a reserved end of a family's name: " + line);
@@ -74,7 +75,10 @@ class Reader {
     size_t at = line.find_first_of("{ ");
     if (at == std::string::npos) return complain("no value: " + line);
     const std::string name = line.substr(0, at);
-    if (name != family_ + (type_ == "counter" ? "_total" : "")) complain("not of its family: " + line);
+    const std::string suffix = name.rfind(family_, 0) == 0 ? name.substr(family_.size()) : "none";
+    const bool fits = type_ == "histogram" ? suffix == "_bucket" || suffix == "_count" || suffix == "_sum"
+                                           : suffix == (type_ == "counter" ? "_total" : "");
+    if (!fits) complain("not of its family: " + line);
     if (said_.count("TYPE") == 0) complain("no type: " + line);
     in_samples_ = true;
     std::set<std::string> labels;
@@ -112,11 +116,33 @@ class Reader {
     char* end = nullptr;
     const double value = std::strtod(number.c_str(), &end);
     if (number.empty() || number[0] == ' ' || *end != '\0') complain("the number: " + line);
-    if (type_ == "counter" && !(value >= 0)) complain("a counter below 0: " + line);
+    if (type_ != "gauge" && !(value >= 0)) complain("a count below 0: " + line);
+    if (type_ == "histogram") read_bucket(suffix, key, value);
     if (!result_.samples.emplace(key, value).second) complain("the same sample twice: " + line);
   }
 
+  // Of one histogram: its buckets by bound, each as much as the one before or more, with one of all; then
+  // its count, which is that one's, and its sum.
+  void read_bucket(const std::string& suffix, const std::string& key, double value) {
+    if (suffix == "_bucket") {
+      const size_t at = key.find("le=\"");
+      if (at == std::string::npos) return complain("a bucket without its bound: " + key);
+      const std::string bound = key.substr(at + 4, key.find('"', at + 4) - at - 4);
+      const double number = bound == "+Inf" ? HUGE_VAL : std::strtod(bound.c_str(), nullptr);
+      if (in_buckets_ && (number <= bound_ || value < bucket_)) complain("out of order: " + key);
+      if (bound != "+Inf" && bound.find_first_of(".e") == std::string::npos) complain("the bound: " + key);
+      in_buckets_ = bound != "+Inf";
+      bound_ = number;
+      bucket_ = value;
+      return;
+    }
+    if (in_buckets_) complain("no bucket of all: " + key);
+    if (suffix == "_count" && value != bucket_) complain("not what the buckets say: " + key);
+  }
+
   Metrics result_;
+  double bound_ = 0, bucket_ = 0;
+  bool in_buckets_ = false;
   std::set<std::string> families_, said_;
   std::string family_, type_;
   bool in_samples_ = false, ended_ = false;

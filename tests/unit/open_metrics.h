@@ -1,4 +1,4 @@
-// A strict reader of OpenMetrics text, version 1.0, as far as counters and gauges go: everything that the
+// A strict reader of OpenMetrics text, version 1.0, as far as counters, gauges and histograms go: everything that the
 // format does not allow is a complaint. Source: openmetrics.io, "Text format" and "Data model".
 #pragma once
 

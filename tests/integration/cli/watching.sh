@@ -126,6 +126,7 @@ case_metrics() {
   expect_match "views" $'\nsluice_views 1\n' "$all"
   local of="service=\"/run/sluice/sluice.sock\""
   expect_match "requests by kind" "sluice_view_requests_total\{$of,view=\"watched\",kind=\"LOOKUP\"\} [1-9]" "$all"
+  expect_match "how long requests took" "sluice_view_request_seconds_count\\{$of,view=\"watched\",about=\"look-up\"\\} [1-9]" "$all"
   expect_match "grants" "sluice_view_grants_total\{$of,view=\"watched\"\} 2" "$all"
   expect_match "open grants" "sluice_view_open_grants\{$of,view=\"watched\"\} 2" "$all"
   expect_match "memory of a view" "sluice_view_memory_bytes\{$of,view=\"watched\",process=\"broker\"\} [1-9]" "$all"
