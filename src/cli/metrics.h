@@ -18,7 +18,8 @@ struct ServiceNumbers {
 };
 
 // memory: resident bytes by process ID, of those of which it is known.
-std::string metrics_text(const std::vector<ServiceNumbers>& services, const std::vector<ListedView>& views,
+std::string metrics_text(const std::vector<ServiceNumbers>& services,
+                         const std::vector<ListedView>& views,
                          const std::map<int, uint64_t>& memory);
 
 }  // namespace sluice::cli

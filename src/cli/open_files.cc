@@ -74,7 +74,9 @@ bool add_backing_files(int broker, Files& files) {
     if (fd <= STDERR_FILENO) continue;
     const std::string path = absl::StrCat(process, "/fd/", fd);
     struct statx stat {};
-    if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &stat) < 0 || !S_ISREG(stat.stx_mode)) continue;
+    if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &stat) < 0 ||
+        !S_ISREG(stat.stx_mode))
+      continue;
     const std::string name = link_at(path);
     const auto description = description_of(process, fd);
     if (name.empty() || name[0] != '/' || !description) continue;
@@ -91,7 +93,8 @@ struct SeenMount {
   std::string root;   // the part of the view that is mounted, "/" for all
   std::string point;  // where
 };
-std::map<uint64_t, SeenMount> mounts_of(const std::string& process, const std::vector<ListedView>& views) {
+std::map<uint64_t, SeenMount> mounts_of(const std::string& process,
+                                        const std::vector<ListedView>& views) {
   std::map<uint64_t, SeenMount> mounts;
   std::ifstream file(process + "/mountinfo");
   for (std::string line; std::getline(file, line);) {
@@ -100,7 +103,8 @@ std::map<uint64_t, SeenMount> mounts_of(const std::string& process, const std::v
     uint64_t id;
     if (words.size() < 6 || !absl::SimpleAtoi(words[0], &id)) continue;
     for (size_t i = 0; i < views.size(); ++i) {
-      if (views[i].info.connection == 0 || words[2] != absl::StrCat("0:", views[i].info.connection)) continue;
+      if (views[i].info.connection == 0 || words[2] != absl::StrCat("0:", views[i].info.connection))
+        continue;
       mounts[id] = {i, unescaped_mount_path(words[3]), unescaped_mount_path(words[4])};
     }
   }
@@ -114,8 +118,8 @@ std::string path_in(const SeenMount& mount, const std::string& link) {
   return absl::StrCat(mount.root == "/" ? "" : mount.root, link.substr(point.size()));
 }
 
-// comm, and no command line: to read that one waits for who holds the process's memory, which may be
-// one that waits for a view.
+// comm, and no command line: to read that one waits for who holds the process's memory, which may
+// be one that waits for a view.
 std::string command_of(const std::string& process) {
   std::ifstream file(process + "/comm");
   std::string name;
@@ -133,9 +137,11 @@ void add_holders(int pid, const std::vector<ListedView>& views, std::vector<File
     const auto description = description_of(process, fd);
     const auto mount = description ? mounts.find(description->mount) : mounts.end();
     if (mount == mounts.end()) continue;
-    OpenFile& file = files[mount->second.view][path_in(mount->second, link_at(absl::StrCat(process, "/fd/", fd)))];
+    OpenFile& file = files[mount->second.view]
+                          [path_in(mount->second, link_at(absl::StrCat(process, "/fd/", fd)))];
     file.write = file.write || description->write;
-    if (file.holders.empty() || file.holders.back().pid != pid) file.holders.push_back({pid, command_of(process)});
+    if (file.holders.empty() || file.holders.back().pid != pid)
+      file.holders.push_back({pid, command_of(process)});
   }
 }
 
@@ -149,7 +155,9 @@ nlohmann::json files_json(const OpenFiles& open) {
     for (const Holder& holder : file.holders) {
       holders.push_back({{"pid", holder.pid}, {"command", core::escaped(holder.command)}});
     }
-    files.push_back({{"path", core::escaped(file.path)}, {"granted", file.granted}, {"write", file.write},
+    files.push_back({{"path", core::escaped(file.path)},
+                     {"granted", file.granted},
+                     {"write", file.write},
                      {"holders", holders}});
   }
   return files;
@@ -167,7 +175,8 @@ std::vector<OpenFiles> open_files(const std::vector<ListedView>& views) {
   for (size_t i = 0; i < views.size(); ++i) {
     open[i].complete = add_backing_files(views[i].info.broker_pid, files[i]);
   }
-  for (const int pid : numbers_in("/proc").value_or(std::vector<int>())) add_holders(pid, views, files);
+  for (const int pid : numbers_in("/proc").value_or(std::vector<int>()))
+    add_holders(pid, views, files);
   for (size_t i = 0; i < views.size(); ++i) {
     for (auto& [path, file] : files[i]) {
       file.path = path;

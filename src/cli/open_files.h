@@ -1,6 +1,6 @@
-// What is open in views: the backing files that brokers hold, and the processes that have a view's files
-// open. All from /proc, by the caller's own rights, and without a look at a mounted path, which may never
-// answer.
+// What is open in views: the backing files that brokers hold, and the processes that have a view's
+// files open. All from /proc, by the caller's own rights, and without a look at a mounted path,
+// which may never answer.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -24,14 +24,14 @@ struct OpenFile {
 };
 
 struct OpenFiles {
-  // Whether the broker's descriptors could be read, which takes root: else there are only files that have
-  // a holder whom the caller may look at.
+  // Whether the broker's descriptors could be read, which takes root: else there are only files
+  // that have a holder whom the caller may look at.
   bool complete = false;
   std::vector<OpenFile> files;  // by path
 };
 
-// One for each view. Missing in any case: what was opened or closed meanwhile, and holders that only
-// have a file mapped, or have it by a mount that is attached nowhere.
+// One for each view. Missing in any case: what was opened or closed meanwhile, and holders that
+// only have a file mapped, or have it by a mount that is attached nowhere.
 std::vector<OpenFiles> open_files(const std::vector<ListedView>& views);
 
 nlohmann::json files_json(const OpenFiles& open);

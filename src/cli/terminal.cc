@@ -45,7 +45,9 @@ core::Result<Terminal> Terminal::take() {
 }
 
 Terminal::Terminal(Terminal&& other) noexcept
-    : signals_(std::move(other.signals_)), before_(other.before_), ours_(std::exchange(other.ours_, false)) {}
+    : signals_(std::move(other.signals_)),
+      before_(other.before_),
+      ours_(std::exchange(other.ours_, false)) {}
 
 Terminal::~Terminal() {
   if (!ours_) return;

@@ -26,7 +26,8 @@ class Terminal {
   bool ended_within(int milliseconds) const;
 
  private:
-  Terminal(os::Fd signals, const struct termios& before) : signals_(std::move(signals)), before_(before) {}
+  Terminal(os::Fd signals, const struct termios& before)
+      : signals_(std::move(signals)), before_(before) {}
   os::Fd signals_;
   struct termios before_;
   bool ours_ = true;

@@ -71,19 +71,21 @@ std::vector<Row> rows_of(const Sample& before, const Sample& now) {
     }
     rows.push_back(std::move(row));
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.requests > b.requests; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a.requests > b.requests; });
   return rows;
 }
 
 std::vector<std::string> lines_of(const std::vector<Row>& rows) {
   std::vector<std::string> lines;
   lines.push_back(absl::StrFormat("%d views", rows.size()));
-  lines.push_back(absl::StrFormat("%-16s %10s %10s %10s %7s %7s  %s", "NAME", "REQUESTS/s", "OPENS/s", "ASKED/s", "GRANTS",
-                                  "NODES", "TARGET"));
+  lines.push_back(absl::StrFormat("%-16s %10s %10s %10s %7s %7s  %s", "NAME", "REQUESTS/s",
+                                  "OPENS/s", "ASKED/s", "GRANTS", "NODES", "TARGET"));
   for (const Row& row : rows) {
     const wire::ViewInfo& info = row.view->info;
-    lines.push_back(absl::StrFormat("%-16s %10.0f %10.0f %10.0f %7d %7d  %s", info.name, row.requests, row.opens, row.grants,
-                                    info.grants, info.nodes, core::escaped(info.target)));
+    lines.push_back(absl::StrFormat("%-16s %10.0f %10.0f %10.0f %7d %7d  %s", info.name,
+                                    row.requests, row.opens, row.grants, info.grants, info.nodes,
+                                    core::escaped(info.target)));
     uint64_t shown = 0;
     for (const OpenFile& file : row.open.files) {
       if (file.holders.empty()) continue;
@@ -134,7 +136,8 @@ int top_command(const ListOptions& options) {
   if (!options.once && !options.json) {
     auto taken = Terminal::take();
     if (!taken.ok()) {
-      return report(problem(absl::StatusCode::kInvalidArgument, "top needs a terminal", "use --once or --json"));
+      return report(problem(absl::StatusCode::kInvalidArgument, "top needs a terminal",
+                            "use --once or --json"));
     }
     terminal.emplace(*std::move(taken));
   }

@@ -6,8 +6,9 @@
 
 namespace sluice::core {
 
-// groups: what the kernel says in /proc/PID/cgroup. "backup.service", "user@1000.service/app.scope";
-// empty where there is none. Users name units of their own: not escaped yet.
+// groups: what the kernel says in /proc/PID/cgroup. "backup.service",
+// "user@1000.service/app.scope"; empty where there is none. Users name units of their own: not
+// escaped yet.
 std::string unit_of(std::string_view groups);
 
 }  // namespace sluice::core

@@ -5,8 +5,9 @@
 
 namespace sluice::os {
 
-// A socket to it, where standard error is its stream: `stream` is JOURNAL_STREAM, which names device
-// and inode, so that a variable that was inherited does not lead what is logged elsewhere. Never waits.
+// A socket to it, where standard error is its stream: `stream` is JOURNAL_STREAM, which names
+// device and inode, so that a variable that was inherited does not lead what is logged elsewhere.
+// Never waits.
 core::Result<Fd> journal_behind(int standard_error, const char* stream);
 
 }  // namespace sluice::os

@@ -33,7 +33,8 @@ core::Outcome check_directories(int directory) {
     struct stat stat;
     if (::fstat(held->get(), &stat) < 0) return failure();
     if (!is_ours(stat)) return core::Failure{EPERM, core::Reason::kSocketDirectory};
-    if (stat.st_dev == below.st_dev && stat.st_ino == below.st_ino) return core::Done{};  // the root
+    if (stat.st_dev == below.st_dev && stat.st_ino == below.st_ino)
+      return core::Done{};  // the root
     below = stat;
     held = checked_fd(::openat(held->get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
   }
@@ -82,8 +83,8 @@ core::Result<Listener> listen_at(std::string_view path, uint32_t mode) {
   if (!socket.ok()) return socket.failure();
   // Made unreachable first and opened up once it has its mode.
   const mode_t before = ::umask(0777);
-  const int bound = ::bind(socket->get(), reinterpret_cast<const struct sockaddr*>(&address),
-                           sizeof(address));
+  const int bound =
+      ::bind(socket->get(), reinterpret_cast<const struct sockaddr*>(&address), sizeof(address));
   ::umask(before);
   if (bound < 0 || ::listen(socket->get(), kBacklog) < 0 || ::chmod(address.sun_path, mode) < 0) {
     return failure();

@@ -69,12 +69,22 @@ void Service::log_event(View& view, bool from_broker, const wire::DecodedEvent& 
   const uint32_t dropped = event.header.dropped + std::exchange(lines.dropped, 0);
   const core::Failure why{event.header.error, static_cast<core::Reason>(event.header.reason)};
   log(granted ? Level::kInfo : Level::kNotice,
-      granted ? "granted" : refused ? "refused" : "failed",
-      {{"view", view.info.name}, {"connection", absl::StrCat(view.info.connection)},
-       {"process", from_broker ? "broker" : "worker"}, {"uid", absl::StrCat(view.info.uid)},
-       {"peer_uid", absl::StrCat(view.info.owner)}, {"peer_unit", view.info.unit},
-       {"grant", absl::StrCat(event.header.grant)}, {"verdict", granted ? "granted" : refused ? "refused" : "none"}, {"reason", describe(why)},
-       {"path", std::string(event.text)}, {"dropped", absl::StrCat(dropped)}},
+      granted   ? "granted"
+      : refused ? "refused"
+                : "failed",
+      {{"view", view.info.name},
+       {"connection", absl::StrCat(view.info.connection)},
+       {"process", from_broker ? "broker" : "worker"},
+       {"uid", absl::StrCat(view.info.uid)},
+       {"peer_uid", absl::StrCat(view.info.owner)},
+       {"peer_unit", view.info.unit},
+       {"grant", absl::StrCat(event.header.grant)},
+       {"verdict", granted   ? "granted"
+                   : refused ? "refused"
+                             : "none"},
+       {"reason", describe(why)},
+       {"path", std::string(event.text)},
+       {"dropped", absl::StrCat(dropped)}},
       audited);
 }
 

@@ -39,11 +39,12 @@ std::string line_of(std::string_view event, const std::vector<Field>& fields) {
   return line;
 }
 
-// KEY, a line feed, the length of the value as 64 bits, the value, a line feed: whatever a value holds,
-// it cannot become another field. See systemd's documentation, "Native Journal Protocol".
+// KEY, a line feed, the length of the value as 64 bits, the value, a line feed: whatever a value
+// holds, it cannot become another field. See systemd's documentation, "Native Journal Protocol".
 void put_field(std::string& out, std::string_view key, std::string_view value) {
   out.append(key).append("\n");
-  for (int shift = 0; shift < 64; shift += 8) out += static_cast<char>(value.size() >> shift & 0xff);
+  for (int shift = 0; shift < 64; shift += 8)
+    out += static_cast<char>(value.size() >> shift & 0xff);
   out.append(value).append("\n");
 }
 
@@ -99,7 +100,8 @@ void log(Level level, std::string_view event, std::initializer_list<Field> field
   } else {
     if (the_log.priorities) line = absl::StrCat("<", static_cast<int>(level), ">", line);
     line += '\n';
-    // One write, so that lines of several processes do not mix. Nobody listening is no reason to stop.
+    // One write, so that lines of several processes do not mix. Nobody listening is no reason to
+    // stop.
     said = ::write(STDERR_FILENO, line.data(), line.size()) == static_cast<ssize_t>(line.size());
   }
   if (said) {

@@ -1,5 +1,5 @@
-// The service's log. To the journal, as structured fields, where standard error is its stream; else one
-// line an event, key=value, on standard error. Names that others chose are escaped in both.
+// The service's log. To the journal, as structured fields, where standard error is its stream; else
+// one line an event, key=value, on standard error. Names that others chose are escaped in both.
 #pragma once
 
 #include <cstdint>
@@ -23,16 +23,16 @@ void log_to_journal();
 // Of the socket to the journal; < 0: none. Forked processes keep it.
 int log_descriptor();
 
-// Whether there is room for one more line in this second, of this process or of one that it asks; the
-// next line says how many there was none for.
+// Whether there is room for one more line in this second, of this process or of one that it asks;
+// the next line says how many there was none for.
 bool log_has_room();
 uint64_t log_lines_left_out();  // so far
 
 using Field = std::pair<std::string_view, std::string>;
-// Any process of the service. key: lower case and '_'. Errors are always logged; of what is less, as
-// much as there is room for.
-// always: room or not, of what an administrator wants to hear all of.
-void log(Level level, std::string_view event, std::initializer_list<Field> fields, bool always = false);
+// Any process of the service. key: lower case and '_'. Errors are always logged; of what is less,
+// as much as there is room for. always: room or not, of what an administrator wants to hear all of.
+void log(Level level, std::string_view event, std::initializer_list<Field> fields,
+         bool always = false);
 
 // "reason=... error=..." as a field list has it.
 std::string describe(const core::Failure& failure);

@@ -1,7 +1,7 @@
 // Telling the service manager that started this service how it does: sd_notify(3).
 //
-// A datagram of text, so these are own lines: libsystemd would bring its libraries, compressors among
-// them, into a process that is root with all capabilities when it starts.
+// A datagram of text, so these are own lines: libsystemd would bring its libraries, compressors
+// among them, into a process that is root with all capabilities when it starts.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ class Notifier {
   // Lines such as "READY=1". Never waits; false: it was not taken, so that it may be said again.
   bool say(std::string_view lines) const;
 
-  // How often the manager wants to hear of this process, in milliseconds, half of its limit already;
-  // 0: not at all.
+  // How often the manager wants to hear of this process, in milliseconds, half of its limit
+  // already; 0: not at all.
   int64_t watchdog_milliseconds() const { return watchdog_milliseconds_; }
 
  private:
