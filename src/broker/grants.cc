@@ -143,7 +143,6 @@ core::Result<size_t> Grants::read_window(core::GrantId id, int64_t offset,
 }
 
 core::Result<Granted> Grants::open_temp(std::string_view path, uint32_t mode, bool exclusive) {
-  if (view_.read_only) return Failure{EROFS, Reason::kReadOnlyView};
   const std::lock_guard lock(book_.mutex);
   const core::Decision decision = book_.decide(path).directory;
   const auto may = core::before(book_.rules(), decision, core::Operation::kWrite);

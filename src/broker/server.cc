@@ -89,7 +89,7 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
   const wire::BrokerRequest& header = request.header;
   const GrantId id = GrantId::unpack(header.grant);
   const core::FileId file{header.dev, header.ino}, file2{header.dev2, header.ino2};
-  if (wire::changes_names(header.op) && domain_ == Domain::kReadOnly) {
+  if (wire::changes_tree(header.op) && domain_ == Domain::kReadOnly) {
     return Failure{EROFS, Reason::kReadOnlyView};
   }
   switch (header.op) {
@@ -113,15 +113,13 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
       return names_.link(request.path, file, {request.second, file2});
     case BrokerOp::kSymlink:
       return names_.symlink(request.second, {request.path, file});
-    case BrokerOp::kChange:
-      return change(header);
     case BrokerOp::kReadWindow:
       return read_window(header);
     default:
       break;
   }
   const bool write = header.op == BrokerOp::kTruncate || header.op == BrokerOp::kAllocate ||
-                     header.op == BrokerOp::kLinkNameless;
+                     wire::changes_tree(header.op);
   auto held = grants_.borrow(id, write);
   if (!held.ok()) return held.failure();
   switch (header.op) {
@@ -133,6 +131,8 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
       return os::allocate(held->get(), static_cast<int>(header.mode), header.offset, header.length);
     case BrokerOp::kLinkNameless:
       return names_.link(*held, {request.path, file});
+    case BrokerOp::kChange:
+      return change({held->get(), {}}, header);
     case BrokerOp::kStat:
       return describe(held->get(), reply);
     case BrokerOp::kSeek: {
@@ -160,14 +160,16 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
 Outcome Server::open(const wire::DecodedRequest& request, wire::BrokerReply& reply) {
   auto granted = grants_.open(domain_, request);
   if (!granted.ok()) return granted.failure();
-  if (granted->is_new) {
-    events_.send(wire::EventKind::kGranted, {0, Reason::kNone},
-                 static_cast<uint32_t>((request.header.flags & wire::kOpenWrite) != 0 ? BrokerOp::kOpenTemp : BrokerOp::kOpen),
-                 request.path);
-  }
-  reply.grant = granted->grant.packed();
-  reply.backing_id = granted->backing_id;
+  const bool write = (request.header.flags & wire::kOpenWrite) != 0;
+  tell(*granted, write ? BrokerOp::kOpenTemp : BrokerOp::kOpen, request.path, reply);
   return core::Done{};
+}
+
+void Server::tell(const Granted& granted, BrokerOp op, std::string_view path, wire::BrokerReply& reply) {
+  reply.grant = granted.grant.packed();
+  reply.backing_id = granted.backing_id;
+  if (!granted.is_new) return;
+  events_.send(wire::EventKind::kGranted, {0, Reason::kNone}, static_cast<uint32_t>(op), path, reply.grant);
 }
 
 // The data goes to the kernel and not to the worker. What is written there is a reply, which names a
@@ -186,22 +188,16 @@ Outcome Server::read_window(const wire::BrokerRequest& request) {
 }
 
 Outcome Server::open_temp(const wire::DecodedRequest& request, wire::BrokerReply& reply) {
-  if (domain_ == Domain::kReadOnly) return Failure{EROFS, Reason::kReadOnlyView};
   auto granted = grants_.open_temp(request.path, request.header.mode,
                                    (request.header.flags & wire::kTempExclusive) != 0);
   if (!granted.ok()) return granted.failure();
-  reply.grant = granted->grant.packed();
-  reply.backing_id = granted->backing_id;
+  tell(*granted, BrokerOp::kOpenTemp, request.path, reply);
   auto file = grants_.borrow(granted->grant, true);
   if (!file.ok()) return file.failure();
   return describe(file->get(), reply);
 }
 
-Outcome Server::change(const wire::BrokerRequest& request) {
-  if (view_.read_only) return Failure{EROFS, Reason::kReadOnlyView};
-  auto file = grants_.borrow(GrantId::unpack(request.grant), true);
-  if (!file.ok()) return file.failure();
-  const os::Target target{file->get(), {}};
+Outcome Server::change(os::Target target, const wire::BrokerRequest& request) {
   if ((request.flags & wire::kChangeMode) != 0) {
     if (auto done = os::change_mode(target, request.mode & 07777); !done.ok()) return done;
   }

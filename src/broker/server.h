@@ -29,7 +29,9 @@ class Server {
   core::Outcome open(const wire::DecodedRequest& request, wire::BrokerReply& reply);
   core::Outcome read_window(const wire::BrokerRequest& request);
   core::Outcome open_temp(const wire::DecodedRequest& request, wire::BrokerReply& reply);
-  core::Outcome change(const wire::BrokerRequest& request);
+  core::Outcome change(os::Target target, const wire::BrokerRequest& request);
+  // What a grant is, to the worker, and the first time to the service.
+  void tell(const Granted& granted, wire::BrokerOp op, std::string_view path, wire::BrokerReply& reply);
 
   int channel_;
   Domain domain_;

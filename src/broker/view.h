@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/grafts.h"
@@ -31,9 +33,16 @@ class Rulebook {
   explicit Rulebook(core::Rules rules) { replace(std::move(rules)); }
 
   // Other rules from now on. What is granted stays so: the kernel cannot take it back.
-  void replace(core::Rules rules);
+  void replace(core::Rules rules) {
+    auto matcher = std::make_unique<core::Matcher>(std::move(rules), ::time(nullptr));
+    const std::lock_guard lock(mutex);
+    matcher_ = std::move(matcher);
+  }
   // As the clock says now. The rest needs the lock.
-  core::Verdicts decide(std::string_view path);
+  core::Verdicts decide(std::string_view path) {
+    (void)matcher_->set_time(::time(nullptr));
+    return matcher_->decide(path);
+  }
   core::Matcher& matcher() { return *matcher_; }
   const core::Rules& rules() const { return matcher_->rules(); }
 

@@ -43,19 +43,6 @@ bool is_inside(int target, const os::Stat& source) {
 }
 
 // mountinfo writes space, tab, newline and backslash as \ooo.
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 bool is_view(const std::string& path) {
   bool view = false;
   for (const MountLine& mount : read_mounts()) {
@@ -123,6 +110,19 @@ uint64_t mount_id_of(int fd) {
   return id.ok() ? *id : 0;
 }
 
+std::string unescaped_mount_path(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 std::vector<MountLine> read_mounts() {
   std::vector<MountLine> mounts;
   std::ifstream file("/proc/self/mountinfo");
@@ -133,7 +133,7 @@ std::vector<MountLine> read_mounts() {
     size_t dash = 6;
     while (dash < parts.size() && parts[dash] != "-") ++dash;
     if (dash + 2 >= parts.size()) continue;
-    mounts.push_back({unescape(parts[4]), parts[dash + 1], unescape(parts[dash + 2])});
+    mounts.push_back({unescaped_mount_path(parts[4]), parts[dash + 1], unescaped_mount_path(parts[dash + 2])});
   }
   return mounts;
 }

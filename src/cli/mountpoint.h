@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/view_options.h"
@@ -28,6 +29,8 @@ struct MountLine {
   std::string type;
   std::string source;
 };
+// A path as it is written there: without its \040 and the like.
+std::string unescaped_mount_path(std::string_view text);
 // Reads only /proc: touches no mounted path, so that a view that hangs cannot hang us.
 std::vector<MountLine> read_mounts();
 // The absolute path of a mount point, resolved without touching its last component.

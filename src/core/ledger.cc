@@ -3,23 +3,12 @@
 #include <bit>
 
 namespace sluice::core {
-namespace {
-
-// Zeroed memory that the kernel supplies page by page as it is touched. None left: the process ends.
-template <typename T>
-T* zeroed(size_t count) {
-  void* memory = std::calloc(count, sizeof(T));
-  if (memory == nullptr) std::abort();
-  return static_cast<T*>(memory);
-}
-
-}  // namespace
 
 Ledger::Ledger(uint32_t capacity)
     : capacity_(capacity),
       mask_(std::bit_ceil(capacity) - 1),
-      grants_(zeroed<Grant>(capacity)),
-      buckets_(zeroed<uint32_t>(size_t{mask_} + 1)) {}
+      grants_(zeroed_memory<Grant>(capacity)),
+      buckets_(zeroed_memory<uint32_t>(size_t{mask_} + 1)) {}
 
 uint32_t Ledger::bucket_of(FileId file) const {
   // Fibonacci hashing; a hostile choice of inode numbers costs only the chooser's own broker.

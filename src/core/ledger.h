@@ -7,10 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 
 #include "core/rule.h"
+#include "core/zeroed_memory.h"
 
 namespace sluice::core {
 
@@ -71,11 +70,8 @@ class Ledger {
   uint32_t size_ = 0;
   uint32_t free_ = 0;       // slot + 1
   uint32_t untouched_ = 0;  // slots from here on were never used: their memory is not touched yet
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-  std::unique_ptr<Grant[], Free> grants_;
-  std::unique_ptr<uint32_t[], Free> buckets_;  // slot + 1, 0 for none
+  Memory<Grant> grants_;
+  Memory<uint32_t> buckets_;  // slot + 1, 0 for none
 };
 
 }  // namespace sluice::core

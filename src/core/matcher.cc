@@ -15,13 +15,6 @@ constexpr size_t kBytes = 256;
 constexpr size_t kLeastPool = size_t{1} << 18;
 constexpr size_t kHashSize = size_t{1} << 12;
 
-template <typename T>
-T* zeroed(size_t count) {
-  void* memory = std::calloc(count, sizeof(T));
-  if (memory == nullptr) std::abort();
-  return static_cast<T*>(memory);
-}
-
 uint64_t hash_of(std::span<const uint32_t> places) {
   uint64_t hash = 0x9E3779B97F4A7C15;
   for (const uint32_t place : places) hash = (hash ^ place) * 0xFF51AFD7ED558CCD, hash ^= hash >> 32;
@@ -43,12 +36,12 @@ void merge(Decision* into, const Decision& from) {
 Matcher::Matcher(Rules rules, int64_t now) : rules_(std::move(rules)), nodes_(rules_.nodes()) {
   if (rules_.empty()) return;
   pool_size_ = std::max(kLeastPool, 8 * nodes_.size());
-  table_.reset(zeroed<State>((kMostStates + 1) * kBytes));
-  summaries_.reset(zeroed<Summary>(kMostStates + 1));
-  by_places_.reset(zeroed<State>(kHashSize));
-  pool_.reset(zeroed<uint32_t>(pool_size_));
-  marks_.reset(zeroed<uint64_t>(2 * nodes_.size() / 64 + 1));
-  marked_words_.reset(zeroed<uint64_t>(2 * nodes_.size() / 4096 + 1));
+  table_ = zeroed_memory<State>((kMostStates + 1) * kBytes);
+  summaries_ = zeroed_memory<Summary>(kMostStates + 1);
+  by_places_ = zeroed_memory<State>(kHashSize);
+  pool_ = zeroed_memory<uint32_t>(pool_size_);
+  marks_ = zeroed_memory<uint64_t>(2 * nodes_.size() / 64 + 1);
+  marked_words_ = zeroed_memory<uint64_t>(2 * nodes_.size() / 4096 + 1);
   holds_.assign(rules_.size(), true);
   judge_times(now);
 }

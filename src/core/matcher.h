@@ -11,13 +11,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "core/rules.h"
+#include "core/zeroed_memory.h"
 
 namespace sluice::core {
 
@@ -64,11 +63,6 @@ class Matcher {
     Decision file;
     Decision directory;
   };
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-  template <typename T>
-  using Memory = std::unique_ptr<T[], Free>;
 
   void judge_times(int64_t now) noexcept;
   void forget_states() noexcept;

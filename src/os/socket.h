@@ -16,17 +16,9 @@ namespace sluice::os {
 
 core::Result<std::pair<Fd, Fd>> socket_pair();
 
-// Service. A socket with a name, which goes with remove().
-struct Listener {
-  Fd socket;
-  Fd directory;      // O_PATH
-  std::string name;  // in there
-  void remove() const;
-};
-// Listens at path; an old socket there is replaced, unless somebody answers it (EADDRINUSE).
-core::Result<Listener> listen_at(std::string_view path, uint32_t mode);
 core::Result<Fd> connect_to(std::string_view path);
-core::Result<Fd> accept_from(int listener);
+// A datagram socket that sends to this address, and never waits; '@' in front: an abstract one.
+core::Result<Fd> datagrams_to(std::string_view address);
 
 // Who is at the other end, by the kernel's word at connect time.
 struct Peer {
@@ -40,6 +32,8 @@ core::Result<Peer> peer_of(int socket);
 // Whether the process that connected has given up gaining privileges by exec (no_new_privs, which
 // nobody can take back, and which all that it starts has too). Linux 6.5.
 core::Result<bool> peer_is_confined(int socket);
+// The control groups of the process that connected, as /proc/PID/cgroup has them. Linux 6.5.
+core::Result<std::string> groups_of_peer(int socket);
 
 // fds (borrowed) go along. EPIPE instead of SIGPIPE.
 core::Outcome send_message(int socket, std::span<const uint8_t> bytes, std::span<const int> fds = {});

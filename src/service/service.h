@@ -15,8 +15,11 @@
 #include "os/process.h"
 #include "os/socket.h"
 #include "service/maker.h"
+#include "service/notifier.h"
 #include "service/view_table.h"
+#include "wire/event_reader.h"
 #include "wire/report.h"
+#include "wire/totals.h"
 
 namespace sluice::service {
 
@@ -25,6 +28,11 @@ struct Options {
   os::Fd first_peer;     // embedded: the one peer that is already connected
   uint32_t grants_per_view = 0;
   uint32_t views = 0;    // on this host
+  bool audit = false;    // every grant and refusal is logged
+  Notifier notifier;
+  int64_t started = 0;   // seconds since 1970
+  pid_t pid = 0;         // of this process
+  int64_t idle_milliseconds = 0;  // how long it stays without views and peers; 0: for ever
 };
 
 class Service {
@@ -32,7 +40,8 @@ class Service {
   // poller: watches nothing yet. signals: of os::service_signals().
   Service(Options options, Maker maker, os::Poller poller, os::Fd signals);
 
-  // Until a termination signal; embedded, until its last view is gone. Ends every view before.
+  // Until a termination signal; embedded, until its last view is gone; where it may be idle for so
+  // long only, until it was. Ends every view before.
   core::Outcome run();
 
  private:
@@ -46,6 +55,8 @@ class Service {
     };
     Lines broker_lines, worker_lines;
     // Other rules: first the broker has them, whose verdict counts, then the worker.
+    uint64_t granted = 0, dropped = 0;  // as the two have said
+    uint64_t refused[static_cast<size_t>(core::Reason::kCount)] = {};
     uint64_t reload = 0;  // the set-up process that waits for it; 0: there is none
     core::Rules rules;
   };
@@ -77,7 +88,8 @@ class Service {
   core::Outcome begin_reload(uint64_t id, uint64_t which, core::Rules rules);
   void go_on_reloading(View& view, bool from_broker, uint32_t open);
   void reply_to_setup(uint64_t id, const wire::Reply& reply);
-  void log_events(View& view, bool from_broker);
+  void take_event(View& view, bool from_broker);
+  void log_event(View& view, bool from_broker, const wire::DecodedEvent& event);
   void end_view(uint64_t id, const char* why);
   // A broker or worker without its view ends by itself; one that does not is killed a moment later,
   // a set-up process at once. It is reaped when it is gone, which may take a while: never waited for.
@@ -91,6 +103,10 @@ class Service {
   void handle(uint64_t event);
   void handle_view(uint64_t id, Source source);
   void expire_setups();
+  // Every turn of the loop, and so only while it turns: what the service manager hears.
+  void tell_manager();
+  int milliseconds_to_wait() const;
+  bool idle() const { return views_.empty() && pending_.empty() && ending_.empty(); }
   wire::ViewInfo info_of(const View& view) const;
 
   Options options_;
@@ -98,9 +114,14 @@ class Service {
   os::Poller poller_;
   os::Fd signals_;
   ViewTable table_;
+  wire::Totals totals_;
   uint64_t last_id_ = 0;
   bool stopping_ = false;
   bool maker_gone_ = false;
+  bool said_ready_ = false;
+  size_t views_said_ = 0;
+  int64_t watched_at_ = 0;  // when the manager heard last
+  int64_t busy_at_ = 0;     // when there was last something to do
   absl::btree_map<uint64_t, std::unique_ptr<View>> views_;
   absl::btree_map<uint64_t, std::unique_ptr<Pending>> pending_;
   absl::btree_map<uint64_t, Ending> ending_;

@@ -24,7 +24,7 @@ uint32_t flags_of(BrokerOp op) {
 
 bool takes_path(BrokerOp op) {
   return op == BrokerOp::kOpen || op == BrokerOp::kOpenTemp || op == BrokerOp::kTruncatePath ||
-         changes_names(op);
+         op == BrokerOp::kLinkNameless || op >= BrokerOp::kRemove;
 }
 bool takes_second(BrokerOp op) { return op > BrokerOp::kRemove; }
 

@@ -93,7 +93,11 @@ struct DecodedRequest {
 // Broker. Kind, flags, paths and length are in range and the paths are core::valid_relative.
 core::Result<DecodedRequest> decode_request(std::span<const uint8_t> message);
 
-inline bool changes_names(BrokerOp op) { return op == BrokerOp::kLinkNameless || op >= BrokerOp::kRemove; }
+// True for what changes the tree other than by a grant to write.
+inline bool changes_tree(BrokerOp op) {
+  return op == BrokerOp::kOpenTemp || op == BrokerOp::kLinkNameless || op == BrokerOp::kChange ||
+         op >= BrokerOp::kRemove;
+}
 
 // True for the requests that get no reply.
 inline bool one_way(BrokerOp op) {

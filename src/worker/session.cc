@@ -69,6 +69,12 @@ void Session::serve(std::span<uint8_t> message) {
   wire::FuseInHeader header;
   if (message.size() < sizeof(header)) return;  // the kernel sends no such thing
   std::memcpy(&header, message.data(), sizeof(header));
+  const int64_t from = nanoseconds();
+  carry_out(header, message);
+  worker_.counters.took(header.opcode, static_cast<uint64_t>(nanoseconds() - from));
+}
+
+void Session::carry_out(const wire::FuseInHeader& header, std::span<uint8_t> message) {
   const size_t counter = std::min<size_t>(header.opcode, wire::Counters::kOpcodes - 1);
   worker_.counters.requests[counter].fetch_add(1, std::memory_order_relaxed);
   worker_.unique = header.unique;

@@ -6,6 +6,7 @@
 #include <span>
 #include <thread>
 
+#include "wire/fuse.h"
 #include "worker/patience.h"
 #include "worker/worker.h"
 
@@ -25,6 +26,7 @@ class Session {
       : worker_(worker), patience_(std::thread::hardware_concurrency() > 1) {}
   core::Result<size_t> next(std::span<uint8_t> buffer);
   void serve(std::span<uint8_t> message);
+  void carry_out(const wire::FuseInHeader& header, std::span<uint8_t> message);
   static ssize_t write_reply(int fd, struct iovec* pieces, int count, void* worker);
 
   Worker& worker_;

@@ -76,17 +76,24 @@ src/broker/main.cc: geteuid
 # clocks: how old something is
 src/broker/events.cc: time
 # and when a rule holds
-src/broker/view.cc: time
+src/broker/view.h: time
 src/worker/open_files.cc: clock_gettime
 src/worker/session.cc: clock_gettime
 src/worker/view_rules.cc: time
 src/service/clock.h: clock_gettime
 src/service/setup.cc: time
+src/service/main.cc: time
 # replies in pieces, as libfuse hands them over
 src/worker/session.cc: writev
 # log lines, and where the log goes
 src/service/log.cc: write
 src/service/log.cc: getenv
+# what a service manager says, and whether it means this process
+src/service/activation.cc: getenv
+src/service/activation.cc: getpid
+src/service/main.cc: getpid
+src/service/notifier.cc: getenv
+src/service/notifier.cc: getpid
 # whether a peer's descriptor is O_PATH, before anything else is done with it
 src/service/setup.cc: fcntl
 # the programs beside its own, and /dev/null for their standard descriptors
