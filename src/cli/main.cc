@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "cli/commands.h"
+#include "cli/mount_helper.h"
 #include "cli/output.h"
 #include "cli/policy_command.h"
 #include "cli/run_words.h"
@@ -136,4 +137,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace sluice::cli
 
-int main(int argc, char** argv) { return sluice::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  if (argc > 0 && sluice::cli::is_mount_helper(argv[0])) return sluice::cli::mount_helper(argc, argv);
+  return sluice::cli::run(argc, argv);
+}

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "cli/mount_field.h"
 #include "cli/output.h"
 #include "core/escape.h"
 #include "os/file.h"
@@ -40,20 +41,6 @@ bool is_inside(int target, const os::Stat& source) {
     if (same_directory(*above, *here) && above->stx_mnt_id == here->stx_mnt_id) return false;
     at = std::move(up);
   }
-}
-
-// mountinfo writes space, tab, newline and backslash as \ooo.
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
 }
 
 bool is_view(const std::string& path) {
@@ -133,7 +120,7 @@ std::vector<MountLine> read_mounts() {
     size_t dash = 6;
     while (dash < parts.size() && parts[dash] != "-") ++dash;
     if (dash + 2 >= parts.size()) continue;
-    mounts.push_back({unescape(parts[4]), parts[dash + 1], unescape(parts[dash + 2])});
+    mounts.push_back({unescape_mount_field(parts[4]), parts[dash + 1], unescape_mount_field(parts[dash + 2])});
   }
   return mounts;
 }

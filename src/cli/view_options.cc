@@ -142,13 +142,14 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   hello.gid = identity->gid;
   hello.groups = identity->groups;
   hello.coherence_milliseconds = wanted->coherence_milliseconds;
-  hello.tied = lifetime != Lifetime::kMount;
+  const bool lasting = lifetime == Lifetime::kMount || lifetime == Lifetime::kHostMount;
+  hello.tied = !lasting;
   hello.name = options.name;
   hello.source = source.path;
   hello.target = target;
   hello.rules = std::move(wanted->rules);
-  auto service = reach_service(service_socket(options.socket), {identity->preserve, lifetime == Lifetime::kMount,
-                                                               lifetime == Lifetime::kCommand, options.allow_missing});
+  auto service = reach_service(service_socket(options.socket), {identity->preserve, lasting, lifetime == Lifetime::kCommand,
+                                                               options.allow_missing, lifetime == Lifetime::kHostMount});
   if (!service.ok()) return service.status();
   std::vector<int> fds;
   if (source.fd) fds.push_back(source.fd.get());

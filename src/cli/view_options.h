@@ -48,6 +48,7 @@ enum class Lifetime {
   kCommand,     // of `sluice run`: ends with it, and does not disturb its output
   kForeground,  // of `sluice mount`: ends with it
   kMount,       // until it is unmounted
+  kHostMount,   // the same, and by the host's service: never by a private one
 };
 
 struct View {
