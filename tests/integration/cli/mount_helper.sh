@@ -147,7 +147,7 @@ case_fstab() {
   out=$(timed mount "$W/dir" 2>&1)
   expect_match "and one whose source is missing" '^mount.sluice: /etc/fstab:4: source .* does not exist' "${out//$'\n'/ }"
   timed mount -a > "$W/out" 2>&1
-  is_view "$W/with\\040space" || fail "mount -a: a wrong line fails that one view" "got: $(cat "$W/out")"
+  is_view "$W/with\\\\040space" || fail "mount -a: a wrong line fails that one view" "got: $(cat "$W/out")"
   is_no_view "$W/target" || fail "and not another"
   timed umount "$W/with space"
   expect_soon "its processes are gone" 3 gone
