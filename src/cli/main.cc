@@ -38,8 +38,8 @@ void describe(CLI::App& app, Commands& commands, int& status) {
   add_view_options(mount, commands.mount.view);
   mount.add_flag("--background", commands.mount.background, "return once it serves; sluice umount ends it")
       ->disable_flag_override();
-  mount.add_option("SOURCE", commands.mount.view.source, "the directory to make a view of")->required()->option_text(" ");
-  mount.add_option("TARGET", commands.mount.target, "an existing directory to attach it at")->required()->option_text(" ");
+  mount.add_option("SOURCE", commands.mount.view.source, "the directory to make a view of")->option_text(" ");
+  mount.add_option("TARGET", commands.mount.target, "an existing directory to attach it at")->option_text(" ");
   mount.callback([&] { status = mount_command(commands.mount); });
 
   CLI::App& run = *app.add_subcommand("run", "run COMMAND with a view of SOURCE in SOURCE's place");

@@ -1,3 +1,4 @@
+#include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,6 +11,8 @@
 #include "cli/commands.h"
 #include "cli/mounted_view.h"
 #include "cli/output.h"
+#include "cli/ready.h"
+#include "cli/view_file.h"
 #include "os/mount.h"
 #include "os/poller.h"
 
@@ -26,10 +29,18 @@ bool detach(const Target& target, uint64_t mount_id) {
   return true;
 }
 
-absl::Status serve(const MountOptions& options) {
+absl::Status serve(MountOptions options) {
   // Before anything is there that would have to be undone.
   auto signals = os::termination_signals();
   if (!signals.ok()) return problem(signals.failure(), "signals");
+  std::vector<std::string> command;  // of the file, and for sluice run
+  if (auto taken = take_view_file(&options.view, &options.target, &command); !taken.ok()) return taken;
+  if (options.view.source.empty() || options.target.empty()) {
+    return problem(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat(options.view.source.empty() ? "SOURCE" : "TARGET", " is missing",
+                                options.view.view_file.empty() ? "" : ", here and in the file"),
+                   "see sluice mount --help");
+  }
   MountHow how;
   how.lifetime = options.background ? Lifetime::kMount : Lifetime::kForeground;
   auto mounted = mount_view(options.view, options.target, std::move(how));
@@ -39,6 +50,7 @@ absl::Status serve(const MountOptions& options) {
   std::printf("sluice: %s%s\n", describe(*mounted).c_str(), options.background ? "" : "; Ctrl-C ends it");
   std::fflush(stdout);
   if (options.background) return absl::OkStatus();
+  tell_manager_ready();
 
   struct pollfd waiting[] = {{service.connection.get(), POLLIN, 0}, {signals->get(), POLLIN, 0}};
   while (::poll(waiting, 2, -1) < 0 && errno == EINTR) {

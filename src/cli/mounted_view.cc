@@ -28,7 +28,9 @@ absl::Status attach(const View& view, const Target& target) {
 
 absl::StatusOr<Source> open_named_source(const ViewOptions& options) {
   if (options.source == "none") return Source{os::Fd(), "none", 0};
-  return open_source(options.source);
+  auto source = open_source(options.source);
+  if (!source.ok()) return problem_of(options.source_place, source.status());
+  return source;
 }
 
 absl::StatusOr<MountedView> mount_view(const ViewOptions& options, const std::string& path, MountHow how) {
@@ -37,7 +39,7 @@ absl::StatusOr<MountedView> mount_view(const ViewOptions& options, const std::st
   absl::StatusOr<Target> target = Target{};
   if (!how.namespace_of_target) {  // before anything is there that would have to be undone
     target = open_target(path, *source);
-    if (!target.ok()) return target.status();
+    if (!target.ok()) return problem_of(options.target_place, target.status());
   }
   auto view = request_view(options, *source, how.namespace_of_target ? path : target->path, how.lifetime);
   if (!view.ok()) return view.status();
@@ -47,7 +49,7 @@ absl::StatusOr<MountedView> mount_view(const ViewOptions& options, const std::st
   if (how.namespace_of_target) {
     if (::setns(how.namespace_of_target.get(), CLONE_NEWNS) < 0) return problem(os::failure(), "the mount namespace");
     target = open_target(path, *source);
-    if (!target.ok()) return target.status();
+    if (!target.ok()) return problem_of(options.target_place, target.status());
   }
   const uint64_t mount_id = mount_id_of(view->mount.get());
   if (auto attached = attach(*view, *target); !attached.ok()) return attached;

@@ -74,6 +74,12 @@ class PolicyParser {
     return absl::OkStatus();
   }
 
+  absl::Status take_view(const toml::node& node) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return problem_in(file_, node, "view is not a table", "begin it with a line [view]");
+    return parse_view(file_, *table, &out_.view.emplace());
+  }
+
   static const Key<PolicyParser> kKeys[];
 
   const FileName& file_;
@@ -85,7 +91,7 @@ class PolicyParser {
 constexpr Key<PolicyParser> PolicyParser::kKeys[] = {
     {"hide", &PolicyParser::take_hide},           {"read-only", &PolicyParser::take_read_only},
     {"coherence", &PolicyParser::take_coherence}, {"include", &PolicyParser::take_include},
-    {"rule", &PolicyParser::take_rule},
+    {"rule", &PolicyParser::take_rule},           {"view", &PolicyParser::take_view},
 };
 
 absl::StatusOr<PolicyFile> PolicyParser::parse(std::string_view text) {

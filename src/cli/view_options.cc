@@ -74,6 +74,8 @@ void add_view_options(CLI::App& command, ViewOptions& options) {
                      "AT=DIRECTORY: show it at the path AT of the view, with :ro behind it read-only; repeatable")
       ->option_text("GRAFT")
       ->allow_extra_args(false);
+  command.add_option("--view", options.view_file, "take all of it from FILE, a policy with a [view] table")
+      ->option_text("FILE");
   command.add_option("--coherence", options.coherence,
                      "how long names and attributes may be remembered (default 1s)")
       ->option_text("TIME");
@@ -86,6 +88,11 @@ void add_view_options(CLI::App& command, ViewOptions& options) {
         return std::string(core::protection_named(name) == 0 ? "is no protection: see sluice doctor" : "");
       });
   command.add_option("--socket", options.socket, "the service's socket")->option_text("PATH");
+}
+
+absl::Status problem_of(const std::string& place, const absl::Status& status) {
+  if (status.ok() || place.empty()) return status;
+  return absl::Status(status.code(), absl::StrCat(place, ": ", status.message()));
 }
 
 absl::StatusOr<Source> open_source(const std::string& path) {
@@ -119,7 +126,7 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   auto wanted = decide_rules(options);
   if (!wanted.ok()) return wanted.status();
   auto identity = decide_identity(options.identity, source.owner);
-  if (!identity.ok()) return identity.status();
+  if (!identity.ok()) return problem_of(options.identity_place, identity.status());
   if (!options.name.empty() && !wire::valid_view_name(options.name)) {
     return problem(absl::StatusCode::kInvalidArgument,
                    absl::StrCat("--name ", in_quotes(options.name), " is not a name"),
@@ -155,7 +162,7 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   if (source.fd) fds.push_back(source.fd.get());
   for (const os::Fd& directory : grafts->directories) fds.push_back(directory.get());
   auto answer = ask(service->connection.get(), hello, fds, absl::StrCat("source ", in_quotes(options.source)));
-  if (!answer.ok()) return answer.status();
+  if (!answer.ok()) return problem_of(options.source_place, answer.status());
   if (answer->fds.size() != 1) {
     return problem({EPROTO, core::Reason::kProtocol}, "the service");
   }

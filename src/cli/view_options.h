@@ -29,7 +29,12 @@ struct ViewOptions {
   std::vector<std::string> graft;  // AT=DIRECTORY[:ro]
   std::vector<std::string> allow_missing;
   bool read_only = false;
+  std::string view_file;  // --view, and where it says what is above: "FILE:LINE:COLUMN", or empty
+  std::string source_place, target_place, identity_place;
 };
+// A problem with what was said at a place, if it was said in a file.
+absl::Status problem_of(const std::string& place, const absl::Status& status);
+
 void add_view_options(CLI::App& command, ViewOptions& options);
 
 // What makes the rules: --policy and --hide, in this order.
