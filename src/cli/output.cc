@@ -25,6 +25,7 @@ absl::StatusCode code_of(const core::Failure& failure) {
     case Reason::kSourceUnreadable:
       return absl::StatusCode::kFailedPrecondition;
     case Reason::kKernelNoPassthrough:
+    case Reason::kNoFuseDevice:
     case Reason::kProtectionMissing:
       return absl::StatusCode::kUnimplemented;
     case Reason::kNotPermitted:

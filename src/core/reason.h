@@ -52,6 +52,10 @@ enum class Reason : uint32_t {
   kLimitNames,           // names made below what a rule covers
   kOtherRules,           // other rules hold at the new name
   kGraftPlace,           // a graft's place is not a directory of the source
+  kSocketTaken,          // something else is at the socket's path
+  kSocketDirectory,      // others could put another socket in the place of ours
+  kListenFds,            // what the service was started with is not one listening socket
+  kNoFuseDevice,         // there is no /dev/fuse
   kCount
 };
 

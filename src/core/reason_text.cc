@@ -76,6 +76,14 @@ constexpr std::array<Entry, kReasons> kEntries = {{
     {"other-rules", "other rules hold at the new name", "copy it instead"},
     {"graft-place", "the place of a graft is not a directory of the source",
      "make the directory, or take \"none\" as the source"},
+    {"socket-taken", "something else is at the path of the socket",
+     "stop the other service, remove what is no socket, or listen at another path"},
+    {"socket-directory", "others could put another socket in the place of the service's",
+     "use a directory that only root can change, below ones that only root can change"},
+    {"listen-fds", "the service was not started with one listening socket",
+     "start it by a socket unit with one ListenSequentialPacket=, or use --listen PATH"},
+    {"no-fuse-device", "there is no /dev/fuse",
+     "load the module fuse (modprobe fuse); in a container, let it have /dev/fuse"},
 }};
 
 const Entry& entry(Reason reason) {

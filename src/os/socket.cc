@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 
@@ -52,33 +53,22 @@ core::Result<Fd> connect_to(std::string_view path) {
   return socket;
 }
 
-core::Result<Listener> listen_at(std::string_view path, uint32_t mode) {
-  const auto address = address_of(path);
-  if (!address.ok()) return address.failure();
-  if (connect_to(path).ok()) return core::Failure{EADDRINUSE, core::Reason::kSystem};
-  auto socket = new_socket();
-  if (!socket.ok()) return socket.failure();
-  const size_t slash = path.rfind('/');
-  const std::string above(slash == std::string_view::npos ? "." : path.substr(0, slash + 1));
-  auto directory = checked_fd(::open(above.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.ok()) return directory.failure();
-  ::unlink(address->sun_path);
-  // Made unreachable first and opened up once it has its mode.
-  const mode_t before = ::umask(0777);
-  const int bound = ::bind(socket->get(), reinterpret_cast<const struct sockaddr*>(&*address),
-                           sizeof(*address));
-  ::umask(before);
-  if (bound < 0 || ::listen(socket->get(), 128) < 0 || ::chmod(address->sun_path, mode) < 0) {
+core::Result<Fd> datagrams_to(std::string_view address) {
+  struct sockaddr_un to {};
+  to.sun_family = AF_UNIX;
+  if (address.size() < 2 || address.size() >= sizeof(to.sun_path) ||
+      (address.front() != '/' && address.front() != '@')) {
+    return core::Failure{EINVAL, core::Reason::kSystem};
+  }
+  std::memcpy(to.sun_path, address.data(), address.size());
+  if (address.front() == '@') to.sun_path[0] = '\0';
+  auto socket = checked_fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.ok()) return socket;
+  const auto length = static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) + address.size());
+  if (::connect(socket->get(), reinterpret_cast<const struct sockaddr*>(&to), length) < 0) {
     return failure();
   }
-  return Listener{*std::move(socket), *std::move(directory),
-                  std::string(path.substr(slash == std::string_view::npos ? 0 : slash + 1))};
-}
-
-void Listener::remove() const { ::unlinkat(directory.get(), name.c_str(), 0); }
-
-core::Result<Fd> accept_from(int listener) {
-  return checked_fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+  return socket;
 }
 
 core::Result<Peer> peer_of(int socket) {

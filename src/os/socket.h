@@ -16,17 +16,9 @@ namespace sluice::os {
 
 core::Result<std::pair<Fd, Fd>> socket_pair();
 
-// Service. A socket with a name, which goes with remove().
-struct Listener {
-  Fd socket;
-  Fd directory;      // O_PATH
-  std::string name;  // in there
-  void remove() const;
-};
-// Listens at path; an old socket there is replaced, unless somebody answers it (EADDRINUSE).
-core::Result<Listener> listen_at(std::string_view path, uint32_t mode);
 core::Result<Fd> connect_to(std::string_view path);
-core::Result<Fd> accept_from(int listener);
+// A datagram socket that sends to this address, and never waits; '@' in front: an abstract one.
+core::Result<Fd> datagrams_to(std::string_view address);
 
 // Who is at the other end, by the kernel's word at connect time.
 struct Peer {

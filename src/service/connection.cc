@@ -1,5 +1,7 @@
 #include "service/connection.h"
 
+#include <cerrno>
+
 #include "os/channel.h"
 #include "wire/init.h"
 
@@ -12,7 +14,11 @@ constexpr int kInitMilliseconds = 2000;
 
 core::Result<Connection> make_connection(const os::FuseMount& options) {
   auto device = os::open_fuse_device();
-  if (!device.ok()) return device.failure();
+  if (!device.ok()) {
+    const int error = device.failure().error;
+    const bool none = error == ENOENT || error == ENXIO || error == ENODEV;
+    return none ? core::Failure{error, core::Reason::kNoFuseDevice} : device.failure();
+  }
   auto mount = os::make_fuse_mount(device->get(), options);
   if (!mount.ok()) return mount.failure();
   auto readable = os::wait_readable(device->get(), kInitMilliseconds);

@@ -1,6 +1,7 @@
 // sluiced: admits peers, makes views, supervises them.
 //
 //   sluiced --listen PATH [--mode MODE] [--preserve]
+//   sluiced --listen-fds [--idle-exit SECONDS] [--preserve]   started by a socket unit
 //   sluiced --peer FD [--listen PATH] [--preserve]     for one view, of a client already connected
 //
 // Two processes: the maker keeps what making a view takes, and this one gives it up.
@@ -20,13 +21,15 @@
 #include "core/protection_names.h"
 #include "core/reason_text.h"
 #include "os/landlock.h"
+#include "os/listener.h"
 #include "os/self.h"
 #include "os/service_self.h"
-#include "os/socket.h"
 #include "sandbox/confine.h"
 #include "sandbox/confine_children.h"
+#include "service/activation.h"
 #include "service/confinement.h"
 #include "service/log.h"
+#include "service/notifier.h"
 #include "service/service.h"
 
 namespace sluice::service {
@@ -35,9 +38,14 @@ namespace {
 constexpr char kUsage[] =
     "usage: sluiced --listen PATH [--mode OCTAL] [--preserve] [--quiet]\n"
     "               [--allow-missing NAME]...\n"
+    "       sluiced --listen-fds [--idle-exit SECONDS] [--preserve] [--quiet]\n"
+    "               [--allow-missing NAME]...\n"
     "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve] [--quiet]\n"
     "  --listen PATH   serve clients that connect to the socket at PATH\n"
     "  --mode OCTAL    the socket's mode (default 0660)\n"
+    "  --listen-fds    serve clients of the one socket that the service manager started this with\n"
+    "  --idle-exit SECONDS\n"
+    "                  end after so long without a view or a client; the socket unit starts it anew\n"
     "  --peer FD       serve the client connected at FD, and exit with its view\n"
     "  --quiet         log refusals and failures only\n"
     "  --preserve      let root ask for views that keep every owner (the preserve identity mode)\n"
@@ -58,7 +66,8 @@ bool number(std::string_view text, int base, int* value) {
 }
 
 int fail(const char* step, const core::Failure& why) {
-  log(Level::kError, "cannot-start", {{"step", step}, {"reason", describe(why)}});
+  log(Level::kError, "cannot-start",
+      {{"step", step}, {"reason", describe(why)}, {"try", std::string(core::reason_remedy(why.reason))}});
   return 1;
 }
 
@@ -94,6 +103,8 @@ int run(int argc, char** argv) {
   std::string_view listen;
   int mode = 0660;
   int peer = -1;
+  bool listen_fds = false;
+  int idle_seconds = 0;
   bool preserve = false;
   uint32_t allowed_missing = 0;
   for (int i = 1; i < argc; ++i) {
@@ -113,6 +124,12 @@ int run(int argc, char** argv) {
       log_no_more_than(Level::kNotice);
     } else if (argument == "--listen" && has_value) {
       listen = argv[++i];
+    } else if (argument == "--listen-fds") {
+      listen_fds = true;
+    } else if (argument == "--idle-exit" && has_value) {
+      if (!number(argv[++i], 10, &idle_seconds) || idle_seconds == 0) {
+        return usage_error("--idle-exit wants a number of seconds");
+      }
     } else if (argument == "--mode" && has_value) {
       if (!number(argv[++i], 8, &mode) || mode > 0777) return usage_error("--mode wants an octal mode");
     } else if (argument == "--peer" && has_value) {
@@ -121,7 +138,13 @@ int run(int argc, char** argv) {
       return usage_error(std::string("unknown or incomplete option ") + core::escaped(argument));
     }
   }
-  if (listen.empty() && peer < 0) return usage_error("nothing to serve");
+  if (listen.empty() && !listen_fds && peer < 0) return usage_error("nothing to serve");
+  if (listen_fds && (!listen.empty() || peer >= 0)) {
+    return usage_error("--listen-fds is all that is served: it goes with neither --listen nor --peer");
+  }
+  if (idle_seconds > 0 && !listen_fds) {
+    return usage_error("--idle-exit needs --listen-fds: nobody else would start the service again");
+  }
 
   os::keep_children();
   if (auto done = os::raise_file_limit(); !done.ok()) return fail("file limit", done.failure());
@@ -130,17 +153,24 @@ int run(int argc, char** argv) {
     return fail("at least 256 open files (ulimit -n)", {EMFILE, core::Reason::kSystem});
   }
   os::ignore_broken_pipes();  // whoever reads the log may go
-  os::close_others(peer);
+  os::close_others(listen_fds ? kFirstGivenFd : peer);
   if (auto done = os::become_undumpable(); !done.ok()) return fail("undumpable", done.failure());
   if (!may_start(allowed_missing)) return 1;
   auto executables = open_executables();
   if (!executables.ok()) return fail("broker and worker beside sluiced", executables.failure());
   os::Listener listener;
+  if (listen_fds) {
+    Given given = given_listener();
+    if (!given.socket) return fail(given.wrong.c_str(), {0, core::Reason::kListenFds});
+    listener.socket = std::move(given.socket);
+  }
   if (!listen.empty()) {
     auto made = os::listen_at(listen, static_cast<uint32_t>(mode));
     if (!made.ok()) return fail("listen", made.failure());
     listener = *std::move(made);
   }
+  // A private service's manager is the command.
+  Notifier notifier = peer < 0 ? Notifier::from_environment() : Notifier();
   if (auto done = give_up_most(preserve); !done.ok()) return fail("capabilities", done.failure());
   // Signals before the maker, which inherits that it gets none: it ends when this process does.
   auto signals = os::service_signals();
@@ -156,6 +186,8 @@ int run(int argc, char** argv) {
   Options options;
   options.listener = std::move(listener.socket);
   options.first_peer = os::Fd(peer);
+  options.notifier = std::move(notifier);
+  options.idle_milliseconds = int64_t{idle_seconds} * 1000;
   // Up to two descriptors a grant, and as many again for operations under way.
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
   // Seven descriptors a view, and three for each peer that is being served.

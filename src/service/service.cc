@@ -8,6 +8,7 @@
 
 #include "core/limits.h"
 #include "os/channel.h"
+#include "os/listener.h"
 #include "os/memory_file.h"
 #include "os/shared_file.h"
 #include "service/clock.h"
@@ -43,19 +44,31 @@ core::Outcome Service::run() {
     }
   }
   if (embedded) admit(std::move(options_.first_peer), false);
+  busy_at_ = now_milliseconds();
   while (!stopping_ && !(embedded && views_.empty() && pending_.empty())) {
-    auto events = poller_.wait(!ending_.empty() ? 100 : pending_.empty() ? -1 : 1000);
+    tell_manager();
+    auto events = poller_.wait(milliseconds_to_wait());
     if (!events.ok()) return events.failure();
+    if (!events->empty() || !idle()) busy_at_ = now_milliseconds();
+    // Nobody waits at the socket either, or it would be among the events. Who comes from now on is
+    // served by the next: the socket stays with the service manager.
+    if (options_.idle_milliseconds > 0 &&
+        now_milliseconds() - busy_at_ >= options_.idle_milliseconds) {
+      log(Level::kInfo, "idle", {});
+      break;
+    }
     for (const uint64_t event : *events) handle(event);
     expire_setups();
     kill_late();
   }
+  (void)options_.notifier.say("STOPPING=1");
   pending_.clear();  // without this end of their report they end, with what they have made so far
   while (!views_.empty()) end_view(views_.begin()->first, "service stops");
   // Nothing is left behind, unless a disk holds a process up for longer than this.
   const int64_t deadline = now_milliseconds() + kFarewellMilliseconds;
   while (!ending_.empty() && now_milliseconds() < deadline) {
     kill_late();
+    tell_manager();
     auto events = poller_.wait(100);
     if (!events.ok()) return events.failure();
     for (const uint64_t event : *events) {
@@ -227,32 +240,6 @@ void Service::reply_to_setup(uint64_t id, const wire::Reply& reply) {
   if (found == pending_.end()) return;
   const int report = found->second->report.get();
   if (!os::send_message(report, wire::encode_reply(reply)).ok()) finish_setup(id, true);
-}
-
-core::Outcome Service::begin_reload(uint64_t id, uint64_t which, core::Rules rules) {
-  const auto found = views_.find(which);
-  if (found == views_.end()) return core::Failure{ENOENT, core::Reason::kNoSuchView};
-  View& view = *found->second;
-  if (view.reload != 0) return core::Failure{EAGAIN, core::Reason::kLimitSetups};
-  if (auto sent = os::send_message(view.broker_events.get(), rules.bytes()); !sent.ok()) return sent;
-  view.reload = id;
-  view.rules = std::move(rules);
-  return core::Done{};
-}
-
-// From now on what is opened is judged by the new rules; what the worker has not heard of yet, the
-// broker refuses.
-void Service::go_on_reloading(View& view, bool from_broker, uint32_t open) {
-  if (view.reload == 0) return;  // who was not asked says nothing
-  if (from_broker) {
-    const auto sent = os::send_message(view.worker_events.get(), view.rules.bytes());
-    if (!sent.ok()) end_view(view.info.id, "worker does not listen");
-    return;
-  }
-  view.info.rules = static_cast<uint32_t>(view.rules.size());
-  log(Level::kInfo, "view-reloaded", {{"view", view.info.name}, {"rules", absl::StrCat(view.info.rules)},
-                                      {"open_by_old_rules", absl::StrCat(open)}});
-  reply_to_setup(std::exchange(view.reload, 0), {0, core::Reason::kNone, open, {}});
 }
 
 void Service::finish_setup(uint64_t id, bool in_time) {

@@ -15,6 +15,7 @@
 #include "os/process.h"
 #include "os/socket.h"
 #include "service/maker.h"
+#include "service/notifier.h"
 #include "service/view_table.h"
 #include "wire/report.h"
 
@@ -25,6 +26,8 @@ struct Options {
   os::Fd first_peer;     // embedded: the one peer that is already connected
   uint32_t grants_per_view = 0;
   uint32_t views = 0;    // on this host
+  Notifier notifier;
+  int64_t idle_milliseconds = 0;  // how long it stays without views and peers; 0: for ever
 };
 
 class Service {
@@ -32,7 +35,8 @@ class Service {
   // poller: watches nothing yet. signals: of os::service_signals().
   Service(Options options, Maker maker, os::Poller poller, os::Fd signals);
 
-  // Until a termination signal; embedded, until its last view is gone. Ends every view before.
+  // Until a termination signal; embedded, until its last view is gone; where it may be idle for so
+  // long only, until it was. Ends every view before.
   core::Outcome run();
 
  private:
@@ -91,6 +95,10 @@ class Service {
   void handle(uint64_t event);
   void handle_view(uint64_t id, Source source);
   void expire_setups();
+  // Every turn of the loop, and so only while it turns: what the service manager hears.
+  void tell_manager();
+  int milliseconds_to_wait() const;
+  bool idle() const { return views_.empty() && pending_.empty() && ending_.empty(); }
   wire::ViewInfo info_of(const View& view) const;
 
   Options options_;
@@ -101,6 +109,10 @@ class Service {
   uint64_t last_id_ = 0;
   bool stopping_ = false;
   bool maker_gone_ = false;
+  bool said_ready_ = false;
+  size_t views_said_ = 0;
+  int64_t watched_at_ = 0;  // when the manager heard last
+  int64_t busy_at_ = 0;     // when there was last something to do
   absl::btree_map<uint64_t, std::unique_ptr<View>> views_;
   absl::btree_map<uint64_t, std::unique_ptr<Pending>> pending_;
   absl::btree_map<uint64_t, Ending> ending_;

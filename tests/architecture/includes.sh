@@ -87,6 +87,11 @@ src/worker/session.cc: writev
 # log lines, and where the log goes
 src/service/log.cc: write
 src/service/log.cc: getenv
+# what a service manager says, and whether it means this process
+src/service/activation.cc: getenv
+src/service/activation.cc: getpid
+src/service/notifier.cc: getenv
+src/service/notifier.cc: getpid
 # whether a peer's descriptor is O_PATH, before anything else is done with it
 src/service/setup.cc: fcntl
 # the programs beside its own, and /dev/null for their standard descriptors

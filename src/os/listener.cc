@@ -1,0 +1,109 @@
+#include "os/listener.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "os/channel.h"
+#include "os/socket.h"
+
+namespace sluice::os {
+namespace {
+
+constexpr int kBacklog = 128;
+constexpr int kMostDirectories = 64;
+
+// Whether nobody but root and this user can make, move or remove names in it.
+bool is_ours(const struct stat& directory) {
+  const bool by_others = (directory.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  return (directory.st_uid == 0 || directory.st_uid == ::geteuid()) &&
+         (!by_others || (directory.st_mode & S_ISVTX) != 0);
+}
+
+// The directory and all above it: who can move one of them can put another socket in our place.
+core::Outcome check_directories(int directory) {
+  auto held = checked_fd(::openat(directory, ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct stat below {};
+  for (int i = 0; i < kMostDirectories; ++i) {
+    if (!held.ok()) return held.failure();
+    struct stat stat;
+    if (::fstat(held->get(), &stat) < 0) return failure();
+    if (!is_ours(stat)) return core::Failure{EPERM, core::Reason::kSocketDirectory};
+    if (stat.st_dev == below.st_dev && stat.st_ino == below.st_ino) return core::Done{};  // the root
+    below = stat;
+    held = checked_fd(::openat(held->get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  }
+  return core::Failure{ELOOP, core::Reason::kSocketDirectory};
+}
+
+// What was left there by a service that was killed. Anything else stays.
+core::Outcome remove_stale(std::string_view path, int directory, const std::string& name) {
+  struct stat stat;
+  if (::fstatat(directory, name.c_str(), &stat, AT_SYMLINK_NOFOLLOW) < 0) {
+    return errno == ENOENT ? core::Outcome(core::Done{}) : core::Outcome(failure());
+  }
+  if (!S_ISSOCK(stat.st_mode)) return core::Failure{ENOTSOCK, core::Reason::kSocketTaken};
+  // Only this says that nobody listens: a socket of another type, or one that may not be connected
+  // to, is somebody's.
+  const auto other = connect_to(path);
+  if (other.ok() || other.failure().error != ECONNREFUSED) {
+    return core::Failure{EADDRINUSE, core::Reason::kSocketTaken};
+  }
+  return checked(::unlinkat(directory, name.c_str(), 0));
+}
+
+int option_of(int socket, int option) {
+  int value = -1;
+  socklen_t length = sizeof(value);
+  return ::getsockopt(socket, SOL_SOCKET, option, &value, &length) < 0 ? -1 : value;
+}
+
+}  // namespace
+
+core::Result<Listener> listen_at(std::string_view path, uint32_t mode) {
+  struct sockaddr_un address {};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+    return core::Failure{ENAMETOOLONG, core::Reason::kSystem};
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const size_t slash = path.rfind('/');
+  const std::string above(slash == std::string_view::npos ? "." : path.substr(0, slash + 1));
+  auto directory = checked_fd(::open(above.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.ok()) return directory.failure();
+  if (auto ours = check_directories(directory->get()); !ours.ok()) return ours.failure();
+  std::string name(path.substr(slash == std::string_view::npos ? 0 : slash + 1));
+  if (auto free = remove_stale(path, directory->get(), name); !free.ok()) return free.failure();
+  auto socket = checked_fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.ok()) return socket.failure();
+  // Made unreachable first and opened up once it has its mode.
+  const mode_t before = ::umask(0777);
+  const int bound = ::bind(socket->get(), reinterpret_cast<const struct sockaddr*>(&address),
+                           sizeof(address));
+  ::umask(before);
+  if (bound < 0 || ::listen(socket->get(), kBacklog) < 0 || ::chmod(address.sun_path, mode) < 0) {
+    return failure();
+  }
+  return Listener{*std::move(socket), *std::move(directory), std::move(name)};
+}
+
+void Listener::remove() const { ::unlinkat(directory.get(), name.c_str(), 0); }
+
+core::Outcome adopt_listener(int fd) {
+  if (option_of(fd, SO_DOMAIN) != AF_UNIX || option_of(fd, SO_TYPE) != SOCK_SEQPACKET ||
+      option_of(fd, SO_ACCEPTCONN) != 1) {
+    return core::Failure{ENOTSOCK, core::Reason::kListenFds};
+  }
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return failure();
+  return set_nonblocking(fd);
+}
+
+core::Result<Fd> accept_from(int listener) {
+  return checked_fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+}
+
+}  // namespace sluice::os

@@ -1,0 +1,52 @@
+#include "service/notifier.h"
+
+#include <absl/strings/numbers.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "os/socket.h"
+#include "service/log.h"
+
+namespace sluice::service {
+namespace {
+
+// More than an hour would be no watch.
+constexpr int64_t kMostMicroseconds = 3'600'000'000;
+
+int64_t number_in(const char* text, int64_t otherwise) {
+  int64_t number = 0;
+  return text != nullptr && absl::SimpleAtoi(text, &number) ? number : otherwise;
+}
+
+}  // namespace
+
+Notifier Notifier::from_environment() {
+  Notifier notifier;
+  const char* address = std::getenv("NOTIFY_SOCKET");
+  if (address == nullptr) return notifier;
+  auto socket = os::datagrams_to(address);
+  if (!socket.ok()) {
+    log(Level::kWarning, "no-notification",
+        {{"socket", address}, {"reason", describe(socket.failure())}});
+    return notifier;
+  }
+  notifier.socket_ = *std::move(socket);
+  const int64_t limit = number_in(std::getenv("WATCHDOG_USEC"), 0);
+  const int64_t whose = number_in(std::getenv("WATCHDOG_PID"), ::getpid());
+  if (limit > 0 && whose == ::getpid()) {
+    notifier.watchdog_milliseconds_ =
+        std::max<int64_t>(1, std::min(limit, kMostMicroseconds) / 1000 / 2);
+  }
+  return notifier;
+}
+
+bool Notifier::say(std::string_view lines) const {
+  if (!socket_) return true;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(lines.data());
+  return os::send_message(socket_.get(), {bytes, lines.size()}).ok();
+}
+
+}  // namespace sluice::service

@@ -1,0 +1,32 @@
+// Telling the service manager that started this service how it does: sd_notify(3).
+//
+// A datagram of text, so these are own lines: libsystemd would bring its libraries, compressors among
+// them, into a process that is root with all capabilities when it starts.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "os/fd.h"
+
+namespace sluice::service {
+
+class Notifier {
+ public:
+  // Before confinement: afterwards no socket can be made. Says nothing to nobody where the
+  // environment names no socket; where it names one that is not there, that is logged.
+  static Notifier from_environment();
+
+  // Lines such as "READY=1". Never waits; false: it was not taken, so that it may be said again.
+  bool say(std::string_view lines) const;
+
+  // How often the manager wants to hear of this process, in milliseconds, half of its limit already;
+  // 0: not at all.
+  int64_t watchdog_milliseconds() const { return watchdog_milliseconds_; }
+
+ private:
+  os::Fd socket_;  // connected: nothing can be sent anywhere else through it
+  int64_t watchdog_milliseconds_ = 0;
+};
+
+}  // namespace sluice::service

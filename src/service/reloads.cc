@@ -1,0 +1,38 @@
+// Other rules for a view that serves: first for its broker, whose verdict counts, then for its worker.
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+#include "os/socket.h"
+#include "service/log.h"
+#include "service/service.h"
+
+namespace sluice::service {
+
+core::Outcome Service::begin_reload(uint64_t id, uint64_t which, core::Rules rules) {
+  const auto found = views_.find(which);
+  if (found == views_.end()) return core::Failure{ENOENT, core::Reason::kNoSuchView};
+  View& view = *found->second;
+  if (view.reload != 0) return core::Failure{EAGAIN, core::Reason::kLimitSetups};
+  if (auto sent = os::send_message(view.broker_events.get(), rules.bytes()); !sent.ok()) return sent;
+  view.reload = id;
+  view.rules = std::move(rules);
+  return core::Done{};
+}
+
+// From now on what is opened is judged by the new rules; what the worker has not heard of yet, the
+// broker refuses.
+void Service::go_on_reloading(View& view, bool from_broker, uint32_t open) {
+  if (view.reload == 0) return;  // who was not asked says nothing
+  if (from_broker) {
+    const auto sent = os::send_message(view.worker_events.get(), view.rules.bytes());
+    if (!sent.ok()) end_view(view.info.id, "worker does not listen");
+    return;
+  }
+  view.info.rules = static_cast<uint32_t>(view.rules.size());
+  log(Level::kInfo, "view-reloaded", {{"view", view.info.name}, {"rules", absl::StrCat(view.info.rules)},
+                                      {"open_by_old_rules", absl::StrCat(open)}});
+  reply_to_setup(std::exchange(view.reload, 0), {0, core::Reason::kNone, open, {}});
+}
+
+}  // namespace sluice::service
