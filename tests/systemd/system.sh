@@ -18,7 +18,7 @@ mkdir -p "$W/srv/at/"{hand,fstab,wrong,missing,template,unit,auto,bad}
 step "a first boot"
 boot
 files() { c find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /packages -o -path /srv -o -path /var/log \
-  -o -path /var/lib/dpkg -o -path /var/cache -o -path /home \) -prune -o -print | sort; }
+  -o -path /var/lib/dpkg -o -path /var/tmp -o -path /var/cache -o -path /home \) -prune -o -print | sort; }
 c useradd -u $ALICE -m alice
 c useradd -u $BOB -m bob
 files > "$W/before"
@@ -27,7 +27,9 @@ expect_ok "its socket is enabled" c systemctl is-enabled sluice.socket
 active sluice.socket || fail "and listens"
 active sluice.service inactive || fail "the service has not been started"
 expect_eq "the socket: owner and mode" "root:sluice 660" "$(c stat -c '%U:%G %a' /run/sluice/sluice.sock)"
-expect_eq "nothing has failed" "" "$(c systemctl list-units --failed --no-legend --plain)"
+# Not of ours: a container loads no modules.
+failed() { c systemctl list-units --failed --no-legend --plain | awk '$1 != "systemd-modules-load.service" { print $1 }' | sort | tr '\n' ' ' | sed 's/ $//'; }
+expect_eq "nothing has failed" "" "$(failed)"
 
 step "the first connection starts the service"
 expect_fails "who is not in the group may not connect" as bob sluice run /srv/$BOB -- true
@@ -127,7 +129,7 @@ main_pid() { c systemctl show -p MainPID --value sluice.service; }
 serves_again() { [ "$(as alice cat /srv/at/template/file 2> /dev/null)" = content ]; }
 expect_soon "after a restart of the service its template's view is made anew" 10 serves_again
 before=$(main_pid)
-c kill -STOP "$before"
+[ "$before" = 0 ] || c kill -STOP "$before"
 other_pid() { [ "$(main_pid)" != "$before" ] && [ "$(main_pid)" != 0 ]; }
 expect_soon "a service that hangs is replaced" 15 other_pid
 expect_match "by the watchdog" watchdog "$(c journalctl --no-pager -o cat -u sluice.service | grep -i watchdog)"
@@ -168,7 +170,7 @@ expect_match "the right one" "/etc/fstab:$line: " "$(journal -b -u srv-at-wrong.
 expect_match "and of what is missing" '/etc/fstab:[0-9]+: source "/srv/lost" does not exist' "$(journal -b -u srv-at-missing.mount)"
 expect_match "and the view file" '/etc/sluice/views/bad.toml:4:1' "$(journal -b -u sluice-view@bad.service)"
 expect_eq "nothing else has failed" "sluice-view@bad.service srv-at-missing.mount srv-at-wrong.mount" \
-  "$(c systemctl list-units --failed --no-legend --plain | awk '{ print $1 }' | sort | tr '\n' ' ' | sed 's/ $//')"
+  "$(failed)"
 expect_eq "no cycle was broken" "" "$(c journalctl -b --no-pager -o cat | grep -i 'ordering cycle')"
 
 step "an automount"
