@@ -39,11 +39,11 @@ _sluice() {
     fi
   done
   case $prev in
-    --policy) COMPREPLY=($(compgen -W "$(_sluice_policies)" -- "$cur") $(compgen -f -- "$cur")) && return ;;
-    --identity) COMPREPLY=($(compgen -u -W preserve -- "$cur")) && return ;;
-    --op) COMPREPLY=($(compgen -W 'look list read write change make remove' -- "$cur")) && return ;;
-    --view | --socket) COMPREPLY=($(compgen -f -- "$cur")) && return ;;
-    --only) COMPREPLY=($(compgen -d -- "$cur")) && return ;;
+    --policy) COMPREPLY=($(compgen -W "$(_sluice_policies)" -- "$cur") $(compgen -f -- "$cur")); return ;;
+    --identity) COMPREPLY=($(compgen -u -W preserve -- "$cur")); return ;;
+    --op) COMPREPLY=($(compgen -W 'look list read write change make remove' -- "$cur")); return ;;
+    --view | --socket) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --only) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --hide | --graft | --coherence | --name | --allow-missing) return ;;
   esac
   if [[ $cur == -* ]]; then

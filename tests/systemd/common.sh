@@ -92,7 +92,8 @@ as() { # user command...
 }
 boot() { # systemd-nspawn's options
   UP=1
-  "$HERE/container.sh" up "$NAME" "$ROOT" "$W/upper" --bind="$W/srv:/srv" --bind="$W/packages:/packages" "$@" ||
+  "$HERE/container.sh" up "$NAME" "$ROOT" "$W/upper" --bind="$W/srv:/srv" --bind="$W/packages:/packages" \
+    $([ ! -c /dev/autofs ] || echo --bind=/dev/autofs) "$@" ||
     { fail "the container boots"; exit 1; }
 }
 is_view() { c grep -q " $1 .* - fuse.sluice " /proc/self/mountinfo; }

@@ -61,7 +61,7 @@ expect_eq "and serves when it has started" "content" "$(as alice cat /srv/at/tem
 expect_fails "and hides" as alice cat /srv/at/template/.env
 expect_ok "reload" c sh -c 'sed -i "s/\.env/file/" /etc/sluice/views/shared.toml && systemctl reload sluice-view@shared.service'
 expect_fails "other rules hold" as alice cat /srv/at/template/file
-c sed -i 's/"file"/".env"/' /etc/sluice/views/shared.toml
+c sh -c 'sed -i "s/\"file\"/\".env\"/" /etc/sluice/views/shared.toml && systemctl reload sluice-view@shared.service'
 c sh -c "cat > /etc/sluice/views/bad.toml" << END
 [view]
 source = "/srv/$ALICE"
