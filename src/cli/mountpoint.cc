@@ -89,14 +89,15 @@ absl::StatusOr<Target> open_target(const std::string& path, const Source& source
   }
   if (!S_ISDIR(stat.st_mode)) return unusable(path, "is not a directory", "name a directory");
   Target target;
-  target.fd = os::Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  // Without O_DIRECTORY, which would wait for an automount there to be mounted: by us.
+  target.fd = os::Fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   char resolved[PATH_MAX];
   if (!target.fd || ::realpath(path.c_str(), resolved) == nullptr) {
     return problem(os::failure(), absl::StrCat("target \"", core::escaped(path), "\""));
   }
   target.path = resolved;
   for (const MountLine& mount : read_mounts()) {
-    if (mount.path != target.path || target.path == "/") continue;
+    if (mount.path != target.path || target.path == "/" || mount.type == "autofs") continue;
     if (mount.type == "fuse.sluice") {
       return unusable(path, "is a view already", "take it off with sluice umount first");
     }

@@ -133,8 +133,8 @@ TEXTS='README.md SECURITY.md CONTRIBUTING.md'
 # The commands that README shows for use, in its block of code that begins with sluice mount.
 same "README.md: commands" "$top" \
   "$(sed -nE '/^sluice [a-z]/s/^sluice //p' README.md | tr '|' '\n' | sed -nE 's/^ *([a-z]+)( .*)?$/\1/p')"
-# Options of other programs: cmake's, confinement_report's, and policyc's, which prints its own.
-OTHERS='--workflow --preset --build --markdown'
+# Options of other programs: cmake's, cpack's, systemctl's, confinement_report's, and policyc's, which prints its own.
+OTHERS='--workflow --preset --build --markdown --config --now'
 known=$(
   awk '{ print $2 }' <<< "$printed"
   awk '{ print $1 }' <<< "$service_options"
