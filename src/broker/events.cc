@@ -14,14 +14,15 @@ bool Events::within_rate(wire::EventKind kind) {
   return ++count_[index] <= core::Limits::kLogLinesPerSecond;
 }
 
-void Events::send(wire::EventKind kind, core::Failure why, uint32_t op, std::string_view text) {
-  if (!within_rate(kind)) {
+void Events::send(wire::EventKind kind, core::Failure why, uint32_t op, std::string_view text,
+                  uint64_t grant) {
+  if (!all_ && !within_rate(kind)) {
     ++dropped_;
     return;
   }
   uint8_t message[wire::kEventMost];
   const uint32_t dropped = dropped_.exchange(0);
-  const wire::Event event{kind, static_cast<uint32_t>(why.reason), why.error, op, dropped, 0};
+  const wire::Event event{kind, static_cast<uint32_t>(why.reason), why.error, op, dropped, 0, grant};
   const size_t length = wire::encode_event(event, text, message);
   if (!os::write_message(socket_, {message, length}).ok()) dropped_ += dropped + 1;
 }

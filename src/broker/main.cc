@@ -77,6 +77,7 @@ int run() {
   auto config = wire::decode_view_config(*bytes);
   if (!config.ok()) fail(events, "configuration", config.failure());
 
+  if (config->audit) events.send_all();
   auto tree = os::duplicate(sandbox::kFdRoot);
   if (!tree.ok()) fail(events, "root", tree.failure());
   must(events, "enter the source tree", os::enter_tree(*std::move(tree)));

@@ -174,7 +174,7 @@ Outcome Server::open(const wire::DecodedRequest& request, wire::BrokerReply& rep
   if (granted->is_new) {
     events_.send(wire::EventKind::kGranted, {0, Reason::kNone},
                  static_cast<uint32_t>(wanted.write ? BrokerOp::kOpenTemp : BrokerOp::kOpen),
-                 request.path);
+                 request.path, granted->grant.packed());
   }
   reply.grant = granted->grant.packed();
   reply.backing_id = granted->backing_id;
@@ -201,6 +201,8 @@ Outcome Server::open_temp(const wire::DecodedRequest& request, wire::BrokerReply
   auto granted = grants_.open_temp(request.path, request.header.mode,
                                    (request.header.flags & wire::kTempExclusive) != 0);
   if (!granted.ok()) return granted.failure();
+  events_.send(wire::EventKind::kGranted, {0, Reason::kNone}, static_cast<uint32_t>(BrokerOp::kOpenTemp),
+               request.path, granted->grant.packed());
   reply.grant = granted->grant.packed();
   reply.backing_id = granted->backing_id;
   auto file = grants_.borrow(granted->grant, true);

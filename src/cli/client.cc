@@ -67,7 +67,10 @@ os::Fd journal_stream() {
   if (how.background) {
     if (const os::Fd log = journal_stream()) {
       ::dup2(log.get(), STDERR_FILENO);
-      ::setenv("JOURNAL_STREAM", "1", 1);
+      struct stat stream;
+      if (::fstat(log.get(), &stream) == 0) {
+        ::setenv("JOURNAL_STREAM", absl::StrCat(stream.st_dev, ":", stream.st_ino).c_str(), 1);
+      }
     }
     const os::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     ::dup2(null.get(), STDIN_FILENO);
@@ -204,6 +207,22 @@ absl::StatusOr<Answer> ask(int connection, const wire::Hello& hello, std::span<c
   if (!reply.ok()) return problem(reply.failure(), what);
   if (reply->reason != core::Reason::kNone) return problem({reply->error, reply->reason}, what);
   return Answer{*std::move(reply), std::move(message->fds)};
+}
+
+absl::StatusOr<wire::Totals> totals_of(const std::string& socket) {
+  auto connection = os::connect_to(socket);
+  if (!connection.ok()) return problem(connection.failure(), core::escaped(socket));
+  (void)os::set_timeout(connection->get(), core::Limits::kSetupSeconds * 1000);
+  wire::Hello hello;
+  hello.kind = wire::HelloKind::kTotals;
+  auto answer = ask(connection->get(), hello, {}, core::escaped(socket));
+  if (!answer.ok()) return answer.status();
+  std::vector<uint8_t> buffer(wire::kViewInfoMost);
+  auto message = os::receive_message(connection->get(), buffer, 0);
+  if (!message.ok()) return problem(message.failure(), core::escaped(socket));
+  auto totals = wire::decode_totals({buffer.data(), message->length});
+  if (!totals.ok()) return problem(totals.failure(), core::escaped(socket));
+  return *totals;
 }
 
 absl::StatusOr<std::vector<ListedView>> list_views(const std::string& socket) {

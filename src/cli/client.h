@@ -9,6 +9,7 @@
 
 #include "os/fd.h"
 #include "wire/control.h"
+#include "wire/totals.h"
 
 namespace sluice::cli {
 
@@ -51,5 +52,8 @@ struct ListedView {
 };
 // All views of the service and of private ones that the caller may see. Touches no mounted path.
 absl::StatusOr<std::vector<ListedView>> list_views(const std::string& socket);
+
+// What a service has counted; only root is told.
+absl::StatusOr<wire::Totals> totals_of(const std::string& socket);
 
 }  // namespace sluice::cli

@@ -32,9 +32,14 @@ struct ListOptions {
   std::string socket;
   std::string name;  // status: of one view
   bool json = false;
+  bool metrics = false;   // status: as OpenMetrics text
+  bool open = false;      // ls: the open files of views
+  bool by_mount = false;  // the same, by view
+  bool once = false;      // top
 };
 int ls_command(const ListOptions& options);
 int status_command(const ListOptions& options);
+int top_command(const ListOptions& options);
 
 struct ReloadOptions {
   ViewOptions view;  // the rules and the socket

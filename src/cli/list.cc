@@ -1,14 +1,19 @@
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 #include <absl/strings/str_split.h>
 
 #include <cinttypes>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/metrics.h"
+#include "cli/open_files.h"
 #include "cli/output.h"
 #include "core/escape.h"
 #include "core/limits.h"
@@ -101,6 +106,7 @@ json limits() {
           {"open_directories", Limits::kOpenDirectories},
           {"background_requests", Limits::kBackgroundRequests},
           {"log_lines_per_second", Limits::kLogLinesPerSecond},
+          {"log_lines_of_service_per_second", Limits::kLogLinesOfServicePerSecond},
           {"request_timeout_seconds", Limits::kRequestTimeoutSeconds}};
 }
 
@@ -129,11 +135,78 @@ void print_details(const ListedView& view) {
   std::printf("\n");
 }
 
+uint64_t resident_bytes(int pid) {
+  const json of = process("", pid);
+  return of.value("resident_kib", uint64_t{0}) * 1024;
+}
+
+int print_metrics(const std::string& socket, const std::vector<ListedView>& views) {
+  std::set<std::string> sockets = {socket};
+  for (const ListedView& view : views) sockets.insert(view.socket);
+  std::vector<ServiceNumbers> services;
+  std::map<int, uint64_t> memory;
+  const auto look_at = [&memory](int64_t pid) {
+    const uint64_t bytes = resident_bytes(static_cast<int>(pid));
+    if (bytes != 0) memory[static_cast<int>(pid)] = bytes;
+  };
+  for (const std::string& each : sockets) {
+    const auto totals = totals_of(each);
+    if (totals.ok()) {
+      services.push_back({each, *totals});
+      look_at(totals->service_pid);
+      look_at(totals->maker_pid);
+    } else if (absl::IsPermissionDenied(totals.status())) {
+      services.push_back({each, std::nullopt});
+    }
+  }
+  for (const ListedView& view : views) {
+    look_at(view.info.broker_pid);
+    look_at(view.info.worker_pid);
+  }
+  std::fputs(metrics_text(services, views, memory).c_str(), stdout);
+  return kExitOk;
+}
+
+json open_json(const ListedView& view, const OpenFiles& open) {
+  return {{"name", view.info.name}, {"target", core::escaped(view.info.target)}, {"complete", open.complete},
+          {"files", files_json(open)}};
+}
+
+void print_open(const char* indent, const OpenFile& file) {
+  const std::string holders = holders_text(file);
+  std::printf("%s%-2s %-8s %s  %s\n", indent, file.write ? "rw" : "ro", file.granted ? "granted" : "-",
+              core::escaped(file.path).c_str(), holders.empty() ? "-" : holders.c_str());
+}
+
+int print_open_files(const ListOptions& options, const std::vector<ListedView>& views) {
+  const std::vector<OpenFiles> open = open_files(views);
+  json all = json::array();
+  bool complete = true;
+  for (size_t i = 0; i < views.size(); ++i) {
+    complete = complete && open[i].complete;
+    if (options.json) {
+      all.push_back(open_json(views[i], open[i]));
+      continue;
+    }
+    if (options.by_mount) {
+      std::printf("%s (%s)\n", core::escaped(views[i].info.target).c_str(), views[i].info.name.c_str());
+    }
+    const std::string indent = options.by_mount ? "  " : absl::StrFormat("%-16s ", views[i].info.name);
+    for (const OpenFile& file : open[i].files) print_open(indent.c_str(), file);
+  }
+  if (options.json) std::printf("%s\n", all.dump(2).c_str());
+  if (!complete && !options.json) {
+    std::fprintf(stderr, "sluice: only files that your own processes have open; root sees what brokers hold\n");
+  }
+  return kExitOk;
+}
+
 }  // namespace
 
 int ls_command(const ListOptions& options) {
   auto views = list_views(service_socket(options.socket));
   if (!views.ok()) return report(views.status());
+  if (options.open) return print_open_files(options, *views);
   if (options.json) {
     json out = json::array();
     for (const ListedView& view : *views) out.push_back(summary(view));
@@ -156,6 +229,7 @@ int ls_command(const ListOptions& options) {
 int status_command(const ListOptions& options) {
   auto views = list_views(service_socket(options.socket));
   if (!views.ok()) return report(views.status());
+  if (options.metrics) return print_metrics(service_socket(options.socket), *views);
   json out = json::array();
   bool found = false;
   for (const ListedView& view : *views) {

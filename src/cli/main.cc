@@ -49,11 +49,19 @@ void describe(CLI::App& app, Commands& commands, int& status) {
 
   CLI::App& ls = *app.add_subcommand("ls", "list views");
   CLI::App& one = *app.add_subcommand("status", "what a view, or every view, does");
-  for (CLI::App* command : {&ls, &one}) {
+  CLI::App& top = *app.add_subcommand("top", "watch what views do");
+  for (CLI::App* command : {&ls, &one, &top}) {
     command->add_flag("--json", commands.list.json, "print JSON")->disable_flag_override();
     command->add_option("--socket", commands.list.socket, "the service's socket")->option_text("PATH");
   }
   one.add_option("NAME", commands.list.name, "the view's name")->option_text(" ");
+  auto* metrics = one.add_flag("--metrics", commands.list.metrics, "print all as OpenMetrics text");
+  metrics->disable_flag_override()->excludes(one.get_option("NAME"), one.get_option("--json"));
+  auto* open = ls.add_flag("--open", commands.list.open, "list the open files of views, and who has them open");
+  open->disable_flag_override();
+  ls.add_flag("--by-mount", commands.list.by_mount, "the same, by view")->disable_flag_override()->needs(open);
+  top.add_flag("--once", commands.list.once, "print it once, after a second")->disable_flag_override();
+  top.callback([&] { status = top_command(commands.list); });
   ls.callback([&] { status = ls_command(commands.list); });
   one.callback([&] { status = status_command(commands.list); });
 

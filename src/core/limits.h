@@ -49,6 +49,8 @@ struct Limits {
   static constexpr uint16_t kBackgroundRequests = 64;
   // Log lines of one view in a second; the rest are counted.
   static constexpr uint32_t kLogLinesPerSecond = 20;
+  // Log lines of the service in a second, but for errors; the rest are counted.
+  static constexpr uint32_t kLogLinesOfServicePerSecond = 500;
   // Coherence: how long the kernel may keep names and attributes.
   static constexpr uint32_t kCoherenceMilliseconds = 1000;
   static constexpr uint32_t kCoherenceMillisecondsMost = 86400000;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <cstdio>
@@ -48,6 +49,13 @@ core::Result<Fd> make_fuse_mount(int device, const FuseMount& options) {
   const unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                               (options.read_only ? unsigned{MOUNT_ATTR_RDONLY} : 0u);
   return checked_fd(::syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes));
+}
+
+uint32_t connection_of(int mount) {
+  struct statx stat {};
+  // Who asks for nothing else is told of the device, whoever the mount is for.
+  const int got = ::statx(mount, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stat);
+  return got < 0 ? 0 : stat.stx_dev_minor;
 }
 
 }  // namespace sluice::os

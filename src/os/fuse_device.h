@@ -24,4 +24,7 @@ struct FuseMount {
 // default_permissions. The kernel has sent INIT when this returns. Needs CAP_SYS_ADMIN.
 core::Result<Fd> make_fuse_mount(int device, const FuseMount& options);
 
+// The number of a FUSE mount's connection, which is its device's minor number; asks nobody. 0: unknown.
+uint32_t connection_of(int mount);
+
 }  // namespace sluice::os

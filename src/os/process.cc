@@ -172,6 +172,7 @@ core::Result<Child> fork_helper(std::span<const int> keep, void (*body)(void*), 
     std::sort(kept.begin(), kept.end());
     unsigned from = 3;
     for (const int fd : kept) {
+      if (fd < 3) continue;
       if (static_cast<unsigned>(fd) > from) ::close_range(from, static_cast<unsigned>(fd) - 1, 0);
       from = static_cast<unsigned>(fd) + 1;
     }

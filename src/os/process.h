@@ -53,7 +53,7 @@ pid_t ended_child();
 void reap_child(pid_t pid);
 
 // Service. A copy of this process that runs body and exits; descriptors other than 0 to 2 and `keep`
-// are closed in it, so that it pins no other view. It is killed when its time is over.
+// (< 0: none) are closed in it, so that it pins no other view. It is killed when its time is over.
 core::Result<Child> fork_helper(std::span<const int> keep, void (*body)(void*), void* argument);
 
 }  // namespace sluice::os

@@ -88,7 +88,10 @@ core::Result<Peer> peer_of(int socket) {
   return peer;
 }
 
-core::Result<bool> peer_is_confined(int socket) {
+namespace {
+
+// A file of the process that connected, in its directory of /proc.
+core::Result<std::string> read_of_peer(int socket, const char* name) {
   auto peer = peer_of(socket);
   if (!peer.ok()) return peer.failure();
   int process = -1;
@@ -96,18 +99,32 @@ core::Result<bool> peer_is_confined(int socket) {
   if (::getsockopt(socket, SOL_SOCKET, abi::kSoPeerpidfd, &process, &length) < 0) return failure();
   const Fd held(process);
   char path[64];
-  std::snprintf(path, sizeof(path), "/proc/%d/status", peer->pid);
-  const auto status = checked_fd(::open(path, O_RDONLY | O_CLOEXEC));
-  if (!status.ok()) return status.failure();
-  char text[8192] = {};
-  if (::read(status->get(), text, sizeof(text) - 1) <= 0) return failure();
+  std::snprintf(path, sizeof(path), "/proc/%d/%s", peer->pid, name);
+  const auto file = checked_fd(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!file.ok()) return file.failure();
+  char text[8192];
+  const ssize_t got = ::read(file->get(), text, sizeof(text));
+  if (got <= 0) return failure();
   // It is there still, so what was read was of this process and not of another with its number.
   struct pollfd end {held.get(), POLLIN, 0};
   if (::poll(&end, 1, 0) != 0) return core::Failure{ESRCH, core::Reason::kNotPermitted};
-  const char* said = std::strstr(text, "\nNoNewPrivs:\t");
-  if (said == nullptr) return core::Failure{ENOSYS, core::Reason::kNotPermitted};
-  return said[std::strlen("\nNoNewPrivs:\t")] != '0';
+  return std::string(text, static_cast<size_t>(got));
 }
+
+}  // namespace
+
+core::Result<bool> peer_is_confined(int socket) {
+  const auto status = read_of_peer(socket, "status");
+  if (!status.ok()) return status.failure();
+  constexpr std::string_view kWord = "\nNoNewPrivs:\t";
+  const size_t said = status->find(kWord);
+  if (said == std::string::npos || said + kWord.size() >= status->size()) {
+    return core::Failure{ENOSYS, core::Reason::kNotPermitted};
+  }
+  return (*status)[said + kWord.size()] != '0';
+}
+
+core::Result<std::string> groups_of_peer(int socket) { return read_of_peer(socket, "cgroup"); }
 
 core::Outcome send_message(int socket, std::span<const uint8_t> bytes, std::span<const int> fds) {
   struct iovec piece {const_cast<uint8_t*>(bytes.data()), bytes.size()};

@@ -32,6 +32,8 @@ core::Result<Peer> peer_of(int socket);
 // Whether the process that connected has given up gaining privileges by exec (no_new_privs, which
 // nobody can take back, and which all that it starts has too). Linux 6.5.
 core::Result<bool> peer_is_confined(int socket);
+// The control groups of the process that connected, as /proc/PID/cgroup has them. Linux 6.5.
+core::Result<std::string> groups_of_peer(int socket);
 
 // fds (borrowed) go along. EPIPE instead of SIGPIPE.
 core::Outcome send_message(int socket, std::span<const uint8_t> bytes, std::span<const int> fds = {});

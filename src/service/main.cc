@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,11 +37,11 @@ namespace sluice::service {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: sluiced --listen PATH [--mode OCTAL] [--preserve] [--quiet]\n"
-    "               [--allow-missing NAME]...\n"
-    "       sluiced --listen-fds [--idle-exit SECONDS] [--preserve] [--quiet]\n"
-    "               [--allow-missing NAME]...\n"
-    "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve] [--quiet]\n"
+    "usage: sluiced --listen PATH [--mode OCTAL] [--preserve] [--quiet | --audit]\n"
+    "               [--priorities] [--allow-missing NAME]...\n"
+    "       sluiced --listen-fds [--idle-exit SECONDS] [--preserve] [--quiet | --audit]\n"
+    "               [--priorities] [--allow-missing NAME]...\n"
+    "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve] [--quiet | --audit]\n"
     "  --listen PATH   serve clients that connect to the socket at PATH\n"
     "  --mode OCTAL    the socket's mode (default 0660)\n"
     "  --listen-fds    serve clients of the one socket that the service manager started this with\n"
@@ -48,6 +49,8 @@ constexpr char kUsage[] =
     "                  end after so long without a view or a client; the socket unit starts it anew\n"
     "  --peer FD       serve the client connected at FD, and exit with its view\n"
     "  --quiet         log refusals and failures only\n"
+    "  --audit         log every grant and every refusal\n"
+    "  --priorities    begin each line of the log with its priority, as <N>\n"
     "  --preserve      let root ask for views that keep every owner (the preserve identity mode)\n"
     "  --allow-missing NAME\n"
     "                  start although the kernel lacks the protection NAME: landlock,\n"
@@ -106,6 +109,8 @@ int run(int argc, char** argv) {
   bool listen_fds = false;
   int idle_seconds = 0;
   bool preserve = false;
+  bool audit = false;
+  bool quiet = false;
   uint32_t allowed_missing = 0;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
@@ -120,7 +125,12 @@ int run(int argc, char** argv) {
       const uint32_t bit = core::protection_named(argv[++i]);
       if (bit == 0) return usage_error("--allow-missing wants the name of a protection");
       allowed_missing |= bit;
+    } else if (argument == "--audit") {
+      audit = true;
+    } else if (argument == "--priorities") {
+      log_with_priorities();
     } else if (argument == "--quiet") {
+      quiet = true;
       log_no_more_than(Level::kNotice);
     } else if (argument == "--listen" && has_value) {
       listen = argv[++i];
@@ -146,6 +156,8 @@ int run(int argc, char** argv) {
     return usage_error("--idle-exit needs --listen-fds: nobody else would start the service again");
   }
 
+  if (audit && quiet) return usage_error("--audit and --quiet contradict each other");
+
   os::keep_children();
   if (auto done = os::raise_file_limit(); !done.ok()) return fail("file limit", done.failure());
   // Fewer do not suffice for one view: its processes are given their descriptors above 64.
@@ -155,6 +167,7 @@ int run(int argc, char** argv) {
   os::ignore_broken_pipes();  // whoever reads the log may go
   os::close_others(listen_fds ? kFirstGivenFd : peer);
   if (auto done = os::become_undumpable(); !done.ok()) return fail("undumpable", done.failure());
+  log_to_journal();
   if (!may_start(allowed_missing)) return 1;
   auto executables = open_executables();
   if (!executables.ok()) return fail("broker and worker beside sluiced", executables.failure());
@@ -179,13 +192,16 @@ int run(int argc, char** argv) {
   if (!poller.ok()) return fail("poller", poller.failure());
   // Brokers and workers are made by set-up processes that exit; then they are ours.
   if (auto done = os::become_reaper(); !done.ok()) return fail("reaper", done.failure());
-  auto maker = Maker::start(*executables, {preserve, allowed_missing});
+  auto maker = Maker::start(*executables, {preserve, audit, allowed_missing});
   if (!maker.ok()) return fail("maker", maker.failure());
   executables->broker.reset();
   executables->worker.reset();
   Options options;
   options.listener = std::move(listener.socket);
   options.first_peer = os::Fd(peer);
+  options.audit = audit;
+  options.started = static_cast<int64_t>(::time(nullptr));
+  options.pid = ::getpid();
   options.notifier = std::move(notifier);
   options.idle_milliseconds = int64_t{idle_seconds} * 1000;
   // Up to two descriptors a grant, and as many again for operations under way.

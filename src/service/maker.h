@@ -13,6 +13,7 @@ namespace sluice::service {
 
 struct MakerOptions {
   bool may_preserve = false;  // started with --preserve
+  bool audit = false;         // started with --audit
   uint32_t missing = 0;       // protections that the administrator allowed to be missing
 };
 
@@ -23,6 +24,7 @@ class Maker {
 
   // Readable: a process has started, or the maker has ended.
   int channel() const { return channel_.get(); }
+  pid_t pid() const { return pid_; }
   // Asks for a process that serves one hello. peer, report: borrowed; they go along.
   core::Outcome ask(uint64_t id, bool log_refusal, int peer, int report) const;
   struct Started {
@@ -32,8 +34,9 @@ class Maker {
   core::Result<Started> started() const;
 
  private:
-  explicit Maker(os::Fd channel) : channel_(std::move(channel)) {}
+  Maker(os::Fd channel, pid_t pid) : channel_(std::move(channel)), pid_(pid) {}
   os::Fd channel_;
+  pid_t pid_;
 };
 
 }  // namespace sluice::service

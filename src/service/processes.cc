@@ -24,6 +24,7 @@ namespace sluice::service {
 namespace {
 
 constexpr int kReadyMilliseconds = 5000;
+constexpr uint32_t kAuditMilliseconds = 1000;
 constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
                                  CLONE_NEWUTS | CLONE_NEWCGROUP;
 
@@ -75,8 +76,12 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     if (!pair.ok()) return pair.failure();
     pairs.push_back(*std::move(pair));
   }
+  // Neither waits for this service, but for the broker of an audited view, for a second.
   for (int i : {3, 4}) {
-    if (auto set = os::set_nonblocking(pairs[i].second.get()); !set.ok()) return set.failure();
+    const int events = pairs[i].second.get();
+    auto set = config.audit && i == 3 ? os::set_timeout(events, kAuditMilliseconds)
+                                      : os::set_nonblocking(events);
+    if (!set.ok()) return set.failure();
   }
   auto null = os::checked_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null.ok()) return null.failure();

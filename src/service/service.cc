@@ -21,7 +21,6 @@ namespace sluice::service {
 namespace {
 
 constexpr int64_t kFarewellMilliseconds = 2000;
-constexpr uint32_t kKindsOfEvents = 3;  // granted, refused, failed
 // Who waits for a reload whose set-up process has gone: no view has this number.
 constexpr uint64_t kNobody = ~uint64_t{0};
 
@@ -32,7 +31,11 @@ Service::Service(Options options, Maker maker, os::Poller poller, os::Fd signals
       maker_(std::move(maker)),
       poller_(std::move(poller)),
       signals_(std::move(signals)),
-      table_(options_.grants_per_view, options_.views) {}
+      table_(options_.grants_per_view, options_.views) {
+  totals_.started = options_.started;
+  totals_.service_pid = options_.pid;
+  totals_.maker_pid = maker_.pid();
+}
 
 core::Outcome Service::run() {
   const bool embedded = static_cast<bool>(options_.first_peer);
@@ -111,7 +114,7 @@ void Service::handle_view(uint64_t id, Source source) {
   switch (source) {
     case kBrokerEvents:
     case kWorkerEvents:
-      log_events(*found->second, source == kBrokerEvents);
+      take_event(*found->second, source == kBrokerEvents);
       return;
     case kConnection:
       end_view(id, "unmounted");  // or aborted: also where its worker does not notice
@@ -147,18 +150,20 @@ void Service::admit(os::Fd peer, bool log_refusal) {
                                    : core::Failure{EIO, core::Reason::kChildFailed};
     (void)os::set_nonblocking(peer.get());
     (void)os::send_message(peer.get(), wire::encode_reply({why.error, why.reason, 0, {}}));
+    ++totals_.refused_peers[static_cast<size_t>(why.reason)];
     log(Level::kWarning, "refused",
-        {{"peer_uid", absl::StrCat(identity->uid)}, {"reason", describe(why)}});
+        {{"peer_uid", absl::StrCat(identity->uid)}, {"verdict", "refused"}, {"reason", describe(why)}});
     return;
   }
   auto report = os::socket_pair();
   if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return;
   const uint64_t id = ++last_id_;
-  if (auto asked = maker_.ask(id, log_refusal, peer.get(), report->second.get()); !asked.ok()) {
+  if (auto asked = maker_.ask(id, log_refusal && log_has_room(), peer.get(), report->second.get()); !asked.ok()) {
     log(Level::kError, "maker-busy", {{"reason", describe(asked.failure())}});
     return;
   }
   (void)poller_.add(report->first.get(), tag(id, kReport));
+  ++totals_.peers;
   pending_[id] = std::make_unique<Pending>(
       Pending{os::Fd(), std::move(peer), std::move(report->first), *std::move(identity),
               now_milliseconds() + int64_t{core::Limits::kSetupSeconds} * 1000});
@@ -199,12 +204,21 @@ void Service::take_report(uint64_t id) {
     if (!begun.ok()) reply_to_setup(id, {begun.failure().error, begun.failure().reason, 0, {}});
     return;
   }
+  if (report->kind == wire::ReportKind::kRefused) {
+    if (report->after < wire::kReasons) ++totals_.refused_peers[report->after];
+    return;
+  }
   auto reply = made ? add_view(id, std::move(report->view), std::move(message->fds))
                     : answer(id, pending, *report);
   const wire::Reply wanted = reply.ok() ? *reply
                                         : wire::Reply{reply.failure().error, reply.failure().reason, 0, {}};
   reply_to_setup(id, wanted);
   if (!pending_.contains(id)) return;
+  if (report->kind == wire::ReportKind::kTotals && reply.ok()) {
+    totals_.lines_left_out = log_lines_left_out();
+    if (!os::send_message(pending.report.get(), wire::encode_totals(totals_)).ok()) finish_setup(id, true);
+    return;
+  }
   if (wanted.count == 0 || report->kind != wire::ReportKind::kNext) return;
   const auto next = std::find_if(views_.upper_bound(report->after), views_.end(), [&](const auto& view) {
     return table_.may_see(view.first, pending.identity.uid);
@@ -228,6 +242,10 @@ core::Result<wire::Reply> Service::answer(uint64_t id, const Pending& pending,
     if (!views_.contains(which)) return core::Failure{ENOENT, core::Reason::kNoSuchView};
     end_view(which, "asked for");
     return wire::Reply{};
+  }
+  if (report.kind == wire::ReportKind::kTotals) {
+    if (peer != 0) return core::Failure{EPERM, core::Reason::kNotPermitted};
+    return wire::Reply{0, core::Reason::kNone, 1, {}};
   }
   const bool more = std::any_of(views_.upper_bound(report.after), views_.end(), [&](const auto& view) {
     return table_.may_see(view.first, peer);
@@ -300,46 +318,14 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
   if (view->peer) (void)poller_.add(view->peer.get(), tag(id, kPeer));
   const wire::ViewInfo& of = view->info;
   log(Level::kInfo, "view-started",
-      {{"view", of.name}, {"source", of.source}, {"target", of.target},
+      {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"source", of.source}, {"target", of.target},
        {"uid", absl::StrCat(of.uid)}, {"owner", absl::StrCat(of.owner)},
+       {"peer_uid", absl::StrCat(of.owner)}, {"peer_unit", of.unit},
        {"access", of.read_only ? "ro" : "rw"}, {"rules", absl::StrCat(of.rules)},
        {"broker", absl::StrCat(of.broker_pid)}, {"worker", absl::StrCat(of.worker_pid)}});
+  ++totals_.views_started;
   views_[id] = std::move(view);
   return wire::Reply{};
-}
-
-void Service::log_events(View& view, bool from_broker) {
-  const os::Fd& events = from_broker ? view.broker_events : view.worker_events;
-  uint8_t message[wire::kEventMost];
-  auto length = os::read_message(events.get(), message);
-  if (!length.ok() || *length == 0) {
-    poller_.remove(events.get());  // its process is ending, which is noticed by itself
-    return;
-  }
-  auto event = wire::decode_event({message, *length});
-  if (!event.ok()) return;
-  if (event->header.kind == wire::EventKind::kReloaded) {
-    return go_on_reloading(view, from_broker, event->header.op);
-  }
-  // They keep to a limit for each kind of event themselves, unless they were taken over.
-  View::Lines& lines = from_broker ? view.broker_lines : view.worker_lines;
-  if (const int64_t second = now_milliseconds() / 1000; lines.second != second) {
-    lines.second = second;
-    lines.logged = 0;
-  }
-  if (++lines.logged > kKindsOfEvents * core::Limits::kLogLinesPerSecond) {
-    ++lines.dropped;
-    return;
-  }
-  const uint32_t dropped = event->header.dropped + std::exchange(lines.dropped, 0);
-  const core::Failure why{event->header.error, static_cast<core::Reason>(event->header.reason)};
-  // Only a broker grants.
-  const bool granted = from_broker && event->header.kind == wire::EventKind::kGranted;
-  log(granted ? Level::kInfo : Level::kNotice,
-      granted ? "granted" : event->header.kind == wire::EventKind::kRefused ? "refused" : "failed",
-      {{"view", view.info.name}, {"process", from_broker ? "broker" : "worker"},
-       {"uid", absl::StrCat(view.info.uid)}, {"reason", describe(why)},
-       {"path", std::string(event->text)}, {"dropped", absl::StrCat(dropped)}});
 }
 
 void Service::end_view(uint64_t id, const char* why) {
@@ -347,6 +333,7 @@ void Service::end_view(uint64_t id, const char* why) {
   if (found == views_.end()) return;
   const std::unique_ptr<View> view = std::move(found->second);
   views_.erase(found);
+  ++totals_.views_ended;
   table_.release(id);
   for (const os::Fd* fd : {&view->device, &view->broker_events, &view->worker_events, &view->broker,
                            &view->worker, &view->peer}) {
@@ -358,22 +345,9 @@ void Service::end_view(uint64_t id, const char* why) {
     if (!reap(ending)) put_end(std::move(ending));
   }
   if (view->reload != 0) reply_to_setup(view->reload, {ENOENT, core::Reason::kNoSuchView, 0, {}});
-  log(Level::kInfo, "view-ended", {{"view", view->info.name}, {"why", why}});
+  log(Level::kInfo, "view-ended", {{"view", view->info.name},
+                                   {"connection", absl::StrCat(view->info.connection)}, {"why", why}});
   // The last descriptors of the connection close here: the kernel aborts it, and its clients are free.
-}
-
-wire::ViewInfo Service::info_of(const View& view) const {
-  wire::ViewInfo info = view.info;
-  void* page = os::map_counters(view.counters.get(), wire::kCounterPage, false);
-  if (page == nullptr) return info;
-  const auto* counters = static_cast<const wire::Counters*>(page);
-  for (size_t i = 0; i < wire::Counters::kOpcodes; ++i) info.requests[i] = counters->requests[i];
-  info.nodes = counters->nodes;
-  info.grants = counters->grants;
-  info.grants_asked = counters->grants_asked;
-  info.grants_kept = counters->grants_kept;
-  os::unmap_counters(page, wire::kCounterPage);
-  return info;
 }
 
 }  // namespace sluice::service

@@ -17,7 +17,9 @@
 #include "service/maker.h"
 #include "service/notifier.h"
 #include "service/view_table.h"
+#include "wire/event.h"
 #include "wire/report.h"
+#include "wire/totals.h"
 
 namespace sluice::service {
 
@@ -26,7 +28,10 @@ struct Options {
   os::Fd first_peer;     // embedded: the one peer that is already connected
   uint32_t grants_per_view = 0;
   uint32_t views = 0;    // on this host
+  bool audit = false;    // every grant and refusal is logged
   Notifier notifier;
+  int64_t started = 0;   // seconds since 1970
+  pid_t pid = 0;         // of this process
   int64_t idle_milliseconds = 0;  // how long it stays without views and peers; 0: for ever
 };
 
@@ -50,6 +55,8 @@ class Service {
     };
     Lines broker_lines, worker_lines;
     // Other rules: first the broker has them, whose verdict counts, then the worker.
+    uint64_t granted = 0, dropped = 0;  // as the two have said
+    uint64_t refused[static_cast<size_t>(core::Reason::kCount)] = {};
     uint64_t reload = 0;  // the set-up process that waits for it; 0: there is none
     core::Rules rules;
   };
@@ -81,7 +88,8 @@ class Service {
   core::Outcome begin_reload(uint64_t id, uint64_t which, core::Rules rules);
   void go_on_reloading(View& view, bool from_broker, uint32_t open);
   void reply_to_setup(uint64_t id, const wire::Reply& reply);
-  void log_events(View& view, bool from_broker);
+  void take_event(View& view, bool from_broker);
+  void log_event(View& view, bool from_broker, const wire::DecodedEvent& event);
   void end_view(uint64_t id, const char* why);
   // A broker or worker without its view ends by itself; one that does not is killed a moment later,
   // a set-up process at once. It is reaped when it is gone, which may take a while: never waited for.
@@ -106,6 +114,7 @@ class Service {
   os::Poller poller_;
   os::Fd signals_;
   ViewTable table_;
+  wire::Totals totals_;
   uint64_t last_id_ = 0;
   bool stopping_ = false;
   bool maker_gone_ = false;

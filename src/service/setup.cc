@@ -8,7 +8,9 @@
 #include <ctime>
 
 #include "core/limits.h"
+#include "core/unit_name.h"
 #include "os/file.h"
+#include "os/fuse_device.h"
 #include "os/landlock.h"
 #include "os/mount.h"
 #include "os/self.h"
@@ -39,6 +41,12 @@ core::Outcome check_filesystem(uint64_t magic) {
     if (magic == allowed) return core::Done{};
   }
   return Failure{EOPNOTSUPP, Reason::kSourceFilesystem};
+}
+
+// Shown only, so that it may be missing.
+std::string unit_of_peer(int peer) {
+  const auto groups = os::groups_of_peer(peer);
+  return groups.ok() ? core::unit_of(*groups) : std::string();
 }
 
 // The source as the peer proves it with a descriptor: safe to look at even on a hostile filesystem.
@@ -146,6 +154,7 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   wire::ViewConfig config;
   config.read_only = hello.read_only;
   config.preserve = hello.preserve;
+  config.audit = setup.options.audit;
   config.coherence_milliseconds = hello.coherence_milliseconds;
   config.most_grants = reserved->count;
   config.private_uid = core::Limits::kFirstPrivateUid +
@@ -175,6 +184,8 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   view.name = reserved->text;
   view.source = hello.source;
   view.target = hello.target;
+  view.unit = unit_of_peer(setup.peer);
+  view.connection = os::connection_of(connection->mount.get());
   std::array<int, kViewFds> fds{};
   fds[kViewDevice] = connection->device.get();
   fds[kViewBroker] = processes->broker.pidfd.get();
@@ -213,6 +224,17 @@ core::Outcome list_views(const Setup& setup) {
     if (auto sent = os::send_message(setup.peer, view); !sent.ok()) break;  // the peer has gone
   }
   return core::Done{};
+}
+
+core::Outcome give_totals(const Setup& setup) {
+  if (auto reply = ask(setup, {wire::ReportKind::kTotals, 0, 0, {}, {}, {}}); !reply.ok()) {
+    return reply.failure();
+  }
+  std::vector<uint8_t> buffer(wire::kViewInfoMost);
+  auto message = os::receive_message(setup.report, buffer, 0);
+  if (!message.ok()) return message.failure();
+  answer(setup, {0, Reason::kNone, 1, {}});
+  return os::send_message(setup.peer, std::span(buffer).first(message->length));
 }
 
 core::Outcome end_view(const Setup& setup, const Hello& hello) {
@@ -254,6 +276,8 @@ core::Outcome serve(const Setup& setup) {
       return end_view(setup, *hello);
     case wire::HelloKind::kReload:
       return reload_view(setup, *std::move(hello));
+    case wire::HelloKind::kTotals:
+      return give_totals(setup);
   }
   return Failure{EPROTO, Reason::kProtocol};
 }
@@ -267,9 +291,14 @@ void run_setup(const Setup& setup) {
   }
   const auto served = serve(setup);
   if (served.ok() || served.failure().reason == Reason::kNone) return;
+  const auto reason = static_cast<uint64_t>(served.failure().reason);
+  const wire::Report refused{wire::ReportKind::kRefused, 0, reason, {}, {}, {}};
+  (void)os::send_message(setup.report, wire::encode_report(refused));
   if (setup.log_refusal) log(Level::kWarning, "refused",
       {{"peer_uid", absl::StrCat(setup.identity.uid)},
        {"peer_pid", absl::StrCat(setup.identity.pid)},
+       {"peer_unit", unit_of_peer(setup.peer)},
+       {"verdict", "refused"},
        {"reason", describe(served.failure())}});
   answer(setup, {served.failure().error, served.failure().reason, 0, {}});
 }

@@ -43,8 +43,9 @@ struct ViewHeader {
   int32_t broker_pid, worker_pid;
   uint32_t coherence_milliseconds, flags, most_grants, missing;
   uint64_t requests[Counters::kOpcodes];
-  uint64_t nodes, grants, grants_asked, grants_kept;
-  uint32_t name_length, source_length, target_length, padding;
+  uint64_t nodes, grants, grants_asked, grants_kept, granted, dropped;
+  uint64_t refused[static_cast<size_t>(core::Reason::kCount)];
+  uint32_t name_length, source_length, target_length, unit_length, connection, padding;
 };
 
 uint32_t length_of(const std::string& text) { return static_cast<uint32_t>(text.size()); }
@@ -88,7 +89,7 @@ core::Result<Hello> decode_hello(std::span<const uint8_t> message) {
   const auto header = reader.take<HelloHeader>();
   if (!reader.ok() || header.magic != kMagic) return kMalformed;
   if (header.version != kVersion) return core::Failure{EPROTO, core::Reason::kVersion};
-  if (header.kind < HelloKind::kMount || header.kind > HelloKind::kReload ||
+  if (header.kind < HelloKind::kMount || header.kind > HelloKind::kTotals ||
       (header.flags & ~(kReadOnly | kPreserve | kNamedIdentity | kTied | kNoSource)) != 0 ||
       header.groups > kMostGroups ||
       header.coherence_milliseconds > core::Limits::kCoherenceMillisecondsMost) {
@@ -172,11 +173,17 @@ std::vector<uint8_t> encode_view(const ViewInfo& view) {
   header.name_length = length_of(view.name);
   header.source_length = length_of(view.source);
   header.target_length = length_of(view.target);
+  header.unit_length = length_of(view.unit);
+  header.granted = view.granted;
+  header.dropped = view.dropped;
+  std::memcpy(header.refused, view.refused, sizeof(header.refused));
+  header.connection = view.connection;
   Writer writer;
   writer.put(header);
   writer.put_text(view.name);
   writer.put_text(view.source);
   writer.put_text(view.target);
+  writer.put_text(view.unit);
   return writer.finish();
 }
 
@@ -187,9 +194,10 @@ core::Result<ViewInfo> decode_view(std::span<const uint8_t> message) {
   view.name = reader.take_text(header.name_length);
   view.source = reader.take_text(header.source_length);
   view.target = reader.take_text(header.target_length);
+  view.unit = reader.take_text(header.unit_length);
   if (!reader.finished() || header.magic != kMagic || header.version != kVersion ||
       (header.flags & ~(kReadOnly | kPreserve | kTied)) != 0 || header.padding != 0 ||
-      (header.missing & ~core::kAllMissing) != 0 ||
+      (header.missing & ~core::kAllMissing) != 0 || view.unit.size() > kMostUnitBytes ||
       (!view.name.empty() && !valid_view_name(view.name))) {
     return kMalformed;
   }
@@ -212,6 +220,10 @@ core::Result<ViewInfo> decode_view(std::span<const uint8_t> message) {
   view.grants = header.grants;
   view.grants_asked = header.grants_asked;
   view.grants_kept = header.grants_kept;
+  view.granted = header.granted;
+  view.dropped = header.dropped;
+  std::memcpy(view.refused, header.refused, sizeof(view.refused));
+  view.connection = header.connection;
   return view;
 }
 

@@ -22,6 +22,7 @@ enum class HelloKind : uint32_t {
   kList,       // all views that the peer may see
   kEnd,        // end the view of that name: its connection is aborted
   kReload,     // other rules for the view of that name; reply.count files are open by the old ones
+  kTotals,     // what the service has counted: one packet of Totals follows. Root's only
 };
 
 struct Hello {
@@ -78,8 +79,15 @@ struct ViewInfo {
   bool tied = false;
   uint64_t requests[Counters::kOpcodes] = {};
   uint64_t nodes = 0, grants = 0, grants_asked = 0, grants_kept = 0;
+  // What its broker reported to the service: files granted, refusals by reason, and how many events of
+  // it and its worker were never reported.
+  uint64_t granted = 0, dropped = 0;
+  uint64_t refused[static_cast<size_t>(core::Reason::kCount)] = {};
+  uint32_t connection = 0;  // the minor number of its device, as in mountinfo
   std::string name, source, target;
+  std::string unit;  // of the peer that asked for it, as the kernel said then; may be empty
 };
+inline constexpr size_t kMostUnitBytes = 512;
 inline constexpr size_t kViewInfoMost = 16 * 1024;
 std::vector<uint8_t> encode_view(const ViewInfo& view);
 core::Result<ViewInfo> decode_view(std::span<const uint8_t> message);

@@ -21,6 +21,8 @@ enum class ReportKind : uint32_t {
   kNext,         // the first view after the id `after` that the peer may see: reply.count is 1 or 0
   kEnd,          // end the view of that name
   kReload,       // other rules for the view of that name: reply.count files are open by the old ones
+  kTotals,       // what the service has counted; after the reply the Totals follow
+  kRefused,      // the peer was refused, by the reason of the number `after`; there is no reply
 };
 
 struct Report {

@@ -10,6 +10,7 @@
 namespace sluice::wire {
 
 using view_config::Header;
+using view_config::kAudit;
 using view_config::kMagic;
 using view_config::kPreserve;
 using view_config::kReadOnly;
@@ -21,7 +22,7 @@ core::Result<ViewConfig> decode_view_config(std::span<const uint8_t> bytes) {
   const auto rules = reader.take_bytes(header.rules_length);
   auto grafts = take_grafts(reader);
   if (!grafts.ok()) return grafts.failure();
-  if (!reader.finished() || header.magic != kMagic || (header.flags & ~(kReadOnly | kPreserve)) != 0 ||
+  if (!reader.finished() || header.magic != kMagic || (header.flags & ~(kReadOnly | kPreserve | kAudit)) != 0 ||
       (header.missing & ~core::kAllMissing) != 0 ||
       header.private_uid - core::Limits::kFirstPrivateUid >= core::Limits::kPrivateUids ||
       header.most_grants == 0 || header.most_grants > core::Limits::kGrantsPerView ||
@@ -33,6 +34,7 @@ core::Result<ViewConfig> decode_view_config(std::span<const uint8_t> bytes) {
   ViewConfig config;
   config.read_only = (header.flags & kReadOnly) != 0;
   config.preserve = (header.flags & kPreserve) != 0;
+  config.audit = (header.flags & kAudit) != 0;
   config.coherence_milliseconds = header.coherence_milliseconds;
   config.most_grants = header.most_grants;
   config.private_uid = header.private_uid;

@@ -17,6 +17,7 @@ namespace sluice::wire {
 struct ViewConfig {
   bool read_only = false;
   bool preserve = false;  // the preserve identity mode
+  bool audit = false;     // every grant and refusal is reported
   uint32_t coherence_milliseconds = 0;
   uint32_t most_grants = 0;
   uint32_t private_uid = 0;  // the processes' real uid: nobody's, so that nobody can signal them

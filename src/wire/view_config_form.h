@@ -8,6 +8,7 @@ namespace sluice::wire::view_config {
 inline constexpr uint32_t kMagic = 0x43564C53;  // "SLVC"
 inline constexpr uint32_t kReadOnly = 1;
 inline constexpr uint32_t kPreserve = 2;
+inline constexpr uint32_t kAudit = 4;
 
 struct Header {
   uint32_t magic;

@@ -25,7 +25,7 @@ constexpr size_t kMostConfigBytes = 256 * 1024;
 
 void report(wire::EventKind kind, core::Failure why, const char* step) {
   uint8_t message[wire::kEventMost];
-  const wire::Event event{kind, static_cast<uint32_t>(why.reason), why.error, 0, 0, 0};
+  const wire::Event event{kind, static_cast<uint32_t>(why.reason), why.error, 0, 0, 0, 0};
   (void)os::write_message(sandbox::kFdEvents, {message, wire::encode_event(event, step, message)});
 }
 

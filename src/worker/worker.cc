@@ -81,7 +81,7 @@ core::Outcome Worker::take_rules() {
   const wire::FuseOutHeader notice{sizeof(notice), wire::kNotifyIncEpoch, 0};
   (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&notice), sizeof(notice)});
   uint8_t message[wire::kEventMost];
-  const wire::Event done{wire::EventKind::kReloaded, 0, 0, open, 0, 0};
+  const wire::Event done{wire::EventKind::kReloaded, 0, 0, open, 0, 0, 0};
   return os::write_message(service, {message, wire::encode_event(done, {}, message)});
 }
 

@@ -96,6 +96,13 @@ TEST_F(ServiceAttack, TheIdThatMeansNone) {
   hello.groups = {~0u};
   refused(mount(service, 0, hello), Reason::kProtocol);
 }
+TEST_F(ServiceAttack, TotalsOfEverybody) {
+  LiveService service;
+  Hello hello;
+  hello.kind = HelloKind::kTotals;
+  EXPECT_EQ(core::reason_name(LiveService::ask(service.connect(0).get(), hello).reason), "none");
+  EXPECT_EQ(core::reason_name(LiveService::ask(service.connect(kUser).get(), hello).reason), "not-permitted");
+}
 TEST_F(ServiceAttack, RootAsItself) {
   LiveService service;
   refused(mount(service, 0, own_hello()), Reason::kIdentityRoot);

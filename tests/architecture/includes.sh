@@ -82,6 +82,7 @@ src/worker/session.cc: clock_gettime
 src/worker/view_rules.cc: time
 src/service/clock.h: clock_gettime
 src/service/setup.cc: time
+src/service/main.cc: time
 # replies in pieces, as libfuse hands them over
 src/worker/session.cc: writev
 # log lines, and where the log goes
@@ -90,6 +91,7 @@ src/service/log.cc: getenv
 # what a service manager says, and whether it means this process
 src/service/activation.cc: getenv
 src/service/activation.cc: getpid
+src/service/main.cc: getpid
 src/service/notifier.cc: getenv
 src/service/notifier.cc: getpid
 # whether a peer's descriptor is O_PATH, before anything else is done with it

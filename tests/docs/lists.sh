@@ -53,7 +53,7 @@ same "sluiced.8: events of the log" "$events" \
 # ---- JSON ----
 
 # Those that are printed piece by piece stand in the text of a printf.
-fields=$(sed -E 's/(return |Step step)\{"[^"]*"//; /Operation::/d' src/cli/{list,umount,doctor}.cc \
+fields=$(sed -E 's/(return |Step step)\{"[^"]*"//; /Operation::/d' src/cli/{list,open_files,top,umount,doctor}.cc \
   src/cli/policy_{check,explain,show,list}.cc | grep -oE '(\{|\[)"[A-Za-z_]+"[],]|\\"[a-z]+\\":' | grep -oE '[A-Za-z_]+')
 json=$(section $MANUAL DESCRIPTION | awk '/^\.Ss / { inside = /^\.Ss JSON output$/ } inside')
 same "sluice.1: fields of the JSON output" "$fields" "$(sed -nE 's/^\.It Sy ([A-Za-z_]+)$/\1/p' <<< "$json")"

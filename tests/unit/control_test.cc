@@ -85,7 +85,8 @@ TEST(Hello, RoundTrip) {
 }
 
 TEST(Hello, RoundTripOfEachKindAndFlag) {
-  for (const HelloKind kind : {HelloKind::kMount, HelloKind::kList, HelloKind::kEnd, HelloKind::kReload}) {
+  for (const HelloKind kind : {HelloKind::kMount, HelloKind::kList, HelloKind::kEnd, HelloKind::kReload,
+                               HelloKind::kTotals}) {
     for (unsigned flags = 0; flags < 16; ++flags) {
       Hello hello;
       hello.kind = kind;
@@ -115,7 +116,7 @@ TEST(Hello, HeaderOutOfRange) {
   expect_refused(with<uint32_t>(good, kMagicAt, 0));
   expect_refused(with<uint32_t>(good, kVersionAt, 0), Reason::kVersion);
   expect_refused(with<uint32_t>(good, kVersionAt, 2), Reason::kVersion);
-  for (const uint32_t kind : {0u, 5u, ~0u}) expect_refused(with(good, kKindAt, kind));
+  for (const uint32_t kind : {0u, 6u, ~0u}) expect_refused(with(good, kKindAt, kind));
   for (unsigned bit = 5; bit < 32; ++bit) expect_refused(with(good, kFlagsAt, 1u << bit));
   expect_refused(with(good, kCoherenceAt, Limits::kCoherenceMillisecondsMost + 1));
   EXPECT_TRUE(decode_hello(with(good, kCoherenceAt, Limits::kCoherenceMillisecondsMost)).ok());
@@ -248,9 +249,14 @@ ViewInfo full_view() {
   view.grants = 6;
   view.grants_asked = 7;
   view.grants_kept = 8;
+  view.granted = 10;
+  view.dropped = 11;
+  for (size_t i = 0; i < std::size(view.refused); ++i) view.refused[i] = i + 12;
+  view.connection = 77;
   view.name = "view-1";
   view.source = "/srv/tree";
   view.target = "/mnt/view";
+  view.unit = "backup.service";
   return view;
 }
 
@@ -279,6 +285,11 @@ TEST(View, RoundTrip) {
   EXPECT_EQ(decoded->grants, 6u);
   EXPECT_EQ(decoded->grants_asked, 7u);
   EXPECT_EQ(decoded->grants_kept, 8u);
+  EXPECT_EQ(decoded->granted, 10u);
+  EXPECT_EQ(decoded->dropped, 11u);
+  EXPECT_EQ(decoded->refused[5], 17u);
+  EXPECT_EQ(decoded->connection, 77u);
+  EXPECT_EQ(decoded->unit, "backup.service");
   EXPECT_EQ(decoded->name, view.name);
   EXPECT_EQ(decoded->source, view.source);
   EXPECT_EQ(decoded->target, view.target);
@@ -313,7 +324,11 @@ TEST(View, TheLargestFits) {
   view.name.assign(kMostNameBytes, 'n');
   view.source.assign(Limits::kPathBytes, 's');
   view.target.assign(Limits::kPathBytes, 't');
+  view.unit.assign(kMostUnitBytes, 'u');
   EXPECT_LE(encode_view(view).size(), kViewInfoMost);
+  EXPECT_TRUE(decode_view(encode_view(view)).ok());
+  view.unit += 'u';
+  EXPECT_FALSE(decode_view(encode_view(view)).ok());
 }
 
 }  // namespace

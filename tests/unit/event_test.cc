@@ -22,7 +22,7 @@ Bytes encode(const Event& header, std::string_view text, size_t space = kEventMo
 }
 
 Event refused() {
-  return {EventKind::kRefused, static_cast<uint32_t>(Reason::kHidden), EACCES, 1, 9, 0};
+  return {EventKind::kRefused, static_cast<uint32_t>(Reason::kHidden), EACCES, 1, 9, 0, 0};
 }
 
 TEST(Event, RoundTrip) {

@@ -44,10 +44,12 @@ TEST(ViewConfig, RoundTrip) {
       ViewConfig config = full();
       config.read_only = read_only;
       config.preserve = preserve;
+      config.audit = preserve != read_only;
       const auto decoded = decode_view_config(encode_view_config(config));
       ASSERT_TRUE(decoded.ok());
       EXPECT_EQ(decoded->read_only, read_only);
       EXPECT_EQ(decoded->preserve, preserve);
+      EXPECT_EQ(decoded->audit, preserve != read_only);
       EXPECT_EQ(decoded->coherence_milliseconds, config.coherence_milliseconds);
       EXPECT_EQ(decoded->most_grants, config.most_grants);
       EXPECT_EQ(decoded->private_uid, config.private_uid);
@@ -84,7 +86,7 @@ TEST(ViewConfig, TruncatedTrailingAndMutated) {
 TEST(ViewConfig, OutOfRange) {
   const Bytes good = encode_view_config(full());
   EXPECT_FALSE(decode_view_config(with<uint32_t>(good, kMagicAt, 0)).ok());
-  for (unsigned bit = 2; bit < 32; ++bit) {
+  for (unsigned bit = 3; bit < 32; ++bit) {
     EXPECT_FALSE(decode_view_config(with(good, kFlagsAt, 1u << bit)).ok()) << bit;
   }
   EXPECT_FALSE(

@@ -22,7 +22,7 @@ constexpr size_t kMostConfigBytes = 256 * 1024;
 
 void report(wire::EventKind kind, std::string_view text) {
   uint8_t message[wire::kEventMost];
-  const wire::Event event{kind, 0, 0, 0, 0, 0};
+  const wire::Event event{kind, 0, 0, 0, 0, 0, 0};
   (void)os::write_message(sandbox::kFdEvents, {message, wire::encode_event(event, text, message)});
 }
 

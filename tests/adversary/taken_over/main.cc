@@ -23,7 +23,7 @@ constexpr size_t kMostConfigBytes = 256 * 1024;
 
 void report(wire::EventKind kind, int error, std::string_view text) {
   uint8_t message[wire::kEventMost];
-  const wire::Event event{kind, 0, error, 0, 0, 0};
+  const wire::Event event{kind, 0, error, 0, 0, 0, 0};
   (void)os::write_message(sandbox::kFdEvents, {message, wire::encode_event(event, text, message)});
 }
 
