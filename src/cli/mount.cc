@@ -35,7 +35,7 @@ absl::Status serve(MountOptions options) {
   if (!signals.ok()) return problem(signals.failure(), "signals");
   std::vector<std::string> command;  // of the file, and for sluice run
   if (auto taken = take_view_file(&options.view, &options.target, &command); !taken.ok()) return taken;
-  if (options.view.source.empty() || options.target.empty()) {
+  if (options.operands < 2 && (options.view.source.empty() || options.target.empty())) {
     return problem(absl::StatusCode::kInvalidArgument,
                    absl::StrCat(options.view.source.empty() ? "SOURCE" : "TARGET", " is missing",
                                 options.view.view_file.empty() ? "" : ", here and in the file"),
