@@ -41,6 +41,10 @@ expect_eq "its type" notify "$(c systemctl show -p Type --value sluice.service)"
 expect_eq "capabilities of the process that serves" 0000000000000020 \
   "$(c sh -c "awk '/^CapEff/ { print \$2 }' /proc/\$(systemctl show -p MainPID --value sluice.service)/status")"
 
+field() { c journalctl --no-pager -o json -t sluiced SLUICE_EVENT=view-started | tail -1 | jq -r ".$1"; }
+expect_eq "the journal has the view's source as a field" "/srv/$ALICE" "$(field SLUICE_SOURCE)"
+expect_match "and who asked for it" "^$ALICE\$" "$(field SLUICE_OWNER)"
+
 step "mount -t sluice, a unit, an automount, a template"
 expect_ok "mount -t sluice" c mount -t sluice -o identity=alice,hide=.env /srv/$ALICE /srv/at/hand
 is_view /srv/at/hand || fail "it is mounted"
