@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/socket.h>
@@ -119,6 +120,14 @@ absl::StatusOr<Service> start_private_service(const PrivateService& how) {
   return Service{std::move(pair->first), -1};
 }
 
+// Whose members may connect, where it is not everybody.
+std::string group_of(const std::string& socket) {
+  struct stat stat;
+  if (::stat(socket.c_str(), &stat) < 0 || (stat.st_mode & 0022) != 0020) return {};
+  const struct group* group = ::getgrgid(stat.st_gid);
+  return group == nullptr ? absl::StrCat(stat.st_gid) : core::escaped(group->gr_name);
+}
+
 absl::Status list_at(const std::string& socket, std::vector<ListedView>& views) {
   auto connection = os::connect_to(socket);
   if (!connection.ok()) return problem(connection.failure(), core::escaped(socket));
@@ -151,13 +160,24 @@ absl::StatusOr<Service> reach_service(const std::string& socket, const PrivateSe
   if (connection.ok()) return Service{*std::move(connection), -1};
   const int error = connection.failure().error;
   const bool none = error == ENOENT || error == ECONNREFUSED;
+  if (none && how.never) {
+    return problem(absl::StatusCode::kUnavailable,
+                   absl::StrCat("no service listens at ", core::escaped(socket), ", and a mount needs one to outlive this program"),
+                   "systemctl enable --now sluice.socket, or start sluiced --listen PATH; sluice mount does without");
+  }
   if (none && os::is_host_root()) return start_private_service(how);
   if (none) {
     return problem(absl::StatusCode::kUnavailable,
                    absl::StrCat("no service listens at ", core::escaped(socket)),
                    "ask the administrator to start sluiced, or run the command as root");
   }
-  return problem(connection.failure(), absl::StrCat("cannot connect to ", core::escaped(socket)));
+  const std::string what = absl::StrCat("cannot connect to ", core::escaped(socket));
+  if (const std::string group = group_of(socket); error == EACCES && !group.empty()) {
+    return problem(absl::StatusCode::kPermissionDenied,
+                   absl::StrCat(what, ": only root and the group ", group, " may"),
+                   absl::StrCat("ask the administrator: usermod -aG ", group, " USER, and log in again"));
+  }
+  return problem(connection.failure(), what);
 }
 
 void wait_for_service(const Service& service) {

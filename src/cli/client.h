@@ -30,6 +30,7 @@ struct PrivateService {
   bool background;  // outlives this command and its terminal
   bool quiet;       // its log does not mix with a command's output
   std::vector<std::string> allow_missing;  // names of protections
+  bool never = false;  // only the host's will do
 };
 
 // Connects to the service. Where none listens and the caller is root, starts a private sluiced for

@@ -14,6 +14,7 @@ class TouchReader;
 struct MountOptions {
   ViewOptions view;
   std::string target;
+  size_t operands = 0;  // that many of source and target were given; the others are in the file
   bool background = false;
 };
 int mount_command(const MountOptions& options);

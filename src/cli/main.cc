@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "cli/commands.h"
+#include "cli/mount_helper.h"
 #include "cli/output.h"
 #include "cli/policy_command.h"
 #include "cli/run_words.h"
@@ -38,9 +39,12 @@ void describe(CLI::App& app, Commands& commands, int& status) {
   add_view_options(mount, commands.mount.view);
   mount.add_flag("--background", commands.mount.background, "return once it serves; sluice umount ends it")
       ->disable_flag_override();
-  mount.add_option("SOURCE", commands.mount.view.source, "the directory to make a view of")->required()->option_text(" ");
-  mount.add_option("TARGET", commands.mount.target, "an existing directory to attach it at")->required()->option_text(" ");
-  mount.callback([&] { status = mount_command(commands.mount); });
+  CLI::Option* source = mount.add_option("SOURCE", commands.mount.view.source, "the directory to make a view of")->option_text(" ");
+  CLI::Option* target = mount.add_option("TARGET", commands.mount.target, "an existing directory to attach it at")->option_text(" ");
+  mount.callback([&commands, &status, source, target] {
+    commands.mount.operands = source->count() + target->count();
+    status = mount_command(commands.mount);
+  });
 
   CLI::App& run = *app.add_subcommand("run", "run COMMAND with a view of SOURCE in SOURCE's place");
   add_view_options(run, commands.run.view);
@@ -149,4 +153,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace sluice::cli
 
-int main(int argc, char** argv) { return sluice::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  if (argc > 0 && sluice::cli::is_mount_helper(argv[0])) return sluice::cli::mount_helper(argc, argv);
+  return sluice::cli::run(argc, argv);
+}

@@ -9,9 +9,10 @@
 #include <cstdio>
 
 #include "cli/commands.h"
-#include "cli/mountpoint.h"
+#include "cli/mounted_view.h"
 #include "cli/output.h"
-#include "core/escape.h"
+#include "cli/ready.h"
+#include "cli/view_file.h"
 #include "os/mount.h"
 #include "os/poller.h"
 
@@ -28,50 +29,38 @@ bool detach(const Target& target, uint64_t mount_id) {
   return true;
 }
 
-absl::Status attach(const View& view, const Target& target) {
-  auto attached = os::attach_mount(view.mount.get(), target.fd.get());
-  if (attached.ok()) return absl::OkStatus();
-  if (attached.failure().error == EPERM) {
-    return problem(absl::StatusCode::kPermissionDenied,
-                   "only root may mount here; an ordinary user can in a mount namespace of its own",
-                   "use sluice run SOURCE -- COMMAND");
-  }
-  return problem(attached.failure(), absl::StrCat("target \"", core::escaped(target.path), "\""));
-}
-
-absl::Status serve(const MountOptions& options) {
+absl::Status serve(MountOptions options) {
   // Before anything is there that would have to be undone.
   auto signals = os::termination_signals();
   if (!signals.ok()) return problem(signals.failure(), "signals");
-  auto source = open_source_or_none(options.view.source);
-  if (!source.ok()) return source.status();
-  auto target = open_target(options.target, *source);
-  if (!target.ok()) return target.status();
-  auto view = request_view(options.view, *source, target->path,
-                           options.background ? Lifetime::kMount : Lifetime::kForeground);
-  if (!view.ok()) return view.status();
-  const uint64_t mount_id = mount_id_of(view->mount.get());
-  if (auto attached = attach(*view, *target); !attached.ok()) return attached;
-  view->mount.reset();  // else the view would not end when it is unmounted
+  std::vector<std::string> command;  // of the file, and for sluice run
+  if (auto taken = take_view_file(&options.view, &options.target, &command); !taken.ok()) return taken;
+  if (options.operands < 2 && (options.view.source.empty() || options.target.empty())) {
+    return problem(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat(options.view.source.empty() ? "SOURCE" : "TARGET", " is missing",
+                                options.view.view_file.empty() ? "" : ", here and in the file"),
+                   "see sluice mount --help");
+  }
+  MountHow how;
+  how.lifetime = options.background ? Lifetime::kMount : Lifetime::kForeground;
+  auto mounted = mount_view(options.view, options.target, std::move(how));
+  if (!mounted.ok()) return mounted.status();
+  Service& service = mounted->view.service;
 
-  std::printf("sluice: %s: %s at %s (%s, as %s)%s\n", view->name.c_str(),
-              core::escaped(source->path).c_str(), core::escaped(target->path).c_str(),
-              view->read_only ? "read-only" : "read-write",
-              view->identity.preserve ? "every owner"
-                                      : user_name(view->identity.named ? view->identity.uid : ::geteuid()).c_str(),
-              options.background ? "" : "; Ctrl-C ends it");
+  std::printf("sluice: %s%s\n", describe(*mounted).c_str(), options.background ? "" : "; Ctrl-C ends it");
   std::fflush(stdout);
   if (options.background) return absl::OkStatus();
+  tell_manager_ready();
 
-  struct pollfd waiting[] = {{view->service.connection.get(), POLLIN, 0}, {signals->get(), POLLIN, 0}};
+  struct pollfd waiting[] = {{service.connection.get(), POLLIN, 0}, {signals->get(), POLLIN, 0}};
   while (::poll(waiting, 2, -1) < 0 && errno == EINTR) {
   }
   const bool asked = waiting[1].revents != 0;
   // Where it was unmounted elsewhere there is nothing of ours at the target. Where its processes
   // died, a dead mount is.
-  const bool was_there = detach(*target, mount_id);
-  view->service.connection.reset();
-  wait_for_service(view->service);
+  const bool was_there = detach(mounted->target, mounted->mount_id);
+  service.connection.reset();
+  wait_for_service(service);
   if (asked || !was_there) return absl::OkStatus();
   return problem(absl::StatusCode::kInternal,
                  "the view has ended by itself: its service was stopped, or one of its processes died",

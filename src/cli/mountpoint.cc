@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "cli/mount_field.h"
 #include "cli/output.h"
 #include "core/escape.h"
 #include "os/file.h"
@@ -42,7 +43,6 @@ bool is_inside(int target, const os::Stat& source) {
   }
 }
 
-// mountinfo writes space, tab, newline and backslash as \ooo.
 bool is_view(const std::string& path) {
   bool view = false;
   for (const MountLine& mount : read_mounts()) {
@@ -89,14 +89,15 @@ absl::StatusOr<Target> open_target(const std::string& path, const Source& source
   }
   if (!S_ISDIR(stat.st_mode)) return unusable(path, "is not a directory", "name a directory");
   Target target;
-  target.fd = os::Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  // Without O_DIRECTORY, which would wait for an automount there to be mounted: by us.
+  target.fd = os::Fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   char resolved[PATH_MAX];
   if (!target.fd || ::realpath(path.c_str(), resolved) == nullptr) {
     return problem(os::failure(), absl::StrCat("target \"", core::escaped(path), "\""));
   }
   target.path = resolved;
   for (const MountLine& mount : read_mounts()) {
-    if (mount.path != target.path || target.path == "/") continue;
+    if (mount.path != target.path || target.path == "/" || mount.type == "autofs") continue;
     if (mount.type == "fuse.sluice") {
       return unusable(path, "is a view already", "take it off with sluice umount first");
     }
@@ -110,19 +111,6 @@ uint64_t mount_id_of(int fd) {
   return id.ok() ? *id : 0;
 }
 
-std::string unescaped_mount_path(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 std::vector<MountLine> read_mounts() {
   std::vector<MountLine> mounts;
   std::ifstream file("/proc/self/mountinfo");
@@ -133,7 +121,7 @@ std::vector<MountLine> read_mounts() {
     size_t dash = 6;
     while (dash < parts.size() && parts[dash] != "-") ++dash;
     if (dash + 2 >= parts.size()) continue;
-    mounts.push_back({unescaped_mount_path(parts[4]), parts[dash + 1], unescaped_mount_path(parts[dash + 2])});
+    mounts.push_back({unescape_mount_field(parts[4]), parts[dash + 1], unescape_mount_field(parts[dash + 2])});
   }
   return mounts;
 }

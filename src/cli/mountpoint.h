@@ -29,8 +29,6 @@ struct MountLine {
   std::string type;
   std::string source;
 };
-// A path as it is written there: without its \040 and the like.
-std::string unescaped_mount_path(std::string_view text);
 // Reads only /proc: touches no mounted path, so that a view that hangs cannot hang us.
 std::vector<MountLine> read_mounts();
 // The absolute path of a mount point, resolved without touching its last component.

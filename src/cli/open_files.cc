@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/mount_field.h"
 #include "cli/mountpoint.h"
 #include "core/escape.h"
 #include "os/fd.h"
@@ -105,7 +106,7 @@ std::map<uint64_t, SeenMount> mounts_of(const std::string& process,
     for (size_t i = 0; i < views.size(); ++i) {
       if (views[i].info.connection == 0 || words[2] != absl::StrCat("0:", views[i].info.connection))
         continue;
-      mounts[id] = {i, unescaped_mount_path(words[3]), unescaped_mount_path(words[4])};
+      mounts[id] = {i, unescape_mount_field(words[3]), unescape_mount_field(words[4])};
     }
   }
   return mounts;

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "cli/output.h"
 #include "cli/policy_parser.h"
 #include "cli/policy_text.h"
 #include "cli/policy_values.h"
@@ -33,6 +34,11 @@ class Reader {
     const auto name = std::make_shared<const std::string>(place.name);
     auto file = parse_policy(name, *text);
     if (!file.ok()) return file.status();
+    if (file->view && at != nullptr) {
+      return problem_at(file->view->place, "a policy with a [view] table is no policy to include",
+                        "put its rules into a file of their own, and include that in both");
+    }
+    if (at == nullptr) view_ = std::move(file->view);
     open_.push_back(place.path);
     for (const Item& include : file->includes) {
       if (auto status = read_included(place, include); !status.ok()) return status;
@@ -42,6 +48,7 @@ class Reader {
   }
 
   Policy take() { return std::move(policy_); }
+  std::optional<ViewTable> take_view() { return std::move(view_); }
 
  private:
   // With its '/'; empty: the working directory.
@@ -83,6 +90,7 @@ class Reader {
   }
 
   Policy policy_;
+  std::optional<ViewTable> view_;  // of the first file: no other may have one
   std::vector<std::string> open_;  // the files that include this one
   size_t files_ = 0;
   size_t bytes_ = 0;
@@ -94,6 +102,14 @@ absl::StatusOr<Policy> read_policy(const std::string& word) {
   Reader reader;
   if (auto status = reader.read(place_of_policy(word, ""), nullptr); !status.ok()) return status;
   return reader.take();
+}
+
+absl::StatusOr<ViewTable> read_view(const std::string& file) {
+  Reader reader;
+  if (auto status = reader.read({file, file}, nullptr); !status.ok()) return status;
+  if (auto view = reader.take_view()) return *std::move(view);
+  return problem(absl::StatusCode::kInvalidArgument, absl::StrCat(in_quotes(file), " has no [view] table"),
+                 "write a line [view] and, below it, source and target");
 }
 
 absl::StatusOr<CompiledPolicy> load_policy(const std::string& word) {

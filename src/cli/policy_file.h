@@ -7,11 +7,15 @@
 #include <string>
 
 #include "cli/policy_rules.h"
+#include "cli/policy_view.h"
 
 namespace sluice::cli {
 
 // word: a file, or the name of a ready policy. Errors name file, line and column.
 absl::StatusOr<Policy> read_policy(const std::string& word);
+
+// The [view] table of a file that must have one.
+absl::StatusOr<ViewTable> read_view(const std::string& file);
 
 struct CompiledPolicy {
   Policy policy;

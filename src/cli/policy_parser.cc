@@ -93,6 +93,12 @@ class PolicyParser {
     return absl::OkStatus();
   }
 
+  absl::Status take_view(const toml::node& node) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return problem_in(file_, node, "view is not a table", "begin it with a line [view]");
+    return parse_view(file_, *table, &out_.view.emplace());
+  }
+
   static const Key<PolicyParser> kKeys[];
 
   const FileName& file_;
@@ -106,6 +112,7 @@ constexpr Key<PolicyParser> PolicyParser::kKeys[] = {
     {"coherence", &PolicyParser::take_coherence}, {"file-size", &PolicyParser::take_file_size},
     {"include", &PolicyParser::take_include},
     {"rule", &PolicyParser::take_rule},           {"graft", &PolicyParser::take_graft},
+    {"view", &PolicyParser::take_view},
 };
 
 absl::StatusOr<PolicyFile> PolicyParser::parse(std::string_view text) {

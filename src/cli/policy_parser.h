@@ -10,6 +10,7 @@
 
 #include "cli/policy_nodes.h"
 #include "cli/policy_rules.h"
+#include "cli/policy_view.h"
 
 namespace sluice::cli {
 
@@ -21,6 +22,7 @@ struct PolicyFile {
   std::optional<bool> read_only;
   std::optional<uint32_t> coherence_milliseconds;
   std::optional<FileSize> file_size;
+  std::optional<ViewTable> view;
 };
 
 // text: not more than kMostPolicyBytes. Takes time and memory in proportion to it.

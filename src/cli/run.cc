@@ -20,6 +20,7 @@
 #include "cli/run_step.h"
 #include "cli/run_words.h"
 #include "cli/touches.h"
+#include "cli/view_file.h"
 #include "core/escape.h"
 #include "core/protection_names.h"
 #include "os/apart.h"
@@ -85,7 +86,15 @@ absl::StatusOr<uint32_t> check_limits(const RunOptions& options) {
 }
 
 absl::StatusOr<Prepared> prepare(RunOptions& options) {
-  if (auto clear = check_words(options); !clear.ok()) return clear;
+  std::string target;  // of the file, and for sluice mount
+  if (options.view.view_file.empty() || options.divided) {
+    if (auto clear = check_words(options); !clear.ok()) return clear;
+  }
+  if (auto taken = take_view_file(&options.view, &target, &options.command); !taken.ok()) return taken;
+  if (options.command.empty()) {
+    return problem(absl::StatusCode::kInvalidArgument, "no command, here and in the file",
+                   "write it behind --, or as command = [\"WORD\", ...] in [view]");
+  }
   if (auto clean = check_descriptors(); !clean.ok()) return clean;
   auto allowed = check_limits(options);
   if (!allowed.ok()) return allowed.status();
@@ -99,7 +108,7 @@ absl::StatusOr<Prepared> prepare(RunOptions& options) {
                    "the working directory cannot be found: it was removed", "change to another directory");
   }
   auto source = open_source(options.view.source);
-  if (!source.ok()) return source.status();
+  if (!source.ok()) return problem_of(options.view.source_place, source.status());
   if (source->path == "/") {
     return problem(absl::StatusCode::kFailedPrecondition,
                    "source \"/\" is the root directory, over which nothing can lie", "name a directory below it");

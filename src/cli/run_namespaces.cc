@@ -34,7 +34,7 @@ bool map_all_ids_of(pid_t pid) {
 }  // namespace
 
 void become_identity(const Identity& identity) {
-  if (!identity.named) return;
+  if (!identity.named || identity.uid == ::geteuid()) return;  // a user that names itself is itself
   must(::setgroups(identity.groups.size(), identity.groups.data()) == 0, "setgroups");
   must(::setresgid(identity.gid, identity.gid, identity.gid) == 0, "setresgid");
   must(::setresuid(identity.uid, identity.uid, identity.uid) == 0, "setresuid");

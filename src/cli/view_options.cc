@@ -99,10 +99,17 @@ void add_view_options(CLI::App& command, ViewOptions& options) {
                      "AT=DIRECTORY: show it at the path AT of the view, with :ro behind it read-only; repeatable")
       ->option_text("GRAFT")
       ->allow_extra_args(false);
+  command.add_option("--view", options.view_file, "take all of it from FILE, a policy with a [view] table")
+      ->option_text("FILE");
   command.add_option("--coherence", options.coherence,
                      "how long names and attributes may be remembered (default 1s)")
       ->option_text("TIME");
   command.add_option("--name", options.name, "what to call the view")->option_text("NAME");
+}
+
+absl::Status problem_of(const std::string& place, const absl::Status& status) {
+  if (status.ok() || place.empty()) return status;
+  return absl::Status(status.code(), absl::StrCat(place, ": ", status.message()));
 }
 
 absl::StatusOr<Source> open_source_or_none(const std::string& path) {
@@ -141,7 +148,7 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   if (!wanted.ok()) return wanted.status();
   if (auto status = check_file_size(*wanted); lifetime != Lifetime::kCommand && !status.ok()) return status;
   auto identity = decide_identity(options.identity, source.owner);
-  if (!identity.ok()) return identity.status();
+  if (!identity.ok()) return problem_of(options.identity_place, identity.status());
   if (!options.name.empty() && !wire::valid_view_name(options.name)) {
     return problem(absl::StatusCode::kInvalidArgument,
                    absl::StrCat("--name ", in_quotes(options.name), " is not a name"),
@@ -165,19 +172,20 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   hello.groups = identity->groups;
   hello.coherence_milliseconds = wanted->coherence_milliseconds;
   hello.record = options.record;
-  hello.tied = lifetime != Lifetime::kMount;
+  const bool lasting = lifetime == Lifetime::kMount || lifetime == Lifetime::kHostMount;
+  hello.tied = !lasting;
   hello.name = options.name;
   hello.source = source.path;
   hello.target = target;
   hello.rules = std::move(wanted->rules);
-  auto service = reach_service(service_socket(options.socket), {identity->preserve, lifetime == Lifetime::kMount,
-                                                               lifetime == Lifetime::kCommand, options.allow_missing});
+  auto service = reach_service(service_socket(options.socket), {identity->preserve, lasting, lifetime == Lifetime::kCommand,
+                                                               options.allow_missing, lifetime == Lifetime::kHostMount});
   if (!service.ok()) return service.status();
   std::vector<int> fds;
   if (source.fd) fds.push_back(source.fd.get());
   for (const os::Fd& directory : grafts->directories) fds.push_back(directory.get());
   auto answer = ask(service->connection.get(), hello, fds, absl::StrCat("source ", in_quotes(options.source)));
-  if (!answer.ok()) return answer.status();
+  if (!answer.ok()) return problem_of(options.source_place, answer.status());
   const size_t handed = options.record ? 2 : 1;
   if (answer->fds.size() != handed) {
     return problem({EPROTO, core::Reason::kProtocol}, "the service");

@@ -30,7 +30,12 @@ struct ViewOptions {
   std::vector<std::string> allow_missing;
   bool read_only = false;
   bool record = false;  // asked for by no option: of sluice policy learn
+  std::string view_file;  // --view, and where it says what is above: "FILE:LINE:COLUMN", or empty
+  std::string source_place, target_place, identity_place;
 };
+// A problem with what was said at a place, if it was said in a file.
+absl::Status problem_of(const std::string& place, const absl::Status& status);
+
 void add_view_options(CLI::App& command, ViewOptions& options);
 // Of these, who the view acts as, and which service makes it.
 void add_who_options(CLI::App& command, ViewOptions& options);
@@ -55,6 +60,7 @@ enum class Lifetime {
   kCommand,     // of `sluice run`: ends with it, and does not disturb its output
   kForeground,  // of `sluice mount`: ends with it
   kMount,       // until it is unmounted
+  kHostMount,   // the same, and by the host's service: never by a private one
 };
 
 struct View {

@@ -87,6 +87,12 @@ core::Outcome attach_mount(int mount, int target) {
   return checked(::syscall(SYS_move_mount, mount, "", target, "",
                            MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 }
+core::Outcome forbid_programs(int mount) {
+  struct mount_attr attributes {};
+  attributes.attr_set = MOUNT_ATTR_NOEXEC;
+  return checked(::syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)));
+}
+
 core::Outcome unmount(const char* path, int flags) {
   return checked(::umount2(path, flags | UMOUNT_NOFOLLOW));
 }

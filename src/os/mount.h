@@ -28,6 +28,8 @@ core::Result<uint64_t> unique_mount_id(int fd);
 
 // Command: attaches a detached mount on what target (O_PATH directory) holds.
 core::Outcome attach_mount(int mount, int target);
+// Command: no file of a detached mount can be executed.
+core::Outcome forbid_programs(int mount);
 // Command: takes the topmost mount off a path. flags: 0, MNT_DETACH, MNT_FORCE.
 core::Outcome unmount(const char* path, int flags);
 // Command, in a mount namespace of its own: nothing that happens here goes elsewhere, and what is

@@ -8,6 +8,7 @@ MANUAL=docs/man/sluice.1
 CONCEPTS=docs/man/sluice.7
 POLICY=docs/man/sluice-policy.5
 SERVICE=docs/man/sluiced.8
+HELPER=docs/man/mount.sluice.8
 
 FAILED=0
 complain() { # what lines

@@ -108,6 +108,18 @@ same "sluiced.8, SYNOPSIS: options" "$service_options" "$(synopsis_of $SERVICE |
 same "sluiced.8, DESCRIPTION: options" "$service_options" \
   "$(section $SERVICE DESCRIPTION | sed -nE 's/^\.It Fl (-[a-z-]+)( Ar ([A-Z]+))?/-\1 \3/p' | sed 's/ $//')"
 
+# ---- mount.sluice ----
+
+# Of its options behind -o, with the word for the value.
+same "mount.sluice.8: options" "$("$SLUICE_BIN/mount.sluice" --help | sed -nE 's/^  ([a-z]+(=[A-Z]+)?)  .*/\1/p')" \
+  "$(section $HELPER OPTIONS | sed -nE 's/^\.It Cm ([a-z]+)( Ns = Ns Ar ([A-Z]+))?$/\1=\3/p' | sed 's/=$//')"
+same "mount.sluice.8: letters" "$("$SLUICE_BIN/mount.sluice" --help | sed -n 2p | grep -oE -- '-[A-Za-z]+' | grep -v sluice |
+  sed 's/^-//' | grep -o . | grep -vx o)" \
+  "$(section $HELPER OPTIONS | sed -nE 's/^\.It Fl ([A-Za-z])( .*)?$/\1/p')"
+ignored=$(awk '/kOfOthers\[\] = / { on = 1; next } on && /};/ { exit } on' src/cli/mount_words.cc | grep -oE '"[a-z_]+"' | tr -d '"')
+same "mount.sluice.8: what is ignored" "$ignored" \
+  "$(section $HELPER OPTIONS | awk '/^Ignored, since/ { on = 1; next } /^and whatever/ { exit } on' | sed 's/^\.Cm//' | tr ', ' '\n\n' | grep .)"
+
 # ---- The environment ----
 
 read_in() { grep -rhoE 'getenv\("[A-Z_]+"\)' "$@" | grep -oE '[A-Z_]{2,}'; }
@@ -121,8 +133,8 @@ TEXTS='README.md SECURITY.md CONTRIBUTING.md'
 # The commands that README shows for use, in its block of code that begins with sluice mount.
 same "README.md: commands" "$top" \
   "$(sed -nE '/^sluice [a-z]/s/^sluice //p' README.md | tr '|' '\n' | sed -nE 's/^ *([a-z]+)( .*)?$/\1/p')"
-# Options of other programs: cmake's, confinement_report's, and policyc's, which prints its own.
-OTHERS='--workflow --preset --build --markdown'
+# Options of other programs: cmake's, cpack's, systemctl's, confinement_report's, and policyc's, which prints its own.
+OTHERS='--workflow --preset --build --markdown --config --now'
 known=$(
   awk '{ print $2 }' <<< "$printed"
   awk '{ print $1 }' <<< "$service_options"
