@@ -37,14 +37,14 @@ core::Result<bool> wait_readable(int fd, int milliseconds) {
   return poll_all(&entry, 1, milliseconds);
 }
 
-core::Result<Readable> wait_readable_while(int fd, int lifeline, int milliseconds) {
-  struct pollfd entries[] = {{fd, POLLIN, 0}, {lifeline, POLLIN, 0}};
-  auto ready = poll_all(entries, 2, milliseconds);
+core::Result<Readable> wait_readable_while(int fd, int lifeline, int milliseconds, int other) {
+  struct pollfd entries[] = {{fd, POLLIN, 0}, {lifeline, POLLIN, 0}, {other, POLLIN, 0}};
+  auto ready = poll_all(entries, 3, milliseconds);
   if (!ready.ok()) return ready.failure();
   if ((entries[1].revents & (POLLHUP | POLLERR)) != 0) {
     return core::Failure{ECONNRESET, core::Reason::kSystem};
   }
-  return Readable{entries[0].revents != 0, entries[1].revents != 0};
+  return Readable{entries[0].revents != 0, entries[1].revents != 0, entries[2].revents != 0};
 }
 
 }  // namespace sluice::os

@@ -18,11 +18,12 @@ core::Outcome set_nonblocking(int fd);
 // Waits until fd is readable or closed; false: the time is over. < 0 milliseconds: for ever.
 core::Result<bool> wait_readable(int fd, int milliseconds);
 
-// As wait_readable, of two; fails with ECONNRESET once the other end of lifeline is closed.
+// As wait_readable, of two or three; fails with ECONNRESET once the other end of lifeline is closed.
 struct Readable {
   bool fd;
   bool lifeline;
+  bool other;
 };
-core::Result<Readable> wait_readable_while(int fd, int lifeline, int milliseconds);
+core::Result<Readable> wait_readable_while(int fd, int lifeline, int milliseconds, int other = -1);
 
 }  // namespace sluice::os

@@ -23,6 +23,7 @@ class Session {
  private:
   explicit Session(Worker& worker)
       : worker_(worker), patience_(std::thread::hardware_concurrency() > 1) {}
+  core::Outcome wait(int milliseconds);
   core::Result<size_t> next(std::span<uint8_t> buffer);
   void serve(std::span<uint8_t> message);
   static ssize_t write_reply(int fd, struct iovec* pieces, int count, void* worker);
