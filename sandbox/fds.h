@@ -9,6 +9,7 @@ inline constexpr int kFdRecord = 1;
 inline constexpr int kFdFuse = 3;      // the connection's /dev/fuse
 inline constexpr int kFdRoot = 4;      // the source tree: the broker's read-only one, the worker's own
 inline constexpr int kFdRootRw = 5;    // broker: the read-write tree (in a read-only view: it is read-only too)
+inline constexpr int kFdWatch = 5;     // worker: tells of changes in the source
 inline constexpr int kFdGrantRw = 6;   // broker <-> worker: grants by the thread with the rw domain
 inline constexpr int kFdGrantRo = 7;   // broker <-> worker: grants by the thread with the ro domain
 inline constexpr int kFdData = 8;      // broker <-> worker: operations on granted files

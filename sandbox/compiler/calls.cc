@@ -102,6 +102,7 @@ constexpr CallInfo kCalls[] = {
     {"utimensat", "ippi"},
     {"epoll_pwait", "ipiipl"},
     {"fallocate", "iill"},
+    {"fanotify_mark", "iilip"},
     {"eventfd2", "ii"},
     {"dup3", "iii"},
     {"pipe2", "pi"},

@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -140,6 +141,19 @@ constexpr Symbol kSymbols[] = {
     SYMBOL(EPOLL_CTL_DEL),
     SYMBOL(MREMAP_MAYMOVE),
 
+    SYMBOL(FAN_MARK_ADD),
+    SYMBOL(FAN_MARK_REMOVE),
+    SYMBOL(FAN_MARK_ONLYDIR),
+    SYMBOL(FAN_MARK_EVICTABLE),
+    SYMBOL(FAN_ATTRIB),
+    SYMBOL(FAN_CREATE),
+    SYMBOL(FAN_DELETE),
+    SYMBOL(FAN_EVENT_ON_CHILD),
+    SYMBOL(FAN_MODIFY),
+    SYMBOL(FAN_MOVED_FROM),
+    SYMBOL(FAN_MOVED_TO),
+    SYMBOL(FAN_ONDIR),
+
     {"FUSE_DEV_IOC_BACKING_OPEN", os::abi::kFuseBackingOpen},
     {"FUSE_DEV_IOC_BACKING_CLOSE", os::abi::kFuseBackingClose},
 
@@ -148,6 +162,7 @@ constexpr Symbol kSymbols[] = {
     {"FD_FUSE", kFdFuse},
     {"FD_ROOT", kFdRoot},
     {"FD_ROOT_RW", kFdRootRw},
+    {"FD_WATCH", kFdWatch},
     {"FD_GRANT_RW", kFdGrantRw},
     {"FD_GRANT_RO", kFdGrantRo},
     {"FD_DATA", kFdData},

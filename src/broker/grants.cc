@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/path.h"
 #include "os/backing.h"
 
 namespace sluice::broker {

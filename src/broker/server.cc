@@ -1,13 +1,11 @@
 #include "broker/server.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
-#include <vector>
 
 #include "os/channel.h"
 #include "wire/fuse_reply.h"

@@ -39,6 +39,10 @@ struct Limits {
   static constexpr uint32_t kLinks = 16;
   // Directory descriptors that the worker keeps open.
   static constexpr uint32_t kOpenDirectories = 2048;
+  // Names that wait for the kernel to forget them; with one more, it forgets all.
+  static constexpr uint32_t kNamesToForget = 8192;
+  // From one look at what has changed in the source to the next.
+  static constexpr uint32_t kChangesMilliseconds = 2;
   // A source path in the view, as the kernel bounds a path.
   static constexpr uint32_t kPathBytes = 4095;
   // After so long without an answer the kernel aborts the connection. Long, because a slow disk may
@@ -55,7 +59,7 @@ struct Limits {
   // Log lines of the service in a second, but for errors; the rest are counted.
   static constexpr uint32_t kLogLinesOfServicePerSecond = 500;
   // Coherence: how long the kernel may keep names and attributes.
-  static constexpr uint32_t kCoherenceMilliseconds = 1000;
+  static constexpr uint32_t kCoherenceMilliseconds = 1000;  // also of what cannot be watched
   static constexpr uint32_t kCoherenceMillisecondsMost = 86400000;
 };
 

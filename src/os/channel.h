@@ -19,7 +19,8 @@ core::Outcome write_message(int socket, std::span<const uint8_t> bytes);
 struct Readable {
   bool fd;
   bool lifeline;
+  bool other;
 };
-core::Result<Readable> wait_readable_while(int fd, int lifeline, int milliseconds);
+core::Result<Readable> wait_readable_while(int fd, int lifeline, int milliseconds, int other = -1);
 
 }  // namespace sluice::os

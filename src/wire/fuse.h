@@ -98,7 +98,15 @@ struct FuseNotifyInvalInode {
   int64_t off;  // < 0: attributes only
   int64_t len;
 };
+struct FuseNotifyInvalEntry {  // the name follows, with a NUL
+  uint64_t parent;
+  uint32_t name_length;
+  uint32_t flags;
+};
+static_assert(sizeof(FuseNotifyInvalEntry) == 16);
+inline constexpr uint32_t kExpireOnly = 1;
 inline constexpr int32_t kNotifyInvalInode = 2;
+inline constexpr int32_t kNotifyInvalEntry = 3;
 inline constexpr int32_t kNotifyIncEpoch = 8;  // Linux 6.16
 
 // fuse_attr.flags

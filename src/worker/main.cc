@@ -10,6 +10,8 @@
 #include <optional>
 #include <vector>
 
+#include "core/limits.h"
+#include "os/change_watch.h"
 #include "os/channel.h"
 #include "os/memory_file.h"
 #include "os/self.h"
@@ -43,6 +45,19 @@ T must_have(const char* step, core::Result<T> result) {
   return *std::move(result);
 }
 
+// What cannot be watched is remembered for a short time only; the view does without. Where nothing is
+// remembered there is nothing to watch for.
+void start_watches(Watches& watches, const wire::ViewConfig& config, std::span<const int> grafts) {
+  if (config.coherence_milliseconds == 0 || !os::make_change_watch(sandbox::kFdWatch).ok()) {
+    return must("changes", os::occupy(sandbox::kFdWatch));
+  }
+  std::vector<int> roots = {sandbox::kFdRoot};
+  roots.insert(roots.end(), grafts.begin(), grafts.end());
+  // Beyond the default somebody wants to be asked less often, and not to see less.
+  const bool files_too = config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds;
+  watches.start(sandbox::kFdWatch, roots, files_too ? os::Watched::kNamesAndFiles : os::Watched::kNames);
+}
+
 int run() {
   // One arena for all threads: another would be made with calls that the policy forbids.
   ::mallopt(M_ARENA_MAX, 1);
@@ -62,7 +77,9 @@ int run() {
   must(step, confined);
   std::vector<int> grafts(config.grafts.size());
   std::iota(grafts.begin(), grafts.end(), sandbox::kFdGrafts);
-  const auto table = must_have("root", Table::create(sandbox::kFdRoot, grafts));
+  Watches watches;
+  start_watches(watches, config, grafts);
+  const auto table = must_have("root", Table::create(sandbox::kFdRoot, grafts, watches));
   for (const int graft : grafts) ::close(graft);
   BrokerLink read_write(sandbox::kFdGrantRw);
   BrokerLink read_only(sandbox::kFdGrantRo);
@@ -70,12 +87,15 @@ int run() {
   Names names(*table, read_write);
   DataThread data(sandbox::kFdData);
   ViewRules rules(*table, std::move(config.rules));
-  Worker worker{config, *table, rules, files, names, data, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
+  Forgetter forgetter(sandbox::kFdFuse);
+  Worker worker{config,    *table,    rules,     files,           names,              data,
+                watches,   forgetter, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
   std::optional<Record> record;
   if (recorded) worker.record = &record.emplace(*table, sandbox::kFdRecord);
   const auto session = Session::create(worker);
   if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
   data.start();
+  if (!forgetter.start()) must("forgetter", core::Failure{EINVAL, core::Reason::kSystem});
   must("seccomp", install_policy(config));
   report(wire::EventKind::kReady, {0, core::Reason::kNone}, "");
   session->run();

@@ -55,6 +55,7 @@ struct Node {
   uint32_t write_opens = 0;
   bool writable = false;    // the broker holds a descriptor for writing
   bool watched = false;     // open for a while: the kernel may not keep its attributes
+  bool announced = false;   // a directory: changes in it are told (Watches)
   int64_t idle_since = 0;   // milliseconds; 0: open, or no grant
   // Whether `held` is the file that is meant. Between two opens it is only kept to save opening it
   // again: behind the view another file may have got the name meanwhile.

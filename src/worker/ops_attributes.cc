@@ -38,13 +38,15 @@ void reply_attributes(fuse_req_t req, Node* node) {
   if (!stat.ok()) return fail(req, stat.failure());
   worker.rules.show(node->facet, &*stat);
   const struct stat attributes = to_stat(*stat);
-  fuse_reply_attr(req, &attributes, worker.attribute_timeout(node));
+  fuse_reply_attr(req, &attributes, Worker::seconds(worker.attribute_time(node, stat->stx_nlink)));
 }
 
 void getattr(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info*) {
-  Node* node = worker_of(req).get_open(nodeid);
+  Worker& worker = worker_of(req);
+  Node* node = worker.get_open(nodeid);
   if (node == nullptr) return fail(req, kStale);
   reply_attributes(req, node);
+  if (node == worker.table.root()) worker.root_told();
 }
 
 // Access and modification time as utimensat(2) takes them.

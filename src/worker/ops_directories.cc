@@ -198,8 +198,8 @@ void list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_fil
         worker.rules.show(child->facet, &stat);
         answer.ino = child->id;
         answer.attr = to_stat(stat);
-        answer.attr_timeout = worker.attribute_timeout(child);
-        answer.entry_timeout = worker.coherence();
+        answer.attr_timeout = Worker::seconds(worker.attribute_time(child, shown.stat.stx_nlink));
+        answer.entry_timeout = Worker::seconds(worker.name_time(node));
       }
     }
     const size_t left = size - used;

@@ -38,17 +38,17 @@ struct CreateReply {
 };
 static_assert(sizeof(CreateReply) == 144);
 
-CreateReply create_reply(const Worker& worker, const Node* node, os::Stat stat, int flags) {
+CreateReply create_reply(const Worker& worker, const Node* parent, const Node* node, os::Stat stat,
+                         int flags) {
   worker.rules.show(node->facet, &stat);
   CreateReply reply{};
-  const uint64_t milliseconds = worker.config.coherence_milliseconds;
   reply.entry.nodeid = node->id;
-  reply.entry.entry_valid = milliseconds / 1000;
-  reply.entry.entry_valid_nsec = static_cast<uint32_t>(milliseconds % 1000 * 1000000);
-  if (!node->watched) {
-    reply.entry.attr_valid = reply.entry.entry_valid;
-    reply.entry.attr_valid_nsec = reply.entry.entry_valid_nsec;
-  }
+  const uint32_t name_time = worker.name_time(parent);
+  reply.entry.entry_valid = name_time / 1000;
+  reply.entry.entry_valid_nsec = name_time % 1000 * 1'000'000;
+  const uint32_t attribute_time = worker.attribute_time(node, stat.stx_nlink);
+  reply.entry.attr_valid = attribute_time / 1000;
+  reply.entry.attr_valid_nsec = attribute_time % 1000 * 1'000'000;
   reply.entry.attr = to_attr(stat);
   reply.open = open_reply(node, flags);
   return reply;
@@ -159,7 +159,7 @@ void create(fuse_req_t req, fuse_ino_t parent_id, const char* name, mode_t mode,
   auto node = make_file(worker, req, parent, name, mode & 07777, file->flags, &stat);
   if (!node.ok()) return fail(req, node.failure());
   worker.rules.count_made(*facet);
-  const CreateReply reply = create_reply(worker, *node, stat, file->flags);
+  const CreateReply reply = create_reply(worker, parent, *node, stat, file->flags);
   worker.table.count_lookup(*node);
   if (fuse_reply_buf(req, reinterpret_cast<const char*>(&reply), sizeof(reply)) != 0) {
     worker.files.release(*node, is_write(file->flags));
@@ -260,7 +260,7 @@ void serve_tmpfile(Worker& worker, std::span<const uint8_t> message) {
   // Its attributes are never cached: only the broker can look at it.
   (*node)->watched = true;
   worker.table.count_lookup(*node);
-  const CreateReply reply = create_reply(worker, *node, to_stat(attributes), flags);
+  const CreateReply reply = create_reply(worker, directory, *node, to_stat(attributes), flags);
   write_reply(worker, header.unique, 0,
               {reinterpret_cast<const uint8_t*>(&reply), sizeof(reply)});
 }

@@ -18,11 +18,11 @@ void lookup(fuse_req_t req, fuse_ino_t parent_id, const char* name) {
   if (parent == nullptr) return fail(req, kStale);
   os::Stat stat;
   auto node = worker.look_up(parent, name, &stat);
-  if (node.ok()) return worker.reply_entry(req, *node, stat);
+  if (node.ok()) return worker.reply_entry(req, parent, *node, stat);
   if (node.failure().error != ENOENT) return fail(req, node.failure());
   // The kernel may remember for a while that there is no such name.
   struct fuse_entry_param absent {};
-  absent.entry_timeout = worker.coherence();
+  absent.entry_timeout = Worker::seconds(worker.name_time(parent));
   fuse_reply_entry(req, &absent);
 }
 
@@ -63,7 +63,7 @@ void make_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, uint32_t 
   auto stat = worker.table.stat_child(parent, name);
   if (!stat.ok()) return fail(req, stat.failure());
   worker.rules.count_made(*facet);
-  worker.reply_entry(req, worker.remember(parent, name, *stat, *facet), *stat);
+  worker.reply_entry(req, parent, worker.remember(parent, name, *stat, *facet), *stat);
 }
 
 void mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t) {

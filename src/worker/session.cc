@@ -1,10 +1,12 @@
 #include "worker/session.h"
 
 #include <sys/uio.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <vector>
 
 #include "os/channel.h"
@@ -18,24 +20,33 @@ ssize_t no_read(int, void*, size_t, void*) {
   return -1;
 }
 
-int64_t nanoseconds() {
-  struct timespec time;
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
+// All but listings and the longest attributes are shorter.
+constexpr size_t kMostOnStack = 1024;
+
+// The shorter of two waits in milliseconds; < 0: for ever.
+int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
 }  // namespace
 
+// In one piece, since the policy has one call for messages to the kernel. Used by each thread that replies.
 // libfuse's answer to INIT goes nowhere: the kernel has the service's.
 ssize_t Session::write_reply(int fd, struct iovec* pieces, int count, void* user_data) {
   const auto* worker = static_cast<const Worker*>(user_data);
-  if (worker->swallow_replies) {
-    ssize_t length = 0;
-    for (int i = 0; i < count; ++i) length += static_cast<ssize_t>(pieces[i].iov_len);
-    return length;
-  }
+  size_t length = 0;
+  for (int i = 0; i < count; ++i) length += pieces[i].iov_len;
+  if (worker->swallow_replies) return static_cast<ssize_t>(length);
   if (worker->record != nullptr) worker->record->note_reply(pieces, count);
-  return ::writev(fd, pieces, count);
+  if (count == 1) return ::write(fd, pieces[0].iov_base, length);
+  std::array<uint8_t, kMostOnStack> short_reply;
+  std::vector<uint8_t> long_reply(length > kMostOnStack ? length : 0);
+  uint8_t* const reply = long_reply.empty() ? short_reply.data() : long_reply.data();
+  uint8_t* at = reply;
+  for (int i = 0; i < count; ++i) {
+    // An empty piece may be at no address, from which memcpy must not copy nothing.
+    if (pieces[i].iov_len > 0) std::memcpy(at, pieces[i].iov_base, pieces[i].iov_len);
+    at += pieces[i].iov_len;
+  }
+  return ::write(fd, reply, length);
 }
 
 std::unique_ptr<Session> Session::create(Worker& worker) {
@@ -69,9 +80,9 @@ void Session::serve(std::span<uint8_t> message) {
   wire::FuseInHeader header;
   if (message.size() < sizeof(header)) return;  // the kernel sends no such thing
   std::memcpy(&header, message.data(), sizeof(header));
-  const int64_t from = nanoseconds();
+  const int64_t from = Worker::nanoseconds();
   carry_out(header, message);
-  worker_.counters.took(header.opcode, static_cast<uint64_t>(nanoseconds() - from));
+  worker_.counters.took(header.opcode, static_cast<uint64_t>(Worker::nanoseconds() - from));
 }
 
 void Session::carry_out(const wire::FuseInHeader& header, std::span<uint8_t> message) {
@@ -94,20 +105,27 @@ core::Result<size_t> Session::next(std::span<uint8_t> buffer) {
   if (length.ok() || length.failure().error != EAGAIN) return length;
   const int due = worker_.tick();
   if (const int64_t most = patience_.nanoseconds(); most > 0) {
-    const int64_t until = nanoseconds() + most;
+    const int64_t until = Worker::nanoseconds() + most;
     do {
       length = os::read_message(worker_.device, buffer);
-    } while (!length.ok() && length.failure().error == EAGAIN && nanoseconds() < until);
+    } while (!length.ok() && length.failure().error == EAGAIN && Worker::nanoseconds() < until);
     patience_.looked(length.ok());
     if (length.ok() || length.failure().error != EAGAIN) return length;
   }
   // Without its service a view has nobody to end it, list it or log for it: it ends.
-  auto readable = os::wait_readable_while(worker_.device, worker_.service, due);
-  if (!readable.ok()) return readable.failure();
-  if (readable->lifeline) {
-    if (auto taken = worker_.take_rules(); !taken.ok()) return taken.failure();
-  }
+  if (auto waited = wait(due); !waited.ok()) return waited.failure();
   return size_t{0};
+}
+
+// For a request, for so many milliseconds; what comes meanwhile from others is done.
+core::Outcome Session::wait(int milliseconds) {
+  const bool looks = worker_.looks_for_changes();
+  if (!looks) milliseconds = sooner(milliseconds, worker_.milliseconds_to_changes());
+  const auto readable = os::wait_readable_while(worker_.device, worker_.service, milliseconds,
+                                                looks ? worker_.watches.group() : -1);
+  if (!readable.ok()) return readable.failure();
+  if (readable->other) worker_.take_changes();
+  return readable->lifeline ? worker_.take_rules() : core::Done{};
 }
 
 void Session::run() {
@@ -126,8 +144,7 @@ void Session::run() {
     if (const int64_t time = OpenFiles::now(); time >= next_tick) {
       worker_.tick();
       next_tick = time + 4;
-      const auto readable = os::wait_readable_while(worker_.device, worker_.service, 0);
-      if (!readable.ok() || (readable->lifeline && !worker_.take_rules().ok())) return;
+      if (!wait(0).ok()) return;
     }
   }
 }

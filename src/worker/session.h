@@ -24,6 +24,7 @@ class Session {
  private:
   explicit Session(Worker& worker)
       : worker_(worker), patience_(std::thread::hardware_concurrency() > 1) {}
+  core::Outcome wait(int milliseconds);
   core::Result<size_t> next(std::span<uint8_t> buffer);
   void serve(std::span<uint8_t> message);
   void carry_out(const wire::FuseInHeader& header, std::span<uint8_t> message);

@@ -20,13 +20,14 @@ FileKey Table::key_of(const os::Stat& stat) const {
           found == mount_ids_.end() ? kNowhere : static_cast<uint32_t>(found - mount_ids_.begin())};
 }
 
-core::Result<std::unique_ptr<Table>> Table::create(int root, std::span<const int> grafts) {
+core::Result<std::unique_ptr<Table>> Table::create(int root, std::span<const int> grafts,
+                                                    Watches& watches) {
   auto stat = os::stat_held(root);
   if (!stat.ok()) return stat.failure();
   if (!S_ISDIR(stat->stx_mode)) return core::Failure{ENOTDIR, core::Reason::kSourceNotDirectory};
   auto held = os::duplicate(root);
   if (!held.ok()) return held.failure();
-  std::unique_ptr<Table> table(new Table);
+  std::unique_ptr<Table> table(new Table(watches));
   table->mount_ids_.push_back(stat->stx_mnt_id);
   for (const int graft : grafts) {
     auto inside = os::stat_held(graft);
@@ -36,6 +37,7 @@ core::Result<std::unique_ptr<Table>> Table::create(int root, std::span<const int
   Node* node = table->make(table->key_of(*stat), 0, S_IFDIR);
   node->lookups = 1;  // never forgotten
   table->directories_[node] = std::make_shared<const os::Fd>(held->release());
+  watches.begin(node, root);
   return table;
 }
 
@@ -150,7 +152,7 @@ void Table::release_if_unused(Node* node) {
     if (found != by_key_.end() && found->second == node) {
       by_key_.erase(found);
     }
-    directories_.erase(node);
+    drop_directory(node);
     const auto slot = static_cast<uint32_t>((node->id & 0xFFFFFFFF) - 1);
     slots_[slot].node.reset();
     ++slots_[slot].generation;
@@ -216,23 +218,32 @@ core::Result<os::Fd> Table::open_by_this_name(Node* node) {
   return fd;
 }
 
+void Table::drop_directory(Node* node) {
+  const auto held = directories_.find(node);
+  if (held == directories_.end()) return;
+  watches_.end(node, held->second->get());
+  directories_.erase(held);
+}
+
 void Table::touch(Node* node) {
   if (node == root()) return;
   node->recency = ++clock_;
   recent_.push_back({node->id, clock_});
   const size_t most = core::Limits::kOpenDirectories;
   if (directories_.size() <= most && recent_.size() <= 8 * most) return;
-  // Once around at the most. Entries of forgotten nodes and of nodes touched again later go; a
+  // Many at a time, since what the kernel remembers of those that are watched no more is forgotten with all
+  // else. Once around at the most. Entries of forgotten nodes and of nodes touched again later go; a
   // directory without a name keeps its descriptor, since it could not be opened again.
   for (size_t left = recent_.size(); left > 0; --left) {
     const CachedDirectory oldest = recent_.front();
     recent_.pop_front();
     Node* candidate = get(oldest.nodeid);
     if (candidate == nullptr || candidate->recency != oldest.recency) continue;
-    if (directories_.size() <= most || candidate->parent == nullptr) {
+    if (directories_.size() <= most - most / 8 || candidate->parent == nullptr) {
       recent_.push_back(oldest);
     } else {
-      directories_.erase(candidate);
+      unwatched_ = unwatched_ || candidate->announced;
+      drop_directory(candidate);
       if (recent_.size() <= 4 * most) break;
     }
   }
@@ -248,6 +259,7 @@ core::Result<std::shared_ptr<const os::Fd>> Table::directory(Node* node) {
   if (!fd.ok()) return fd.failure();
   auto kept = std::make_shared<const os::Fd>(fd->release());
   directories_[node] = kept;
+  watches_.begin(node, kept->get());
   touch(node);
   return kept;
 }

@@ -20,6 +20,7 @@
 #include "core/limits.h"
 #include "core/result.h"
 #include "worker/node.h"
+#include "worker/watches.h"
 
 namespace sluice::worker {
 
@@ -37,7 +38,9 @@ class Table {
  public:
   // root: the tree's root directory, which the table duplicates. grafts: the roots of the trees in it,
   // borrowed for the call.
-  static core::Result<std::unique_ptr<Table>> create(int root, std::span<const int> grafts);
+  // watches: borrowed for the table's life; of the directories that it holds.
+  static core::Result<std::unique_ptr<Table>> create(int root, std::span<const int> grafts,
+                                                     Watches& watches);
 
   // kNowhere as its root where it is on a mount that is not the view's.
   FileKey key_of(const os::Stat& stat) const;
@@ -113,6 +116,8 @@ class Table {
     }
   }
   size_t size() const { return by_key_.size(); }
+  // Whether directories are no longer watched that were: since the last time that somebody asked.
+  bool take_unwatched() { return std::exchange(unwatched_, false); }
 
  private:
   struct Slot {
@@ -124,12 +129,13 @@ class Table {
     uint64_t recency;
   };
 
-  Table() = default;
+  explicit Table(Watches& watches) : watches_(watches) {}
   Node* make(const FileKey& file, Facet facet, uint32_t type);
   void drop_link(Node* node, const Node* parent, std::string_view name);
   void set_parent(Node* node, Node* parent, std::string_view name);
   void release_if_unused(Node* node);
   void touch(Node* node);
+  void drop_directory(Node* node);
   void next_name(Node* node);
   core::Result<os::Fd> open_by_name(Node* node);
   core::Result<os::Fd> open_by_this_name(Node* node);
@@ -137,6 +143,8 @@ class Table {
   core::Result<NamedTarget> named_by_this_name(Node* node);
 
   static constexpr uint32_t kNowhere = ~0u;
+  Watches& watches_;
+  bool unwatched_ = false;
   std::vector<uint64_t> mount_ids_;  // of the trees
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;

@@ -58,6 +58,8 @@ class ViewRules {
   // What the rules say of a node is what they said when it was found. False where they say something
   // else by now, of the path that it has: the kernel must look it up again.
   bool is_current(Node* node);
+  // One more than the highest there is.
+  Facet facets() const { return static_cast<Facet>(facets_.size()); }
   void decided_now(Node* node) const { node->epoch = epoch_; }
 
   // Attributes as the view shows them.

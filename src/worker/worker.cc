@@ -3,6 +3,7 @@
 #include <sys/sysmacros.h>
 
 #include <cerrno>
+#include <ctime>
 
 #include "os/channel.h"
 #include "wire/event.h"
@@ -35,13 +36,27 @@ Node* Worker::remember(Node* parent, std::string_view name, const os::Stat& stat
   return node;
 }
 
-void Worker::reply_entry(fuse_req_t req, Node* node, os::Stat stat) {
+uint32_t Worker::attribute_time(const Node* node, uint32_t links) const {
+  if (node->watched) return 0;
+  if (node->is_directory()) return time_of(node->announced);
+  // Another name may be in a directory that is not watched.
+  return time_of(watches.what() == os::Watched::kNamesAndFiles && links == 1 && node->parent != nullptr &&
+                 node->parent->announced);
+}
+
+int64_t Worker::nanoseconds() {
+  struct timespec time;
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+void Worker::reply_entry(fuse_req_t req, const Node* parent, Node* node, os::Stat stat) {
   rules.show(node->facet, &stat);
   struct fuse_entry_param entry {};
   entry.ino = node->id;
   entry.attr = to_stat(stat);
-  entry.attr_timeout = attribute_timeout(node);
-  entry.entry_timeout = coherence();
+  entry.attr_timeout = seconds(attribute_time(node, stat.stx_nlink));
+  entry.entry_timeout = seconds(name_time(parent));
   table.count_lookup(node);
   // The caller may have given up: then the kernel does not know the node.
   if (fuse_reply_entry(req, &entry) != 0) table.forget(node, 1);
@@ -88,9 +103,7 @@ core::Outcome Worker::take_rules() {
   auto taken = core::Rules::decode(std::span(bytes).first(*length));
   if (!taken.ok()) return taken.failure();
   const uint32_t open = rules.replace(*std::move(taken));
-  // The kernel looks every name up again. Before Linux 6.16 it does when the names are too old.
-  const wire::FuseOutHeader notice{sizeof(notice), wire::kNotifyIncEpoch, 0};
-  (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&notice), sizeof(notice)});
+  forget_names();
   uint8_t message[wire::kEventMost];
   const wire::Event done{wire::EventKind::kReloaded, 0, 0, open, 0, 0, 0};
   return os::write_message(service, {message, wire::encode_event(done, {}, message)});
@@ -115,12 +128,10 @@ int Worker::tick() {
     fresh.pop_front();
     if (node == nullptr || node->opens == 0 || node->watched) continue;
     node->watched = true;
-    struct {
-      wire::FuseOutHeader header;
-      wire::FuseNotifyInvalInode what;
-    } notice{{sizeof(notice), wire::kNotifyInvalInode, 0}, {node->id, -1, 0}};
-    // Fails where the kernel has forgotten the inode meanwhile.
-    (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&notice), sizeof(notice)});
+    forget_attributes(node->id);
+  }
+  if (table.take_unwatched() && config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds) {
+    forget_names();
   }
   counters.nodes.store(table.size(), std::memory_order_relaxed);
   return due;

@@ -3,21 +3,25 @@
 // Main thread only, except data_thread's own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <string_view>
 
 #include "os/metadata.h"
+#include "wire/change_event.h"
 #include "wire/counters.h"
 #include "wire/fuse.h"
 #include "wire/view_config.h"
 #include "worker/data_thread.h"
+#include "worker/forgetter.h"
 #include "worker/names.h"
 #include "worker/open_files.h"
 #include "worker/record.h"
 #include "worker/table.h"
 #include "worker/view_rules.h"
+#include "worker/watches.h"
 
 namespace sluice::worker {
 
@@ -28,6 +32,8 @@ struct Worker {
   OpenFiles& files;
   Names& names;
   DataThread& data;
+  Watches& watches;
+  Forgetter& forgetter;
   wire::Counters& counters;
   int device;
   int service;  // the event channel: closed when the service is gone
@@ -44,8 +50,15 @@ struct Worker {
   bool swallow_replies = false;  // while libfuse answers the recorded INIT
   Record* record = nullptr;      // of a view that is recorded
 
-  double coherence() const { return config.coherence_milliseconds / 1000.0; }
-  double attribute_timeout(const Node* node) const { return node->watched ? 0 : coherence(); }
+  // In nanoseconds: changes are not looked at before. Not before anybody has used the view.
+  int64_t changes_due = INT64_MAX;
+
+  // How long the kernel may remember, in milliseconds. What is not watched: no longer than by default.
+  // A name in the directory, or that there is none:
+  uint32_t name_time(const Node* directory) const { return time_of(directory->announced); }
+  // Attributes of a node with so many links.
+  uint32_t attribute_time(const Node* node, uint32_t links) const;
+  static double seconds(uint32_t milliseconds) { return milliseconds / 1000.0; }
 
   // nullptr: the kernel names a node that it has forgotten, or of which the rules say something else
   // by now.
@@ -64,15 +77,35 @@ struct Worker {
   // As Table's, and what the rules say of it is what they said just now.
   Node* remember(Node* parent, std::string_view name, const os::Stat& stat, Facet facet);
 
-  void reply_entry(fuse_req_t req, Node* node, os::Stat stat);
+  // parent: where it was found.
+  void reply_entry(fuse_req_t req, const Node* parent, Node* node, os::Stat stat);
   void use_umask(uint32_t mask);
   // Preserve mode: what was just made as parent/name belongs to the caller.
   core::Outcome settle_owner(fuse_req_t req, Node* parent, std::string_view name, uint32_t mode);
   // From the service: other rules. Fails where the view cannot go on.
   core::Outcome take_rules();
   void note_open(Node* node);
+  static int64_t nanoseconds();  // of the clock that only goes on
+  // Whether it is time to look at what has changed in the source.
+  bool looks_for_changes() const { return watches.are_on() && nanoseconds() >= changes_due; }
+  int milliseconds_to_changes() const;  // -1: none are looked for
+  void take_changes();
+  // The kernel has been told the attributes of the root, without which it lets nobody in.
+  void root_told();
+  void forget_names();
+  void forget_attributes(uint64_t nodeid);
   // Does what is due; milliseconds until the next time, -1: nothing is waiting.
   int tick();
+
+  // Of what changes only in a place that is watched, or elsewhere too.
+  uint32_t time_of(bool announced) const {
+    return announced ? config.coherence_milliseconds
+                     : std::min(config.coherence_milliseconds, core::Limits::kCoherenceMilliseconds);
+  }
+  // Whether a change of directory/name is nothing that a rule hides.
+  bool may_tell(const Node* directory, std::string_view name, bool is_directory);
+  void forget_links(Node* directory, std::string_view name);
+  bool take_change(const wire::ChangeEvent& event);
 };
 
 inline Worker& worker_of(fuse_req_t req) { return *static_cast<Worker*>(fuse_req_userdata(req)); }

@@ -75,6 +75,16 @@ TEST_P(TakenOverWorker, KeepsNoCopyOfTheDevice) {
   });
 }
 
+// What it is told of changes is names and that something was written, in single directories: it can neither
+// hold up who opens a file nor see who reads it, and keeps nothing in memory.
+TEST_P(TakenOverWorker, WatchesNothingElse) {
+  RunContained([] {
+    expect_killed(GetParam(), {"watch-group", "watch-opens", "watch-permission", "watch-file", "watch-pinned",
+                   "watch-mount", "watch-filesystem", "watch-here", "watch-flush", "watch-inotify",
+                   "watch-answer"});
+  });
+}
+
 // No contents of a file, by any call that opens, reads, copies or mounts.
 TEST_P(TakenOverWorker, OpensNoContents) {
   RunContained([] {
@@ -172,6 +182,7 @@ TEST_P(TakenOverWorker, HasLittleEvenWithoutItsFilter) {
           {"remount", "EPERM"},        {"chroot", "EPERM"},          {"mknod-device", change},
           {"rename", change},          {"symlink", change},         {"unlink", change},
           {"rmdir", change},           {"link-to-elsewhere", read_only ? "EROFS" : "EXDEV"},
+          {"watch-filesystem", "EPERM"}, {"watch-mount", "EPERM"}, {"watch-permission", "EINVAL"},
           {"exec", "EACCES"},          {"others-in-proc", "ENOENT"}, {"kill-service", "ESRCH"},
           {"trace-other", "ESRCH"},    {"network", "ENETUNREACH"}};
       for (const auto& [what, result] : expected) {

@@ -169,6 +169,8 @@ class StaleName : public ViewAttack {
   // dir/private was a file; now it is a hidden directory.
   void become_hidden() {
     tree.write(tree.path("dir/private"), "a file");
+    // What the view's user may not read cannot be watched for it: the kernel is not told to forget.
+    ASSERT_EQ(::chmod(tree.path("dir").c_str(), 0333), 0);
     start(60000);
     struct stat stat;
     ASSERT_EQ(user([&] { return outcome(::stat(in("dir/private").c_str(), &stat)); }), 0);
@@ -185,6 +187,38 @@ TEST_F(StaleName, IsNotRenamed) {
 TEST_F(StaleName, IsNotToldByARemoval) {
   become_hidden();
   EXPECT_EQ(user([&] { return outcome(::unlink(in("dir/private").c_str())); }), ENOENT);
+}
+
+// ---- Changes behind the view ----
+
+// Whoever looks at a directory again and again is not told, by what the kernel asks for anew, that something
+// hidden has changed in it; of what is seen it is told.
+TEST_F(ViewAttack, NothingIsToldOfHiddenChanges) {
+  start(60000);
+  const auto asked = [&] {
+    uint32_t all = 0;
+    for (const auto& one : service->list(0)) {
+      for (const uint64_t requests : one.requests) all += static_cast<uint32_t>(requests);
+    }
+    return all;
+  };
+  const auto asked_after = [&](const std::function<void()>& change) {
+    struct stat stat;
+    const auto look = [&] { EXPECT_EQ(user([&] { return outcome(::stat(in("dir").c_str(), &stat)); }), 0); };
+    EXPECT_EQ(user([&] { return outcome(::stat(in("dir/nothing").c_str(), &stat)); }), ENOENT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    look();
+    change();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const uint32_t before = asked();
+    look();
+    return asked() - before;
+  };
+  (void)asked_after([] {});  // the first times are in no directory that is watched
+  EXPECT_EQ(asked_after([&] { tree.write(tree.path("dir/new.key"), "secret"); }), 0u);
+  EXPECT_EQ(asked_after([&] { make_directory("dir/private"); }), 0u);
+  EXPECT_EQ(asked_after([&] { ::unlink(tree.path("dir/new.key").c_str()); }), 0u);
+  EXPECT_GT(asked_after([&] { tree.write(tree.path("dir/new"), "seen"); }), 0u);
 }
 
 // ---- Which file ----

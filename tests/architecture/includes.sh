@@ -78,13 +78,13 @@ src/broker/events.cc: time
 # and when a rule holds
 src/broker/view.h: time
 src/worker/open_files.cc: clock_gettime
-src/worker/session.cc: clock_gettime
+src/worker/worker.cc: clock_gettime
 src/worker/view_rules.cc: time
 src/service/clock.h: clock_gettime
 src/service/setup.cc: time
 src/service/main.cc: time
 # replies in pieces, as libfuse hands them over
-src/worker/session.cc: writev
+src/worker/session.cc: write
 # log lines, and where the log goes
 src/service/log.cc: write
 src/service/log.cc: getenv

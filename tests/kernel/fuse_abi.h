@@ -14,6 +14,7 @@ enum Opcode : uint32_t {
   kForget = 2,
   kGetattr = 3,
   kSetattr = 4,
+  kMkdir = 9,
   kOpen = 14,
   kRead = 15,
   kWrite = 16,
@@ -68,7 +69,11 @@ inline constexpr uint32_t kSetSize = 1U << 3;
 
 // Notifications, as written by the server in the place of the error of a reply.
 inline constexpr int32_t kNotifyInvalInode = 2;
+inline constexpr int32_t kNotifyInvalEntry = 3;
+inline constexpr int32_t kNotifyDelete = 6;
 inline constexpr int32_t kNotifyResend = 7;
+inline constexpr int32_t kNotifyIncEpoch = 8;  // Linux 6.16
+inline constexpr uint32_t kExpireOnly = 1;     // in the flags of kNotifyInvalEntry
 inline constexpr uint64_t kUniqueResend = 1ULL << 63;
 
 inline constexpr uint32_t kMinReadBuffer = 8192;
@@ -237,6 +242,20 @@ struct InvalInodeOut {
   uint64_t ino;
   int64_t off;
   int64_t len;
+};
+
+// A name follows, with a NUL.
+struct InvalEntryOut {
+  uint64_t parent;
+  uint32_t name_length;
+  uint32_t flags;
+};
+
+struct DeleteOut {
+  uint64_t parent;
+  uint64_t child;
+  uint32_t name_length;
+  uint32_t padding;
 };
 
 struct BackingMap {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/futex.h>
+#include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -28,6 +29,9 @@ constexpr uint64_t kDirty = uint64_t{0xbad} << 32;
 constexpr uint64_t kCwd = 0xffffffffffffff9c;
 constexpr uint64_t kPath = 0x7f0000001000;
 constexpr uint64_t kPlainOpen = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+constexpr uint64_t kWatch = FAN_MARK_ADD | FAN_MARK_ONLYDIR | FAN_MARK_EVICTABLE;
+constexpr uint64_t kNamesAndFiles = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | FAN_ATTRIB |
+                                    FAN_MODIFY | FAN_ONDIR | FAN_EVENT_ON_CHILD;
 constexpr uint64_t kDirectoryOpen = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 const Attack kAttacks[] = {
@@ -45,8 +49,25 @@ const Attack kAttacks[] = {
     {"write an event", kAll, SYS_write, {9, kPath, 40}},
     {"write a granted file", kNobody, SYS_write, {12, kPath, 40}},
     {"write to stderr", kNobody, SYS_write, {2, kPath, 40}},
-    {"reply", kWorker, SYS_writev, {3, kPath, 2}},
-    {"reply elsewhere", kNobody, SYS_writev, {6, kPath, 2}},
+    {"reply in pieces", kNobody, SYS_writev, {3, kPath, 2}},
+
+    {"read what has changed", kWorker, SYS_read, {5, kPath, 16384}},
+    {"answer a question of the kernel's", kNobody, SYS_write, {5, kPath, 8}},
+    {"watch a directory", kWorker, SYS_fanotify_mark, {5, kWatch, kNamesAndFiles, 12, kPath}},
+    {"watch names only", kWorker, SYS_fanotify_mark, {5, kWatch, FAN_CREATE | FAN_ONDIR, 12, kPath}},
+    {"no longer watch", kWorker, SYS_fanotify_mark, {5, FAN_MARK_REMOVE | FAN_MARK_ONLYDIR, ~0ull, 12, kPath}},
+    {"watch by another group", kNobody, SYS_fanotify_mark, {12, kWatch, FAN_CREATE, 12, kPath}},
+    {"watch from the working directory", kNobody, SYS_fanotify_mark, {5, kWatch, FAN_CREATE, kCwd, kPath}},
+    {"watch a file", kNobody, SYS_fanotify_mark, {5, FAN_MARK_ADD | FAN_MARK_EVICTABLE, FAN_MODIFY, 12, kPath}},
+    {"keep inodes in memory", kNobody, SYS_fanotify_mark, {5, FAN_MARK_ADD | FAN_MARK_ONLYDIR, FAN_CREATE, 12, kPath}},
+    {"watch a mount", kNobody, SYS_fanotify_mark, {5, kWatch | FAN_MARK_MOUNT, FAN_MODIFY, 12, kPath}},
+    {"watch a filesystem", kNobody, SYS_fanotify_mark, {5, kWatch | FAN_MARK_FILESYSTEM, FAN_CREATE, 12, kPath}},
+    {"hold up who opens a file", kNobody, SYS_fanotify_mark, {5, kWatch, FAN_OPEN_PERM, 12, kPath}},
+    {"see who opens what", kNobody, SYS_fanotify_mark, {5, kWatch, FAN_OPEN | FAN_EVENT_ON_CHILD, 12, kPath}},
+    {"see who reads what", kNobody, SYS_fanotify_mark, {5, kWatch, FAN_ACCESS | FAN_EVENT_ON_CHILD, 12, kPath}},
+    {"an event of the upper half", kNobody, SYS_fanotify_mark, {5, kWatch, 1ull << 40 | FAN_CREATE, 12, kPath}},
+    {"silence others' marks", kNobody, SYS_fanotify_mark, {5, kWatch | FAN_MARK_IGNORED_MASK, FAN_CREATE, 12, kPath}},
+    {"another group", kNobody, SYS_fanotify_init, {FAN_CLASS_NOTIF, 0}},
 
     {"hold a name", kWorker, SYS_openat, {12, kPath, kPlainOpen}},
     {"hold a name, dirty flags", kWorker, SYS_openat, {kDirty | 12, kPath, kDirty | kPlainOpen}},

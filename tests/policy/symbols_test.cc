@@ -16,6 +16,7 @@ TEST(Symbols, DescriptorsAreThoseOfOurProcesses) {
   EXPECT_EQ(symbol_value("FD_FUSE"), 3u);
   EXPECT_EQ(symbol_value("FD_ROOT"), 4u);
   EXPECT_EQ(symbol_value("FD_ROOT_RW"), 5u);
+  EXPECT_EQ(symbol_value("FD_WATCH"), 5u);
   EXPECT_EQ(symbol_value("FD_GRANT_RW"), 6u);
   EXPECT_EQ(symbol_value("FD_GRANT_RO"), 7u);
   EXPECT_EQ(symbol_value("FD_DATA"), 8u);
@@ -43,6 +44,7 @@ TEST(Symbols, AreTheKernels) {
 TEST(Calls, ReadTheWidthsThatTheKernelReads) {
   EXPECT_EQ(find_call_info("ioctl")->args, "iil");
   EXPECT_EQ(find_call_info("openat")->args, "ipim");
+  EXPECT_EQ(find_call_info("fanotify_mark")->args, "iilip");
   EXPECT_EQ(find_call_info("nothing"), nullptr);
   EXPECT_EQ(width_mask('i'), 0xffffffffu);
   EXPECT_EQ(width_mask('m'), 0xffffu);

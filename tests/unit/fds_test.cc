@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <set>
 
 #include "sandbox/compiler/symbols.h"
@@ -18,6 +19,7 @@ TEST(Fds, SymbolsOfThePoliciesAgree) {
   for (const auto& [name, number] :
        {Pair{"FD_FUSE", kFdFuse}, {"FD_ROOT", kFdRoot}, {"FD_ROOT_RW", kFdRootRw},
         {"FD_RECORD", kFdRecord},
+        {"FD_WATCH", kFdWatch},
         {"FD_GRANT_RW", kFdGrantRw}, {"FD_GRANT_RO", kFdGrantRo}, {"FD_DATA", kFdData},
         {"FD_EVENTS", kFdEvents}}) {
     const auto value = symbol_value(name);
@@ -26,13 +28,18 @@ TEST(Fds, SymbolsOfThePoliciesAgree) {
   }
 }
 
-TEST(Fds, NumbersAreApartAndAboveStandardError) {
+void expect_apart(std::initializer_list<int> of_a_process) {
   std::set<int> numbers;
-  for (const int number : {kFdFuse, kFdRoot, kFdRootRw, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents,
-                           kFdConfig, kFdCounters}) {
+  for (const int number : of_a_process) {
     EXPECT_GT(number, 2);
     EXPECT_TRUE(numbers.insert(number).second) << number;
   }
+}
+
+TEST(Fds, NumbersAreApartAndAboveStandardError) {
+  expect_apart({kFdFuse, kFdRoot, kFdRootRw, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents, kFdConfig});
+  expect_apart(
+      {kFdFuse, kFdRoot, kFdWatch, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents, kFdConfig, kFdCounters});
 }
 
 // What stays for life lies below FD_FREE, where no policy lets it be closed or replaced.
@@ -40,7 +47,7 @@ TEST(Fds, FixedOnesAreBelowFree) {
   const auto free = symbol_value("FD_FREE");
   const auto most = symbol_value("FD_MAX");
   ASSERT_TRUE(free && most);
-  for (const int number : {kFdFuse, kFdRoot, kFdRootRw, kFdRecord, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents}) {
+  for (const int number : {kFdFuse, kFdRoot, kFdRootRw, kFdRecord, kFdWatch, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents}) {
     EXPECT_LT(static_cast<uint64_t>(number), *free);
   }
   // What is closed after it was read, and then free for others.

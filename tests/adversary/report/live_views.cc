@@ -1,3 +1,4 @@
+#include "core/limits.h"
 #include "live_views.h"
 
 #include <fcntl.h>
@@ -109,6 +110,7 @@ bool LiveViews::make_view(bool read_only) {
     hello.uid = hello.gid = kReportedUser;
   }
   hello.read_only = read_only;
+  hello.coherence_milliseconds = core::Limits::kCoherenceMilliseconds;
   hello.name = read_only ? "ro" : "rw";
   hello.source = hello.target = "/";
   const os::Fd source(::open((place_ + "/source").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));

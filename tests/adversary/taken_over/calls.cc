@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -53,6 +54,12 @@ struct Call {
   long (*make)();
 };
 
+constexpr unsigned kWatch = FAN_MARK_ADD | FAN_MARK_ONLYDIR | FAN_MARK_EVICTABLE;
+
+long watch(unsigned flags, uint64_t what, int directory = kFdRoot, const char* name = ".") {
+  return ::syscall(SYS_fanotify_mark, sandbox::kFdWatch, flags, what, directory, name);
+}
+
 const Call kCalls[] = {
     // processes
     {"fork", [] { return ::syscall(SYS_fork); }},
@@ -98,6 +105,18 @@ const Call kCalls[] = {
     {"pipe2", [] { return ::syscall(SYS_pipe2, zeros, 0); }},
     {"write-log", [] { return ::syscall(SYS_write, 2, "x\n", 2); }},
     {"pwrite64", [] { return ::syscall(SYS_pwrite64, sandbox::kFdEvents, zeros, 1, 0); }},
+    // changes in the source
+    {"watch-group", [] { return ::syscall(SYS_fanotify_init, FAN_CLASS_NOTIF, 0); }},
+    {"watch-opens", [] { return watch(kWatch, FAN_OPEN | FAN_EVENT_ON_CHILD); }},
+    {"watch-permission", [] { return watch(kWatch, FAN_OPEN_PERM); }},
+    {"watch-file", [] { return watch(FAN_MARK_ADD | FAN_MARK_EVICTABLE, FAN_MODIFY, kFdRoot, "plain"); }},
+    {"watch-pinned", [] { return watch(FAN_MARK_ADD | FAN_MARK_ONLYDIR, FAN_CREATE); }},
+    {"watch-mount", [] { return watch(kWatch | FAN_MARK_MOUNT, FAN_MODIFY); }},
+    {"watch-filesystem", [] { return watch(kWatch | FAN_MARK_FILESYSTEM, FAN_CREATE); }},
+    {"watch-here", [] { return watch(kWatch, FAN_CREATE, AT_FDCWD); }},
+    {"watch-flush", [] { return watch(FAN_MARK_FLUSH, 0); }},
+    {"watch-inotify", [] { return ::syscall(SYS_inotify_init1, 0); }},
+    {"watch-answer", [] { return ::syscall(SYS_write, sandbox::kFdWatch, zeros, 8); }},
     // the device
     {"ioctl-backing-open", [] { return ::syscall(SYS_ioctl, kFdFuse, os::abi::kFuseBackingOpen, zeros); }},
     {"ioctl-backing-close", [] { return ::syscall(SYS_ioctl, kFdFuse, os::abi::kFuseBackingClose, zeros); }},

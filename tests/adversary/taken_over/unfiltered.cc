@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -84,6 +85,10 @@ void try_without_filter() {
   tell("chroot", ::chroot("/"));
   tell("trusted-xattr", ::lsetxattr("/plain", "trusted.mark", "x", 1, 0));
   tell("file-capability", give_capabilities("/plain"));
+  const int group = ::fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_CLOEXEC, O_RDONLY);
+  tell("watch-filesystem", ::fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_CREATE, kFdRoot, "."));
+  tell("watch-mount", ::fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_MODIFY, kFdRoot, "."));
+  tell("watch-permission", ::fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, kFdRoot, "."));
   tell("mknod-device", ::mknodat(kFdRoot, "device", S_IFCHR | 0666, makedev(1, 3)));
   // Namespaces: its own processes and network, and a tree without devices and /proc
   tell("device-again", ::open("/dev/fuse", O_RDWR | O_CLOEXEC));

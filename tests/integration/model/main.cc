@@ -27,6 +27,8 @@ constexpr Phase kPhases[] = {
     {"behind-tmpfs", true, play_behind},
     {"stale", false, play_stale},
     {"stale-tmpfs", true, play_stale},
+    {"watch", false, play_watch},
+    {"watch-tmpfs", true, play_watch},
     {"size", false, play_size},
     {"size-tmpfs", true, play_size},
     {"hidden", false, play_hidden},

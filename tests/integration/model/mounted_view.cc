@@ -76,6 +76,12 @@ void print_log(int log) {
   }
 }
 
+// -1: there is none.
+int64_t number_behind(const std::string& text, const std::string& key) {
+  const size_t at = text.find(key);
+  return at == std::string::npos ? -1 : std::strtoll(text.c_str() + at + key.size(), nullptr, 10);
+}
+
 bool ended(pid_t pid, int64_t milliseconds) {
   return within(milliseconds, [pid] { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
 }
@@ -123,16 +129,23 @@ MountedView::~MountedView() {
   ::close(log_);
 }
 
-int64_t MountedView::requests(const std::string& opcode) const {
+std::string MountedView::status() const {
   int output;
   const pid_t pid = start_program({programs_ + "/sluice", "status", "--json", name_}, &output);
-  const std::string said = read_until(output, {}, kStartMilliseconds);
+  std::string said = read_until(output, {}, kStartMilliseconds);
   ::close(output);
   if (!ended(pid, kEndMilliseconds)) ::kill(pid, SIGKILL);
-  const std::string key = "\"" + opcode + "\":";
-  const size_t at = said.find(key);
-  if (at == std::string::npos) return -1;
-  return std::strtoll(said.c_str() + at + key.size(), nullptr, 10);
+  return said;
+}
+
+int64_t MountedView::requests(const std::string& opcode) const {
+  return number_behind(status(), "\"" + opcode + "\":");
+}
+
+pid_t MountedView::worker() const {
+  const std::string said = status();
+  const size_t at = said.rfind("\"pid\":", said.find("\"worker\""));
+  return at == std::string::npos ? -1 : static_cast<pid_t>(number_behind(said.substr(at), "\"pid\":"));
 }
 
 void MountedView::expect_passthrough() const {

@@ -22,12 +22,15 @@ class MountedView {
 
   // How many requests of a kind the worker has seen, by `sluice status`. -1: it does not say.
   int64_t requests(const std::string& opcode) const;
+  // The worker's, likewise.
+  pid_t worker() const;
 
   // Expects that no data went through the worker.
   void expect_passthrough() const;
 
  private:
   MountedView() = default;
+  std::string status() const;
 
   std::string programs_;
   std::string target_;

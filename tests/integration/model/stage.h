@@ -45,6 +45,7 @@ void play_contest_preserved(Stage& stage);
 void play_contest_read_only(Stage& stage);
 void play_behind(Stage& stage);     // phase_behind.cc
 void play_stale(Stage& stage);      // phase_stale.cc
+void play_watch(Stage& stage);      // phase_watch.cc
 void play_size(Stage& stage);       // phase_size.cc
 void play_hidden(Stage& stage);     // phase_hidden.cc
 void play_large(Stage& stage);      // phase_large.cc

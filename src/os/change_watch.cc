@@ -1,0 +1,54 @@
+#include "os/change_watch.h"
+
+#include <fcntl.h>
+#include <sys/fanotify.h>
+#include <unistd.h>
+
+#include <cstddef>
+
+namespace sluice::os {
+namespace {
+
+constexpr uint64_t kNames =
+    FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | FAN_ATTRIB | FAN_ONDIR;
+constexpr uint64_t kFiles = FAN_MODIFY | FAN_EVENT_ON_CHILD;
+
+uint64_t mask_of(Watched what) { return what == Watched::kNames ? kNames : kNames | kFiles; }
+
+}  // namespace
+
+core::Outcome make_change_watch(int number) {
+  auto group = checked_fd(::fanotify_init(
+      FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME, O_RDONLY));
+  if (!group.ok()) return group.failure();
+  if (group->get() == number) {
+    (void)group->release();
+    return core::Done{};
+  }
+  return checked(::dup3(group->get(), number, O_CLOEXEC));
+}
+
+core::Outcome occupy(int number) { return checked(::dup3(STDIN_FILENO, number, O_CLOEXEC)); }
+
+core::Outcome watch_directory(int group, int directory, Watched what) {
+  return checked(::fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_ONLYDIR | FAN_MARK_EVICTABLE,
+                                 mask_of(what), directory, "."));
+}
+core::Outcome unwatch_directory(int group, int directory, Watched what) {
+  return checked(
+      ::fanotify_mark(group, FAN_MARK_REMOVE | FAN_MARK_ONLYDIR, mask_of(what), directory, "."));
+}
+
+core::Result<FileHandle> handle_of(int fd) {
+  struct {
+    struct file_handle head;
+    unsigned char bytes[MAX_HANDLE_SZ];
+  } handle{};
+  handle.head.handle_bytes = MAX_HANDLE_SZ;
+  int mount;
+  if (::name_to_handle_at(fd, "", &handle.head, &mount, AT_EMPTY_PATH) < 0) return failure();
+  const unsigned char* bytes = handle.head.f_handle;
+  return FileHandle{handle.head.handle_type, {bytes, bytes + handle.head.handle_bytes}};
+}
+
+}  // namespace sluice::os
