@@ -53,7 +53,7 @@ case_deep_keys() {
 case_keys() {
   wrong "a slip" 3:3 'unknown key "hid"' 'did you mean "hide"\?' '\n\n  hid = [".env"]\n'
   wrong "another" 1:1 'unknown key "readonly"' 'did you mean "read-only"\?' 'readonly = true\n'
-  wrong "nothing near" 1:1 'unknown key "fnord"' 'the keys are hide, read-only, coherence, file-size, include, rule, graft$' 'fnord = 1\n'
+  wrong "nothing near" 1:1 'unknown key "fnord"' 'the keys are hide, read-only, coherence, file-size, include, rule, graft, view$' 'fnord = 1\n'
   wrong "escapes in a key" 1:1 'unknown key "\\x1b\[31m"' . '"\\u001b[31m" = 1\n'
   wrong "a slip in a rule" 3:1 'unknown key "acess"' 'did you mean "access"\?' '[[rule]]\npath = "a"\nacess = "hide"\n'
   wrong "nothing near in a rule" 2:1 'unknown key "zzz"' 'the keys are path, paths, access' '[[rule]]\nzzz = 1\n'
