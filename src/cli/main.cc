@@ -71,7 +71,9 @@ void describe(CLI::App& app, Commands& commands, int& status) {
 
   CLI::App& reload = *app.add_subcommand("reload", "other rules for a view that serves");
   add_rule_options(reload, commands.reload.view);
-  reload.add_option("NAME", commands.reload.name, "the view's name")->required()->option_text(" ");
+  reload.add_option("NAME", commands.reload.name, "the view's name")->option_text(" ");
+  reload.add_option("--view", commands.reload.view.view_file, "take rules and name from FILE, as mount and run do")
+      ->option_text("FILE");
   reload.add_flag("--json", commands.reload.json, "print JSON")->disable_flag_override();
   reload.add_option("--socket", commands.reload.view.socket, "the service's socket")->option_text("PATH");
   reload.callback([&] { status = reload_command(commands.reload); });

@@ -104,7 +104,8 @@ absl::Status take_option(MountWords& out, const MountOption& option) {
     return absl::OkStatus();
   }
   if (std::find(std::begin(kBare), std::end(kBare), option.name) == std::end(kBare)) {
-    return out.sloppy ? absl::OkStatus() : unknown_option(option.name);
+    // What has a value says something that would be missed.
+    return out.sloppy && !option.value ? absl::OkStatus() : unknown_option(option.name);
   }
   if (option.value) {
     return wrong(absl::StrCat("option ", in_quotes(option.name), " takes no value"),

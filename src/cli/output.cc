@@ -16,7 +16,6 @@ absl::StatusCode code_of(const core::Failure& failure) {
     case Reason::kIdentityRoot:
     case Reason::kRuleSyntax:
     case Reason::kLimitRules:
-    case Reason::kNameTaken:
       return absl::StatusCode::kInvalidArgument;
     case Reason::kSourceNotDirectory:
     case Reason::kSourceForeignMount:
@@ -32,6 +31,7 @@ absl::StatusCode code_of(const core::Failure& failure) {
     case Reason::kLimitViews:
     case Reason::kLimitViewsOfUser:
     case Reason::kLimitSetups:
+    case Reason::kNameTaken:  // by somebody, for now
       return absl::StatusCode::kPermissionDenied;
     default:
       return failure.error == EPERM || failure.error == EACCES ? absl::StatusCode::kPermissionDenied

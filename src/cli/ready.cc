@@ -24,7 +24,7 @@ void tell_manager_ready() {
   const os::Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   constexpr std::string_view kReady = "READY=1";
   if (socket) {
-    (void)::sendto(socket.get(), kReady.data(), kReady.size(), MSG_NOSIGNAL,
+    (void)::sendto(socket.get(), kReady.data(), kReady.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                    reinterpret_cast<const struct sockaddr*>(&address), length);
   }
 }

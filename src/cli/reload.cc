@@ -7,6 +7,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/view_file.h"
 #include "core/escape.h"
 #include "core/limits.h"
 #include "os/socket.h"
@@ -36,7 +37,15 @@ absl::StatusOr<uint32_t> reload(const ReloadOptions& options, core::Rules rules)
 
 }  // namespace
 
-int reload_command(const ReloadOptions& options) {
+int reload_command(const ReloadOptions& given) {
+  ReloadOptions options = given;
+  std::string target;                // of the file, as for sluice mount
+  std::vector<std::string> command;  // and for sluice run
+  if (auto taken = take_view_file(&options.view, &target, &command); !taken.ok()) return report(taken);
+  if (options.name.empty()) options.name = options.view.name;
+  if (options.name.empty()) {
+    return report(problem(absl::StatusCode::kInvalidArgument, "NAME is missing", "see sluice ls for the names"));
+  }
   auto rules = compile_rules(options.view);
   if (!rules.ok()) return report(rules.status());
   const size_t count = rules->size();

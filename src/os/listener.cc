@@ -1,8 +1,10 @@
 #include "os/listener.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -74,8 +76,15 @@ core::Result<Listener> listen_at(std::string_view path, uint32_t mode) {
   std::memcpy(address.sun_path, path.data(), path.size());
   const size_t slash = path.rfind('/');
   const std::string above(slash == std::string_view::npos ? "." : path.substr(0, slash + 1));
-  auto directory = checked_fd(::open(above.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.ok()) return directory.failure();
+  // No link on the way, which somebody else might turn: then the path stays what is checked here.
+  struct open_how how {};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  auto directory = checked_fd(::syscall(SYS_openat2, AT_FDCWD, above.c_str(), &how, sizeof(how)));
+  if (!directory.ok()) {
+    const core::Failure& why = directory.failure();
+    return why.error == ELOOP ? core::Failure{ELOOP, core::Reason::kSocketDirectory} : why;
+  }
   if (auto ours = check_directories(directory->get()); !ours.ok()) return ours.failure();
   std::string name(path.substr(slash == std::string_view::npos ? 0 : slash + 1));
   if (auto free = remove_stale(path, directory->get(), name); !free.ok()) return free.failure();

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "core/limits.h"
 #include "os/kernel_abi_more.h"
 
 namespace sluice::os {
@@ -46,6 +47,9 @@ core::Result<Fd> connect_to(std::string_view path) {
   if (!address.ok()) return address.failure();
   auto socket = new_socket();
   if (!socket.ok()) return socket;
+  // A service that is stuck accepts nobody: EAGAIN then, instead of a wait without end.
+  const struct timeval most {core::Limits::kSetupSeconds, 0};
+  (void)::setsockopt(socket->get(), SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
   if (::connect(socket->get(), reinterpret_cast<const struct sockaddr*>(&*address),
                 sizeof(*address)) < 0) {
     return failure();

@@ -30,7 +30,8 @@ uint64_t log_lines_left_out();  // so far
 
 using Field = std::pair<std::string_view, std::string>;
 // Any process of the service. key: lower case and '_'. Errors are always logged; of what is less,
-// as much as there is room for. always: room or not, of what an administrator wants to hear all of.
+// as much as there is room for. always: room or not, of what an administrator wants to hear all of,
+// and of what bounds itself: views that begin and end.
 void log(Level level, std::string_view event, std::initializer_list<Field> fields,
          bool always = false);
 

@@ -31,7 +31,7 @@ void Service::go_on_reloading(View& view, bool from_broker, uint32_t open) {
   }
   view.info.rules = static_cast<uint32_t>(view.rules.size());
   log(Level::kInfo, "view-reloaded", {{"view", view.info.name}, {"rules", absl::StrCat(view.info.rules)},
-                                      {"open_by_old_rules", absl::StrCat(open)}});
+                                      {"open_by_old_rules", absl::StrCat(open)}}, true);
   reply_to_setup(std::exchange(view.reload, 0), {0, core::Reason::kNone, open, {}});
 }
 

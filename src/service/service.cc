@@ -322,7 +322,7 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
        {"uid", absl::StrCat(of.uid)}, {"owner", absl::StrCat(of.owner)},
        {"peer_uid", absl::StrCat(of.owner)}, {"peer_unit", of.unit},
        {"access", of.read_only ? "ro" : "rw"}, {"rules", absl::StrCat(of.rules)},
-       {"broker", absl::StrCat(of.broker_pid)}, {"worker", absl::StrCat(of.worker_pid)}});
+       {"broker", absl::StrCat(of.broker_pid)}, {"worker", absl::StrCat(of.worker_pid)}}, true);
   ++totals_.views_started;
   views_[id] = std::move(view);
   return wire::Reply{};
@@ -346,7 +346,7 @@ void Service::end_view(uint64_t id, const char* why) {
   }
   if (view->reload != 0) reply_to_setup(view->reload, {ENOENT, core::Reason::kNoSuchView, 0, {}});
   log(Level::kInfo, "view-ended", {{"view", view->info.name},
-                                   {"connection", absl::StrCat(view->info.connection)}, {"why", why}});
+                                   {"connection", absl::StrCat(view->info.connection)}, {"why", why}}, true);
   // The last descriptors of the connection close here: the kernel aborts it, and its clients are free.
 }
 

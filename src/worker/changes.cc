@@ -1,5 +1,6 @@
 // Changes behind the view, in its source: what the kernel remembers of them it is told to forget.
 #include <array>
+#include <vector>
 
 #include "core/limits.h"
 #include "os/channel.h"
@@ -49,7 +50,9 @@ void Worker::forget_links(Node* directory, std::string_view name) {
 // remembered for long anyway.
 bool Worker::take_change(const wire::ChangeEvent& event) {
   if ((event.what & wire::kChangesLost) != 0) return false;
-  for (const uint64_t id : watches.nodes_of(event.directory)) {
+  // A copy: looking about may take marks off, and put others on.
+  const auto nodes = watches.nodes_of(event.directory);
+  for (const uint64_t id : std::vector<uint64_t>(nodes.begin(), nodes.end())) {
     Node* directory = table.get(id);
     if (directory == nullptr) continue;
     if (event.name.empty()) {

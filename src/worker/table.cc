@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/path.h"
 #include "os/metadata.h"
 
 namespace sluice::worker {
@@ -178,6 +179,8 @@ core::Result<std::string_view> Table::path_of(const Node* node, PathBuffer& buff
 
 core::Result<std::string_view> Table::path_of(const Node* parent, std::string_view name,
                                               PathBuffer& buffer) const {
+  // Some filesystems have longer ones, of which the broker takes none.
+  if (name.size() > core::kMaxNameBytes) return core::Failure{ENAMETOOLONG, core::Reason::kPathMalformed};
   auto path = path_of(parent, buffer);
   if (!path.ok()) return path;
   const bool in_root = path->empty();

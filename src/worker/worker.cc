@@ -39,8 +39,9 @@ Node* Worker::remember(Node* parent, std::string_view name, const os::Stat& stat
 uint32_t Worker::attribute_time(const Node* node, uint32_t links) const {
   if (node->watched) return 0;
   if (node->is_directory()) return time_of(node->announced);
-  // Another name may be in a directory that is not watched.
-  return time_of(watches.what() == os::Watched::kNamesAndFiles && links == 1 && node->parent != nullptr &&
+  // Another name may be in a directory that is not watched, and be made without a word. Where the kernel checks
+  // permissions by what it remembers, and nobody else does, that is not risked.
+  return time_of(!config.preserve && watches.what() == os::Watched::kNamesAndFiles && links == 1 && node->parent != nullptr &&
                  node->parent->announced);
 }
 
@@ -68,6 +69,24 @@ void Worker::use_umask(uint32_t mask) {
   umask = mask;
 }
 
+int64_t Worker::realtime(clockid_t clock) {
+  struct timespec time;
+  ::clock_gettime(clock, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+// Whether it is what this process made just now: of nobody's uid, which another view's processes may have
+// had before, empty, by no other name, and born since the last time that something was not found again. Where
+// the filesystem keeps no time of birth: as long as nothing was ever lost.
+bool Worker::was_made_now(const os::Stat& stat, uint32_t mode) const {
+  const bool directory = S_ISDIR(mode);
+  const bool timed = (stat.stx_mask & STATX_BTIME) != 0;
+  const int64_t born = int64_t{stat.stx_btime.tv_sec} * 1'000'000'000 + stat.stx_btime.tv_nsec;
+  return stat.stx_uid == config.private_uid && (stat.stx_mode & S_IFMT) == (mode & S_IFMT) &&
+         (directory || stat.stx_nlink == 1) && (!S_ISREG(mode) || stat.stx_size == 0) &&
+         (timed ? born > lost_until : lost_until == started_at);
+}
+
 core::Outcome Worker::settle_owner(fuse_req_t req, Node* parent, std::string_view name,
                                    uint32_t mode) {
   if (!config.preserve) return core::Done{};
@@ -81,7 +100,9 @@ core::Outcome Worker::settle_owner(fuse_req_t req, Node* parent, std::string_vie
   if (!made.ok()) return made.failure();
   auto stat = os::stat_held(made->get());
   if (!stat.ok()) return stat.failure();
-  if (stat->stx_uid != config.private_uid || (stat->stx_mode & S_IFMT) != (mode & S_IFMT)) {
+  if (!was_made_now(*stat, mode)) {
+    // What was made is somewhere else by now, and still belongs to that uid: it is older than this.
+    lost_until = realtime(CLOCK_REALTIME);
     return core::Failure{ESTALE, core::Reason::kNotSameFile};
   }
   const struct fuse_ctx* caller = fuse_req_ctx(req);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <ctime>
 #include <deque>
 #include <memory>
 #include <string_view>
@@ -49,6 +50,10 @@ struct Worker {
   uint32_t umask = 0;            // of this process, set as the last caller's was
   bool swallow_replies = false;  // while libfuse answers the recorded INIT
   Record* record = nullptr;      // of a view that is recorded
+  // Preserve mode, in nanoseconds since 1970: what was made before this may be what was lost, of this view or
+  // of one before it.
+  const int64_t started_at = realtime(CLOCK_REALTIME_COARSE) - 1;  // by which times of birth are counted
+  int64_t lost_until = started_at;
 
   // In nanoseconds: changes are not looked at before. Not before anybody has used the view.
   int64_t changes_due = INT64_MAX;
@@ -85,6 +90,8 @@ struct Worker {
   // From the service: other rules. Fails where the view cannot go on.
   core::Outcome take_rules();
   void note_open(Node* node);
+  static int64_t realtime(clockid_t clock);
+  bool was_made_now(const os::Stat& stat, uint32_t mode) const;
   static int64_t nanoseconds();  // of the clock that only goes on
   // Whether it is time to look at what has changed in the source.
   bool looks_for_changes() const { return watches.are_on() && nanoseconds() >= changes_due; }

@@ -462,6 +462,65 @@ TEST_F(ViewAttack, NobodyIsGivenAnothersFile) {
   swapping.join();
   EXPECT_GT(swaps, 100);
 }
+// Of what is moved away while it is made, nobody becomes the owner; whoever has it must not be able to put it in
+// the place of what somebody else makes later.
+TEST_F(ViewAttack, NobodyIsGivenWhatWasLost) {
+  start(0, true);
+  const std::string made = in("dir/made"), there = tree.path("dir/made");
+  const std::string taken = tree.path("dir/taken"), lost = tree.path("dir/lost");
+  std::atomic<bool> go_on = true;
+  std::thread taking([&] {
+    struct stat stat;
+    while (go_on) {
+      if (::rename(there.c_str(), taken.c_str()) < 0) continue;
+      // Where it had been found before, it is its maker's a moment later.
+      for (int i = 0; i < 5 && ::lstat(taken.c_str(), &stat) == 0 && stat.st_uid != kUser; ++i) {
+        if (i == 4) {
+          ::rename(taken.c_str(), lost.c_str());
+          return;
+        }
+        ::usleep(4000);
+      }
+    }
+  });
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(7);
+  EXPECT_EQ(user([&] {
+    while (std::chrono::steady_clock::now() < until) {
+      ::mknod(made.c_str(), S_IFREG | 0666, 0);
+      if (::access(lost.c_str(), F_OK) == 0) return 0;
+      ::unlink(made.c_str());
+    }
+    return 1;
+  }), 0) << "nothing was lost";
+  go_on = false;
+  taking.join();
+  const os::Fd held(::open(lost.c_str(), O_PATH | O_CLOEXEC));
+  struct stat before, stat;
+  ASSERT_EQ(::fstat(held.get(), &before), 0);
+  go_on = true;
+  const std::string kept = tree.outside("kept");
+  ASSERT_EQ(::link(lost.c_str(), kept.c_str()), 0);
+  std::thread putting([&] {
+    while (go_on) {
+      if (::syscall(SYS_renameat2, AT_FDCWD, lost.c_str(), AT_FDCWD, there.c_str(), RENAME_EXCHANGE) < 0) continue;
+      ::usleep(500);
+      ::unlink(there.c_str());
+      ::unlink(lost.c_str());
+      [[maybe_unused]] const int again = ::link(kept.c_str(), lost.c_str());
+    }
+  });
+  EXPECT_EQ(user([&] {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+    while (std::chrono::steady_clock::now() < end) {
+      ::mknod(made.c_str(), S_IFREG | 0644, 0);
+      if (::fstat(held.get(), &stat) < 0 || stat.st_uid != before.st_uid) return 1;
+      ::unlink(made.c_str());
+    }
+    return 0;
+  }), 0) << "what was lost was given away";
+  go_on = false;
+  putting.join();
+}
 TEST_F(ViewAttack, NamelessFilesWouldBeNobodys) {
   start(0, true);
   EXPECT_EQ(user([&] { return outcome(::open(in("dir").c_str(), O_TMPFILE | O_RDWR, 0600)); }), EOPNOTSUPP);
