@@ -151,7 +151,7 @@ ATTACK_WITHIN(Names, OfViewsThatAreThere, 30) {
     expect_json(run_clean({"status", "--socket", socket, "--json"}, 0));
     expect_json(run_clean({"doctor", "--socket", socket, "--json", work_dir()}));
     run_clean({"mount", "--socket", socket, "--identity", user, work_dir() + "/none", target}, 3);
-    run_clean({"mount", "--socket", socket, "--identity", user, "--name", view, source, work_dir()}, 2);
+    run_clean({"mount", "--socket", socket, "--identity", user, "--name", view, source, work_dir()}, 4);
     run_clean({"mount", "--socket", kSocket, "--identity", user, source, target}, 3);  // a second one
     const std::string ended = run_clean({"umount", "--json", target}, 0);
     if (!ended.empty()) expect_json(ended);
