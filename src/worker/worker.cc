@@ -90,6 +90,14 @@ bool Worker::was_made_now(const os::Stat& stat, uint32_t mode) const {
 core::Outcome Worker::settle_owner(fuse_req_t req, Node* parent, std::string_view name,
                                    uint32_t mode) {
   if (!config.preserve) return core::Done{};
+  const auto given = give_to_maker(req, parent, name, mode);
+  // What was made may be somewhere else by now, and still belong to that uid: it is older than this.
+  if (!given.ok()) lost_until = realtime(CLOCK_REALTIME);
+  return given;
+}
+
+core::Outcome Worker::give_to_maker(fuse_req_t req, Node* parent, std::string_view name,
+                                    uint32_t mode) {
   auto directory = table.directory(parent);
   if (!directory.ok()) return directory.failure();
   auto above = os::stat_held((*directory)->get());
@@ -100,11 +108,7 @@ core::Outcome Worker::settle_owner(fuse_req_t req, Node* parent, std::string_vie
   if (!made.ok()) return made.failure();
   auto stat = os::stat_held(made->get());
   if (!stat.ok()) return stat.failure();
-  if (!was_made_now(*stat, mode)) {
-    // What was made is somewhere else by now, and still belongs to that uid: it is older than this.
-    lost_until = realtime(CLOCK_REALTIME);
-    return core::Failure{ESTALE, core::Reason::kNotSameFile};
-  }
+  if (!was_made_now(*stat, mode)) return core::Failure{ESTALE, core::Reason::kNotSameFile};
   const struct fuse_ctx* caller = fuse_req_ctx(req);
   const bool group_from_parent = (above->stx_mode & S_ISGID) != 0;
   const os::Target target{made->get(), {}};

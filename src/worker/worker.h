@@ -92,6 +92,7 @@ struct Worker {
   void note_open(Node* node);
   static int64_t realtime(clockid_t clock);
   bool was_made_now(const os::Stat& stat, uint32_t mode) const;
+  core::Outcome give_to_maker(fuse_req_t req, Node* parent, std::string_view name, uint32_t mode);
   static int64_t nanoseconds();  // of the clock that only goes on
   // Whether it is time to look at what has changed in the source.
   bool looks_for_changes() const { return watches.are_on() && nanoseconds() >= changes_due; }
