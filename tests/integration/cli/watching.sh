@@ -108,8 +108,9 @@ case_top_on_a_terminal() {
   view_with_holder || return
   local keys
   for keys in q $'\x03'; do
+    # bash, because dash ends with the Ctrl-C that its child has dealt with, before it could say the status.
     (sleep 2.5; printf %s "$keys"; sleep 1; printf '\nx\n') |
-      timed script -qec 'stty -a > '"$W"'/before; sluice top; echo "status $?"; stty -a > '"$W"'/after; read -r line' /dev/null > "$W/out"
+      SHELL=/bin/bash timed script -qec 'stty -a > '"$W"'/before; sluice top; echo "status $?"; stty -a > '"$W"'/after; read -r line' /dev/null > "$W/out"
     expect_match "it ends in order" 'status 0' "$(cat "$W/out")"
     expect_match "it showed the view" 'watched' "$(cat "$W/out")"
     expect_match "on another screen, and left it" $'\e\\[\\?1049h.*\e\\[\\?25h\e\\[\\?1049l' "$(tr '\n' ' ' < "$W/out")"
