@@ -56,6 +56,17 @@ enum class Reason : uint32_t {
   kSocketDirectory,      // others could put another socket in the place of ours
   kListenFds,            // what the service was started with is not one listening socket
   kNoFuseDevice,         // there is no /dev/fuse
+  kConnectionNotFuse,    // a foreign connection: what was handed over is not open as /dev/fuse
+  kConnectionNotMounted, // it is not mounted, or the kernel does not say
+  kConnectionForeign,    // it is not mounted in the peer's mount namespace, or that belongs to others
+  kConnectionTaken,      // it has a broker already
+  kFileMode,             // the file is not open for reading, or for appending only: a grant would be more
+  kFileFilesystem,       // the file's filesystem type is not on the allow-list
+  kFileStacked,          // the file is on FUSE or overlayfs: passthrough cannot stack on it
+  kFileNotWritable,      // the peer itself could not open the file for writing
+  kPeerLabelled,         // a security module confines the peer, and would not see what a grant writes
+  kLimitConnections,     // foreign connections on this host
+  kLimitConnectionsOfUser,  // foreign connections of this user
   kCount
 };
 
