@@ -4,15 +4,13 @@
 // It is confined before it reads the first byte that the worker wrote.
 #include <linux/capability.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <unistd.h>
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
-#include "broker/events.h"
-#include "broker/grants.h"
 #include "broker/server.h"
+#include "broker/start.h"
 #include "generated/broker_policy.h"
 #include "os/channel.h"
 #include "os/landlock.h"
@@ -28,35 +26,6 @@ namespace {
 
 constexpr size_t kMostConfigBytes = 256 * 1024;
 
-// Threads wait here for each other: until all of them are in their domains, and then until the filter
-// is on.
-class Gate {
- public:
-  void step() {
-    const std::lock_guard lock(mutex_);
-    ++steps_;
-    changed_.notify_all();
-  }
-  void wait_for(int steps) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return steps_ >= steps; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int steps_ = 0;
-};
-
-[[noreturn]] void fail(Events& events, const char* step, core::Failure why) {
-  events.send(wire::EventKind::kFailed, why, 0, step);
-  ::_exit(1);
-}
-
-void must(Events& events, const char* step, const core::Outcome& outcome) {
-  if (!outcome.ok()) fail(events, step, outcome.failure());
-}
-
 int run() {
   // One arena for all threads, and all of it the heap: anything else would be made with calls that the
   // policy forbids. So nothing can be mapped here any more.
@@ -66,13 +35,13 @@ int run() {
   must(events, "undumpable", os::become_undumpable());
   auto bytes = os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes);
   ::close(sandbox::kFdConfig);
-  if (!bytes.ok()) fail(events, "configuration", bytes.failure());
+  must(events, "configuration", bytes);
   auto config = wire::decode_view_config(*bytes);
-  if (!config.ok()) fail(events, "configuration", config.failure());
+  must(events, "configuration", config);
 
   if (config->audit) events.send_all();
   auto tree = os::duplicate(sandbox::kFdRoot);
-  if (!tree.ok()) fail(events, "root", tree.failure());
+  must(events, "root", tree);
   must(events, "enter the source tree", os::enter_tree(*std::move(tree)));
   must(events, "real uid", os::take_real_uid(config->private_uid));
   // In preserve mode the files of every owner are served, and their names in sticky directories too.
@@ -99,21 +68,23 @@ int run() {
          os::landlock_restrict(ro ? os::kGrantReadOnly : os::kGrantReadWrite,
                                ro ? view.roots_ro : view.roots_rw, config->missing));
   };
-  Gate gate;
+  // Threads wait here for each other: until all of them are in their domains, and then until the filter is on.
+  pthread_barrier_t gate;
+  pthread_barrier_init(&gate, nullptr, 3);
   const auto serve = [&](Server& server, Domain of, int lifeline) {
     confine(of);
-    gate.step();
-    gate.wait_for(3);
+    pthread_barrier_wait(&gate);
+    pthread_barrier_wait(&gate);
     server.run(lifeline);
     ::_exit(0);  // the worker is gone, or the service: without it a view ends
   };
   std::thread read_only_thread(serve, std::ref(read_only), Domain::kReadOnly, -1);
   std::thread data_thread(serve, std::ref(data), domain, sandbox::kFdEvents);
   confine(domain);
-  gate.wait_for(2);
+  pthread_barrier_wait(&gate);
   must(events, "seccomp", sandbox::install_filter(sandbox::broker_policy()));
   events.send(wire::EventKind::kReady, {0, core::Reason::kNone}, 0, {});
-  gate.step();
+  pthread_barrier_wait(&gate);
   read_write.run();
   ::_exit(0);
 }

@@ -53,6 +53,7 @@ class Ledger {
   // nullptr: no such grant. The pointer lives until erase().
   Grant* find(FileId file);
   Grant* get(GrantId id);
+  Grant* at(uint32_t slot) { return slot < untouched_ && grants_[slot].used ? &grants_[slot] : nullptr; }
 
   // nullptr: full. The file must not be in the ledger yet.
   Grant* insert(FileId file);

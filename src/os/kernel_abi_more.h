@@ -27,6 +27,7 @@ inline constexpr __u64 kStatmountSbBasic = 0x1;
 struct MntIdReq {
   __u32 size, spare;
   __u64 mnt_id, param;
+  __u64 mnt_ns_id;  // Linux 6.11; 0: of the caller
 };
 struct Statmount {
   __u32 size, mnt_opts;

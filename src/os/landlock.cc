@@ -38,7 +38,7 @@ core::Outcome landlock_restrict(LandlockDomain domain, std::span<const int> root
   }
   if ((missing & core::kLandlockMissing) != 0) return core::Done{};
   const int abi = landlock_abi();
-  abi::LandlockRulesetAttr attr{abi::kLandlockFsAbi3, 0, 0};
+  abi::LandlockRulesetAttr attr{abi::kLandlockFsAbi3 & ~domain.anywhere, 0, 0};
   if (abi >= 4) attr.handled_access_net = kNetAll;
   if (abi >= 5) attr.handled_access_fs |= abi::kLandlockIoctlDev;
   if (abi >= 6) attr.scoped = domain.signals ? abi::kLandlockScopedSockets : abi::kLandlockScopedAll;

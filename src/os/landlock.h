@@ -13,6 +13,7 @@ namespace sluice::os {
 struct LandlockDomain {
   uint64_t files;
   bool signals = false;  // to processes outside, too
+  uint64_t anywhere = 0;  // the same, wherever the file is
 };
 extern const LandlockDomain kGrantReadOnly;   // broker: open files for reading
 extern const LandlockDomain kGrantReadWrite;  // broker: and for writing; change names

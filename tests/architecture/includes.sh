@@ -2,7 +2,7 @@
 # The architecture, as far as the text and the programs show it. The folder of a file says who may be
 # lying there, so folders may only know of those that they may trust.
 #
-#   includes.sh SOURCE_DIRECTORY      with BROKER=its program, CORE= and WIRE=their libraries, and
+#   includes.sh SOURCE_DIRECTORY      with BROKER=the program of a view's broker, CORE= and WIRE=their libraries, and
 #                                     SANITIZER= as the build was configured
 set -u -o pipefail
 export LC_ALL=C
@@ -63,13 +63,17 @@ complain "includes name their folder" \
 read -r -d '' ALLOWED << 'EOF'
 # the end of a process, at once: no destructor may run in a process that is half confined
 src/broker/main.cc: _exit
+src/broker/foreign_main.cc: _exit
+src/broker/start.h: _exit
 src/worker/main.cc: _exit
 src/service/main.cc: _exit
 # a descriptor of the table of sandbox/fds.h, which no os::Fd owns
 src/broker/main.cc: close
+src/broker/foreign_main.cc: close
 src/worker/main.cc: close
 # one arena: malloc then calls nothing but what the policies know
 src/broker/main.cc: mallopt
+src/broker/foreign_main.cc: mallopt
 src/worker/main.cc: mallopt
 # who it has become, which the broker compares with a file's owner
 src/broker/main.cc: geteuid
@@ -112,25 +116,26 @@ allowed=$(grep -v '^#' <<< "$ALLOWED" | sort -u)
 complain "system calls are made in src/os" "$(comm -13 <(echo "$allowed") <(calls))"
 complain "what is allowed is still needed" "$(comm -23 <(echo "$allowed") <(calls))"
 
-# ---- The program with the capability ----
+# ---- The programs with the capability ----
 
 LIBRARIES='libc\.so\.6|libm\.so\.6|libgcc_s\.so\.1|libcap-ng\.so\.0|libseccomp\.so\.2|ld-linux-x86-64\.so\.2|ld-linux-aarch64\.so\.1'
-if [ -z "${BROKER:-}" ] || [ -n "${SANITIZER:-}" ]; then
-  echo "not looked at: the libraries of the broker (sanitizer: ${SANITIZER:-none})"
-else
-  needed=$(readelf -d "$BROKER" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p') || complain "readelf" "$BROKER"
-  [ -n "$needed" ] || complain "the broker has needed libraries" "$BROKER"
-  complain "the broker needs no other library" "$(grep -vE "^($LIBRARIES)\$" <<< "$needed")"
-  complain "nor a path to find libraries by" "$(readelf -d "$BROKER" | grep -E 'RPATH|RUNPATH')"
-  echo "the broker's libraries: $(echo $needed)"
-fi
+for broker in ${BROKER:+"$BROKER" "${BROKER%sluice-broker}sluice-foreign-broker"}; do
+  if [ -n "${SANITIZER:-}" ]; then
+    echo "not looked at: the libraries of $(basename "$broker") (sanitizer: $SANITIZER)"
+    continue
+  fi
+  needed=$(readelf -d "$broker" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p') || complain "readelf" "$broker"
+  [ -n "$needed" ] || complain "a broker has needed libraries" "$broker"
+  complain "a broker needs no other library" "$(grep -vE "^($LIBRARIES)\$" <<< "$needed")"
+  complain "nor a path to find libraries by" "$(readelf -d "$broker" | grep -E 'RPATH|RUNPATH')"
+  echo "the libraries of $(basename "$broker"): $(echo $needed)"
+done
 
 # ---- Sizes ----
 
-# What the broker is made of: its own files, each header that they include, and the source beside it.
-broker_files() {
-  local files next
-  files=$(sources src/broker)
+# What a broker is made of: its main file, each header that its files include, and the source beside each.
+files_of() { # main file
+  local files=$1 next
   while :; do
     next=$(for file in $files; do
       grep -hoE '^#include "(core|wire|os|sandbox|broker)/[^"]*"' "$file" | sed -E 's|#include "(.*)"|\1|'
@@ -146,13 +151,20 @@ broker_files() {
   echo "$files"
 }
 MOST_TRUSTED_LINES=2500
-trusted=$(code_of $(broker_files) | wc -l)
-for folder in src/broker src/core src/wire src/os sandbox; do
-  printf '%6d lines of code of the broker in %s\n' "$(code_of $(broker_files | grep "^$folder/") | wc -l)" $folder
+ALL_FILES=
+for main in src/broker/main.cc src/broker/foreign_main.cc; do
+  files=$(files_of $main)
+  ALL_FILES+=$'\n'$files
+  echo "$main:"
+  for folder in src/broker src/core src/wire src/os sandbox; do
+    printf '%6d lines of code in %s\n' "$(code_of $(grep "^$folder/" <<< "$files") | wc -l)" $folder
+  done
+  trusted=$(code_of $files | wc -l)
+  printf '%6d together, of at most %d\n' "$trusted" $MOST_TRUSTED_LINES
+  [ "$trusted" -lt $MOST_TRUSTED_LINES ] ||
+    complain "what a broker is made of stays readable" "$main: $trusted lines, not fewer than $MOST_TRUSTED_LINES"
 done
-printf '%6d together, of at most %d\n' "$trusted" $MOST_TRUSTED_LINES
-[ "$trusted" -lt $MOST_TRUSTED_LINES ] ||
-  complain "what the broker is made of stays readable" "$trusted lines, not fewer than $MOST_TRUSTED_LINES"
+complain "every file of src/broker is one of a broker" "$(comm -23 <(sources src/broker) <(sort -u <<< "$ALL_FILES"))"
 complain "no file of src is longer than 400 lines" \
   "$(sources src | xargs wc -l | awk '$2 != "total" && $1 > 400 { print $2 ": " $1 }')"
 

@@ -1,0 +1,76 @@
+// sluice-foreign-broker: holds CAP_SYS_ADMIN for two ioctls on the connection of somebody else's FUSE server.
+//
+// Started by the service with the descriptors of sandbox/fds.h, the server's identity and nothing else. It opens
+// no file and sees none but those that the server hands over. It is confined before it reads the first byte that
+// the server wrote. It outlives the service: what it has granted is in use.
+#include <linux/capability.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "broker/foreign_server.h"
+#include "broker/start.h"
+#include "generated/foreign_broker_policy.h"
+#include "os/channel.h"
+#include "os/landlock_domains.h"
+#include "os/memory_file.h"
+#include "os/root.h"
+#include "os/self.h"
+#include "sandbox/confine.h"
+#include "sandbox/fds.h"
+
+namespace sluice::broker {
+namespace {
+
+int run() {
+  // One arena, and all of it the heap: as in the broker of a view.
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_MMAP_MAX, 0);
+  Events events(sandbox::kFdEvents);
+  must(events, "undumpable", os::become_undumpable());
+  const auto bytes = os::read_sealed_file(sandbox::kFdConfig, sizeof(wire::ForeignConfig));
+  ::close(sandbox::kFdConfig);
+  must(events, "configuration", bytes);
+  const auto config = wire::decode_foreign_config(*bytes);
+  must(events, "configuration", config);
+  if (config->audit != 0) events.send_all();
+  // Of nothing: an empty directory.
+  must(events, "enter the empty tree", os::enter_tree(os::Fd(sandbox::kFdRoot)));
+  must(events, "real uid", os::take_real_uid(config->private_uid));
+  const int keep[] = {CAP_SYS_ADMIN};
+  must(events, "capabilities", sandbox::keep_capabilities(keep));
+
+  ForeignGrants grants(sandbox::kFdFuse, *config);
+  ForeignServer read_only(sandbox::kFdGrantRo, ForeignDomain::kReadOnly, grants, events);
+  ForeignServer read_write(sandbox::kFdGrantRw, ForeignDomain::kReadWrite, grants, events);
+  const auto confine = [&](os::LandlockDomain domain) {
+    must(events, "landlock", os::landlock_restrict(domain, {}, config->missing));
+  };
+  // The two wait here for each other: until both are in their domains, and then until the filter is on.
+  pthread_barrier_t gate;
+  pthread_barrier_init(&gate, nullptr, 2);
+  const auto serve = [&](ForeignServer& server) {
+    pthread_barrier_wait(&gate);
+    server.run();
+    grants.close_all();  // the server is gone, or as good as gone
+    ::_exit(0);
+  };
+  std::thread read_write_thread([&] {
+    confine(os::kForeignReadWrite);
+    pthread_barrier_wait(&gate);
+    serve(read_write);
+  });
+  confine(os::kForeignReadOnly);
+  pthread_barrier_wait(&gate);
+  must(events, "seccomp", sandbox::install_filter(sandbox::foreign_broker_policy()));
+  events.send(wire::EventKind::kReady, {0, core::Reason::kNone}, 0, {});
+  serve(read_only);
+  ::_exit(0);
+}
+
+}  // namespace
+}  // namespace sluice::broker
+
+int main() { return sluice::broker::run(); }
