@@ -1,12 +1,14 @@
 // The same as os/kernel_abi.h, for the other processes.
 #pragma once
 
+#include <linux/ioctl.h>
 #include <linux/types.h>
 
 namespace sluice::os::abi {
 
 // arch/x86/entry/syscalls/syscall_64.tbl; from 424 on every architecture shares the numbers.
 inline constexpr long kSysStatmount = 457;      // Linux 6.8
+inline constexpr long kSysListmount = 458;      // Linux 6.8
 inline constexpr long kSysSetxattrat = 463;     // Linux 6.13
 inline constexpr long kSysGetxattrat = 464;     // Linux 6.13
 inline constexpr long kSysListxattrat = 465;    // Linux 6.13
@@ -24,6 +26,8 @@ inline constexpr __u64 kMountAttrNosymfollow = 0x00200000;
 
 // include/uapi/linux/mount.h, Linux 6.8
 inline constexpr __u64 kStatmountSbBasic = 0x1;
+inline constexpr __u64 kStatmountMntPoint = 0x10;
+inline constexpr __u64 kLsmtRoot = ~0ull;  // listmount: the root of the mount namespace
 struct MntIdReq {
   __u32 size, spare;
   __u64 mnt_id, param;
@@ -35,8 +39,19 @@ struct Statmount {
   __u32 sb_dev_major, sb_dev_minor;
   __u64 sb_magic;
   __u32 sb_flags, fs_type;
-  __u64 rest[60];
+  __u64 mnt_id, mnt_parent_id;
+  __u32 mnt_id_old, mnt_parent_id_old;
+  __u64 mnt_attr, mnt_propagation, mnt_peer_group, mnt_master, propagate_from;
+  __u32 mnt_root, mnt_point;  // offsets in what follows
+  __u64 rest[50];
 };
+static_assert(sizeof(Statmount) == 512);
+
+// include/uapi/linux/pidfd.h, Linux 6.11; include/uapi/linux/nsfs.h, Linux 4.9 and 6.11
+inline constexpr unsigned long kPidfdGetMntNamespace = _IO(0xFF, 3);
+inline constexpr unsigned long kPidfdGetUserNamespace = _IO(0xFF, 9);
+inline constexpr unsigned long kNsGetUserns = _IO(0xB7, 1);
+inline constexpr unsigned long kNsGetMntnsId = _IOR(0xB7, 5, __u64);
 
 // include/uapi/linux/stat.h, Linux 6.8
 inline constexpr unsigned kStatxMntIdUnique = 0x4000;

@@ -73,7 +73,7 @@ core::Result<uint64_t> unique_mount_id(int fd) {
 core::Result<uint64_t> filesystem_magic(int fd) {
   auto mount = unique_mount_id(fd);
   if (!mount.ok()) return mount;
-  abi::MntIdReq request{sizeof(abi::MntIdReq), 0, *mount, abi::kStatmountSbBasic};
+  abi::MntIdReq request{sizeof(abi::MntIdReq), 0, *mount, abi::kStatmountSbBasic, 0};
   abi::Statmount answer{};
   if (::syscall(abi::kSysStatmount, &request, &answer, sizeof(answer), 0) < 0) {
     // The mount is not in this namespace.

@@ -93,6 +93,7 @@ wire::ViewInfo Service::info_of(const View& view) const {
   info.granted = view.granted;
   info.dropped = view.dropped;
   std::copy(std::begin(view.refused), std::end(view.refused), std::begin(info.refused));
+  if (view.info.foreign) return info;  // nobody counts there
   void* page = os::map_counters(view.counters.get(), wire::kCounterPage, false);
   if (page == nullptr) return info;
   const auto* counters = static_cast<const wire::Counters*>(page);

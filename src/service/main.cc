@@ -195,6 +195,7 @@ int run(int argc, char** argv) {
   auto maker = Maker::start(*executables, {preserve, audit, allowed_missing});
   if (!maker.ok()) return fail("maker", maker.failure());
   executables->broker.reset();
+  executables->foreign_broker.reset();
   executables->worker.reset();
   Options options;
   options.listener = std::move(listener.socket);

@@ -31,7 +31,7 @@ void serve_order(const Workshop& workshop, const Order& order, int peer, int rep
   Setup setup{peer, report, *std::move(identity), workshop.executables, workshop.options,
               order.log_refusal != 0, order.id};
   const int keep[] = {peer, report, workshop.executables->broker.get(),
-                      workshop.executables->worker.get(), log_descriptor()};
+                      workshop.executables->worker.get(), workshop.executables->foreign_broker.get(), log_descriptor()};
   auto child = os::fork_helper(
       keep, [](void* argument) { run_setup(*static_cast<Setup*>(argument)); }, &setup);
   if (!child.ok()) {
@@ -63,7 +63,8 @@ core::Result<Maker> Maker::start(const Executables& executables, MakerOptions op
   auto pair = os::socket_pair();
   if (!pair.ok()) return pair.failure();
   Workshop workshop{pair->second.get(), &executables, options};
-  const int keep[] = {workshop.channel, executables.broker.get(), executables.worker.get(), log_descriptor()};
+  const int keep[] = {workshop.channel, executables.broker.get(), executables.worker.get(), executables.foreign_broker.get(),
+                      log_descriptor()};
   auto child = os::fork_helper(
       keep, [](void* argument) { work(*static_cast<const Workshop*>(argument)); }, &workshop);
   if (!child.ok()) return child.failure();

@@ -1,7 +1,6 @@
 #include "service/processes.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <linux/capability.h>
 #include <unistd.h>
 
@@ -25,9 +24,8 @@ namespace sluice::service {
 namespace {
 
 constexpr int kReadyMilliseconds = 5000;
-constexpr uint32_t kAuditMilliseconds = 1000;
-constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-                                 CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+}  // namespace
 
 core::Outcome wait_ready(const char* who, int events) {
   auto readable = os::wait_readable(events, kReadyMilliseconds);
@@ -49,19 +47,22 @@ core::Outcome wait_ready(const char* who, int events) {
   return core::Failure{EIO, core::Reason::kChildFailed};
 }
 
-}  // namespace
-
 core::Result<Executables> open_executables() {
   char self[PATH_MAX];
   const ssize_t length = ::readlink("/proc/self/exe", self, sizeof(self) - 1);
   if (length < 0) return os::failure();
   const std::string path(self, static_cast<size_t>(length));
   const std::string directory = path.substr(0, path.rfind('/') + 1);
-  auto broker = os::checked_fd(::open((directory + "sluice-broker").c_str(), O_PATH | O_CLOEXEC));
-  if (!broker.ok()) return broker.failure();
-  auto worker = os::checked_fd(::open((directory + "sluice-worker").c_str(), O_PATH | O_CLOEXEC));
-  if (!worker.ok()) return worker.failure();
-  return Executables{*std::move(broker), *std::move(worker)};
+  Executables executables;
+  const std::pair<const char*, os::Fd*> programs[] = {{"sluice-broker", &executables.broker},
+                                                      {"sluice-foreign-broker", &executables.foreign_broker},
+                                                      {"sluice-worker", &executables.worker}};
+  for (const auto& [name, program] : programs) {
+    auto fd = os::checked_fd(::open((directory + name).c_str(), O_PATH | O_CLOEXEC));
+    if (!fd.ok()) return fd.failure();
+    *program = *std::move(fd);
+  }
+  return executables;
 }
 
 core::Result<Processes> start_processes(const Executables& executables, int device,

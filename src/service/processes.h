@@ -1,6 +1,8 @@
 // The two processes of a view.
 #pragma once
 
+#include <sched.h>
+
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -15,6 +17,7 @@ namespace sluice::service {
 // The programs, opened once when the service starts, so that no path decides later what is run.
 struct Executables {
   os::Fd broker;
+  os::Fd foreign_broker;
   os::Fd worker;
 };
 // They lie beside the service's own executable.
@@ -33,6 +36,16 @@ struct Processes {
   os::Fd worker_events;
   os::Fd counters;
 };
+
+// What each of them has of its own.
+inline constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                                        CLONE_NEWUTS | CLONE_NEWCGROUP;
+// For so long the broker of an audited view or connection waits for the service to take an event.
+inline constexpr uint32_t kAuditMilliseconds = 1000;
+
+// Set-up process. Until a process that was started says on its events that it is confined and serves. who: for
+// the log.
+core::Outcome wait_ready(const char* who, int events);
 
 // A tree of a view: two private copies, so that a file can be granted read-only or read-write.
 struct Tree {

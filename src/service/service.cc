@@ -196,7 +196,9 @@ void Service::take_report(uint64_t id) {
   if (!message.ok() || message->length == 0) return finish_setup(id, true);
   auto report = wire::decode_report({buffer.data(), message->length});
   const bool made = report.ok() && report->kind == wire::ReportKind::kMade;
-  if (!report.ok() || message->fds.size() != (made ? size_t{kViewFds} : 0)) return finish_setup(id, true);
+  const bool connection = report.ok() && report->kind == wire::ReportKind::kMadeConnection;
+  const size_t fds = made ? size_t{kViewFds} : connection ? size_t{kConnectionFds} : 0;
+  if (!report.ok() || message->fds.size() != fds) return finish_setup(id, true);
   if (report->kind == wire::ReportKind::kReload) {
     // The reply follows when both processes have the rules.
     const uint64_t which = table_.id_of(report->name, pending.identity.uid);
@@ -208,8 +210,9 @@ void Service::take_report(uint64_t id) {
     if (report->after < wire::kReasons) ++totals_.refused_peers[report->after];
     return;
   }
-  auto reply = made ? add_view(id, std::move(report->view), std::move(message->fds))
-                    : answer(id, pending, *report);
+  auto reply = made         ? add_view(id, std::move(report->view), std::move(message->fds))
+               : connection ? add_connection(id, std::move(report->view), std::move(message->fds))
+                            : answer(id, pending, *report);
   const wire::Reply wanted = reply.ok() ? *reply
                                         : wire::Reply{reply.failure().error, reply.failure().reason, 0, {}};
   reply_to_setup(id, wanted);
@@ -234,6 +237,14 @@ core::Result<wire::Reply> Service::answer(uint64_t id, const Pending& pending,
   const uint32_t peer = pending.identity.uid;
   if (report.kind == wire::ReportKind::kReserve) {
     auto entry = table_.reserve(id, peer, report.uid, report.name);
+    if (!entry.ok()) return entry.failure();
+    return wire::Reply{0, core::Reason::kNone, (*entry)->grants, (*entry)->name};
+  }
+  if (report.kind == wire::ReportKind::kReserveConnection) {
+    const auto stuck = std::count_if(ending_.begin(), ending_.end(), [&](const auto& entry) {
+      return entry.second.ours && entry.second.uid == peer;
+    });
+    auto entry = table_.reserve_connection(id, peer, static_cast<uint32_t>(report.after), static_cast<size_t>(stuck));
     if (!entry.ok()) return entry.failure();
     return wire::Reply{0, core::Reason::kNone, (*entry)->grants, (*entry)->name};
   }
@@ -288,7 +299,7 @@ void Service::expire_setups() {
 core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
                                             std::vector<os::Fd> fds) {
   const ViewTable::Entry* entry = table_.find(id);
-  if (entry == nullptr || views_.contains(id)) {
+  if (entry == nullptr || entry->connection != 0 || views_.contains(id)) {
     return core::Failure{EPROTO, core::Reason::kProtocol};
   }
   auto view = std::make_unique<View>();
@@ -328,6 +339,36 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
   return wire::Reply{};
 }
 
+core::Result<wire::Reply> Service::add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds) {
+  const ViewTable::Entry* entry = table_.find(id);
+  if (entry == nullptr || entry->connection == 0 || views_.contains(id)) {
+    return core::Failure{EPROTO, core::Reason::kProtocol};
+  }
+  auto view = std::make_unique<View>();
+  view->broker = std::move(fds[kConnectionBroker]);
+  view->broker_events = std::move(fds[kConnectionBrokerEvents]);
+  // What decides is what was reserved.
+  info.id = id;
+  info.name = entry->name;
+  info.uid = info.owner = entry->owner;
+  info.most_grants = entry->grants;
+  info.connection = entry->connection;
+  info.foreign = true;
+  info.worker_pid = 0;
+  view->info = std::move(info);
+  if (auto set = os::set_nonblocking(view->broker_events.get()); !set.ok()) return set.failure();
+  (void)poller_.add(view->broker_events.get(), tag(id, kBrokerEvents));
+  (void)poller_.add(view->broker.get(), tag(id, kBrokerEnd));
+  const wire::ViewInfo& of = view->info;
+  log(Level::kInfo, "connection-started",
+      {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"target", of.target},
+       {"uid", absl::StrCat(of.uid)}, {"peer_uid", absl::StrCat(of.owner)}, {"peer_unit", of.unit},
+       {"broker", absl::StrCat(of.broker_pid)}}, true);
+  ++totals_.views_started;
+  views_[id] = std::move(view);
+  return wire::Reply{};
+}
+
 void Service::end_view(uint64_t id, const char* why) {
   const auto found = views_.find(id);
   if (found == views_.end()) return;
@@ -341,11 +382,13 @@ void Service::end_view(uint64_t id, const char* why) {
   }
   for (auto [process, name] : {std::pair<os::Fd*, const char*>{&view->broker, "broker"},
                                std::pair<os::Fd*, const char*>{&view->worker, "worker"}}) {
-    Ending ending{std::move(*process), true, view->info.name, name, now_milliseconds(), ~0u};
+    if (!*process) continue;  // a foreign connection has no worker
+    Ending ending{std::move(*process), true, view->info.name, name, now_milliseconds(),
+                  view->info.foreign ? view->info.owner : ~0u};
     if (!reap(ending)) put_end(std::move(ending));
   }
   if (view->reload != 0) reply_to_setup(view->reload, {ENOENT, core::Reason::kNoSuchView, 0, {}});
-  log(Level::kInfo, "view-ended", {{"view", view->info.name},
+  log(Level::kInfo, view->info.foreign ? "connection-ended" : "view-ended", {{"view", view->info.name},
                                    {"connection", absl::StrCat(view->info.connection)}, {"why", why}}, true);
   // The last descriptors of the connection close here: the kernel aborts it, and its clients are free.
 }

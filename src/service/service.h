@@ -72,7 +72,7 @@ class Service {
     std::string view;  // whose it was
     const char* name;
     int64_t kill_at = 0;  // milliseconds; 0: has been killed
-    uint32_t uid = ~0u;   // of a set-up process's peer: its place is taken until the process is gone
+    uint32_t uid = ~0u;   // of a peer whose place is taken until the process, which it may keep from ending, is gone
   };
   // What a tag of the poller means: the kind in the lowest bits, the rest the id.
   enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kConnection, kBrokerEvents,
@@ -84,6 +84,7 @@ class Service {
   void take_report(uint64_t id);
   core::Result<wire::Reply> answer(uint64_t id, const Pending& pending, const wire::Report& report);
   core::Result<wire::Reply> add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
+  core::Result<wire::Reply> add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   void finish_setup(uint64_t id, bool in_time);
   core::Outcome begin_reload(uint64_t id, uint64_t which, core::Rules rules);
   void go_on_reloading(View& view, bool from_broker, uint32_t open);

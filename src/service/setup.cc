@@ -7,6 +7,7 @@
 #include <array>
 #include <ctime>
 
+#include "core/filesystem.h"
 #include "core/limits.h"
 #include "core/unit_name.h"
 #include "os/file.h"
@@ -17,38 +18,39 @@
 #include "os/service_self.h"
 #include "os/shared_file.h"
 #include "service/connection.h"
+#include "service/foreign.h"
 #include "service/log.h"
+#include "wire/backing_message.h"
 #include "wire/report.h"
 
 namespace sluice::service {
-namespace {
 
 using core::Failure;
 using core::Reason;
 using wire::Hello;
 
-void answer(const Setup& setup, const wire::Reply& reply, std::span<const int> fds = {}) {
+void answer(const Setup& setup, const wire::Reply& reply, std::span<const int> fds) {
   (void)os::send_message(setup.peer, wire::encode_reply(reply), fds);
 }
 
-// Filesystems on which passthrough was thought through: local, and telling names apart by their
-// bytes. Source of the numbers: include/uapi/linux/magic.h, and the out-of-tree filesystems' own.
-core::Outcome check_filesystem(uint64_t magic) {
-  constexpr uint64_t kAllowed[] = {0xEF53,     0x58465342, 0x9123683E, 0x01021994,
-                                   0xF2F52010, 0xCA451A4E, 0x2FC12FC1};
-  constexpr uint64_t kFuse = 0x65735546, kOverlay = 0x794C7630;
-  if (magic == kFuse || magic == kOverlay) return Failure{ELOOP, Reason::kSourceStacked};
-  for (const uint64_t allowed : kAllowed) {
-    if (magic == allowed) return core::Done{};
-  }
-  return Failure{EOPNOTSUPP, Reason::kSourceFilesystem};
-}
-
-// Shown only, so that it may be missing.
 std::string unit_of_peer(int peer) {
   const auto groups = os::groups_of_peer(peer);
   return groups.ok() ? core::unit_of(*groups) : std::string();
 }
+
+core::Result<wire::Reply> ask(const Setup& setup, const wire::Report& question, std::span<const int> fds) {
+  if (auto sent = os::send_message(setup.report, wire::encode_report(question), fds); !sent.ok()) {
+    return sent.failure();
+  }
+  std::array<uint8_t, 512> buffer;
+  auto message = os::receive_message(setup.report, buffer, 0);
+  if (!message.ok()) return message.failure();
+  auto reply = wire::decode_reply({buffer.data(), message->length});
+  if (reply.ok() && reply->reason != Reason::kNone) return Failure{reply->error, reply->reason};
+  return reply;
+}
+
+namespace {
 
 // The source as the peer proves it with a descriptor: safe to look at even on a hostile filesystem.
 core::Result<os::Fd> check_source(os::Fd fd) {
@@ -56,7 +58,8 @@ core::Result<os::Fd> check_source(os::Fd fd) {
   if (flags < 0 || (flags & O_PATH) == 0) return Failure{EINVAL, Reason::kSourceNotPathFd};
   auto magic = os::filesystem_magic(fd.get());
   if (!magic.ok()) return magic.failure();
-  if (auto allowed = check_filesystem(*magic); !allowed.ok()) return allowed.failure();
+  if (core::stacks(*magic)) return Failure{ELOOP, Reason::kSourceStacked};
+  if (!core::is_served(*magic)) return Failure{EOPNOTSUPP, Reason::kSourceFilesystem};
   auto stat = os::stat_held(fd.get());
   if (!stat.ok()) return stat.failure();
   if (!S_ISDIR(stat->stx_mode)) return Failure{ENOTDIR, Reason::kSourceNotDirectory};
@@ -78,20 +81,6 @@ core::Result<Identity> decide_identity(const Setup& setup, const Hello& hello) {
   }
   if (peer.uid == 0) return Failure{EINVAL, Reason::kIdentityRoot};
   return Identity{peer.uid, peer.gid, {peer.groups.begin(), peer.groups.end()}};
-}
-
-// One question to the main process and its answer.
-core::Result<wire::Reply> ask(const Setup& setup, const wire::Report& question,
-                              std::span<const int> fds = {}) {
-  if (auto sent = os::send_message(setup.report, wire::encode_report(question), fds); !sent.ok()) {
-    return sent.failure();
-  }
-  std::array<uint8_t, 512> buffer;
-  auto message = os::receive_message(setup.report, buffer, 0);
-  if (!message.ok()) return message.failure();
-  auto reply = wire::decode_reply({buffer.data(), message->length});
-  if (reply.ok() && reply->reason != Reason::kNone) return Failure{reply->error, reply->reason};
-  return reply;
 }
 
 core::Result<Tree> clone(os::Fd directory, bool read_only) {
@@ -270,7 +259,13 @@ core::Outcome serve(const Setup& setup) {
   auto message = os::receive_message(setup.peer, buffer, 1 + core::kMostGrafts);
   if (!message.ok()) return message.failure();
   if (message->length == 0) return Failure{0, Reason::kNone};  // only looked whether we are there
-  auto hello = wire::decode_hello({buffer.data(), message->length});
+  const auto bytes = std::span(buffer).first(message->length);
+  if (wire::is_foreign_hello(bytes)) {
+    if (auto checked = wire::check_foreign_hello(bytes); !checked.ok()) return checked;
+    if (message->fds.size() != 1) return Failure{EPROTO, Reason::kProtocol};
+    return make_foreign(setup, std::move(message->fds[0]));
+  }
+  auto hello = wire::decode_hello(bytes);
   if (!hello.ok()) return hello.failure();
   const bool mount = hello->kind == wire::HelloKind::kMount;
   const size_t trees = mount ? hello->grafts.size() + (hello->no_source ? 0 : 1) : 0;

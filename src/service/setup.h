@@ -2,8 +2,12 @@
 // directory of a filesystem that never answers.
 #pragma once
 
+#include <span>
+#include <string>
+
 #include "os/socket.h"
 #include "service/maker.h"
+#include "wire/report.h"
 
 namespace sluice::service {
 
@@ -19,6 +23,15 @@ struct Setup {
 
 // What goes along with a report of kMade.
 enum ViewFd { kViewDevice, kViewBroker, kViewWorker, kViewBrokerEvents, kViewWorkerEvents, kViewCounters, kViewFds };
+
+// The same of kMadeConnection.
+enum ConnectionFd { kConnectionBroker, kConnectionBrokerEvents, kConnectionFds };
+
+// What is said to the peer; one question to the main process and its answer; the unit that the peer is of, shown
+// only, so that it may be missing.
+void answer(const Setup& setup, const wire::Reply& reply, std::span<const int> fds = {});
+core::Result<wire::Reply> ask(const Setup& setup, const wire::Report& question, std::span<const int> fds = {});
+std::string unit_of_peer(int peer);
 
 // Set-up process. Serves one hello and returns.
 void run_setup(const Setup& setup);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "core/connection_limits.h"
 #include "core/limits.h"
 
 namespace sluice::service {
@@ -21,7 +22,7 @@ core::Result<uint32_t> ViewTable::share_of(uint32_t uid) const {
   if (uid == 0) return grants_per_view_;
   uint32_t left = Limits::kGrantsPerUser;
   for (const auto& [id, entry] : entries_) {
-    if (entry.uid == uid) left -= std::min(left, entry.grants);
+    if (entry.uid == uid && entry.connection == 0) left -= std::min(left, entry.grants);
   }
   const uint32_t share = std::min(grants_per_view_, std::max(left / 4, Limits::kGrantsLeast));
   if (share > left) return Failure{EDQUOT, Reason::kLimitGrantsOfUser};
@@ -32,11 +33,8 @@ core::Result<const ViewTable::Entry*> ViewTable::reserve(uint64_t id, uint32_t o
                                                        std::string_view name) {
   if (owner != 0 && uid != owner) return Failure{EPERM, Reason::kNotPermitted};
   if (entries_.contains(id)) return Failure{EPROTO, Reason::kProtocol};
-  const auto of_owner = std::count_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
-    return entry.second.owner == owner;
-  });
-  if (entries_.size() >= views_) return Failure{ENOSPC, Reason::kLimitViews};
-  if (owner != 0 && of_owner >= std::min(Limits::kViewsPerUser, std::max(views_ / 4, 1u))) {
+  if (count(false) >= views_) return Failure{ENOSPC, Reason::kLimitViews};
+  if (owner != 0 && count_of(owner, false) >= std::min(Limits::kViewsPerUser, std::max(views_ / 4, 1u))) {
     return Failure{EDQUOT, Reason::kLimitViewsOfUser};
   }
   const std::string chosen = name.empty() ? absl::StrCat("view-", id) : std::string(name);
@@ -45,7 +43,38 @@ core::Result<const ViewTable::Entry*> ViewTable::reserve(uint64_t id, uint32_t o
   }
   const auto share = share_of(uid);
   if (!share.ok()) return share.failure();
-  return &(entries_[id] = Entry{owner, uid, *share, chosen});
+  return &(entries_[id] = Entry{owner, uid, *share, chosen, 0});
+}
+
+core::Result<const ViewTable::Entry*> ViewTable::reserve_connection(uint64_t id, uint32_t owner, uint32_t connection,
+                                                                    size_t stuck) {
+  using Most = core::ConnectionLimits;
+  if (entries_.contains(id) || connection == 0) return Failure{EPROTO, Reason::kProtocol};
+  const std::string name = absl::StrCat("connection-", id);
+  uint32_t left = Most::kGrantsPerUser;
+  for (const auto& [other, entry] : entries_) {
+    if (entry.name == name) return Failure{EEXIST, Reason::kNameTaken};
+    if (entry.connection == connection) return Failure{EBUSY, Reason::kConnectionTaken};
+    if (entry.owner == owner && entry.connection != 0) left -= std::min(left, entry.grants);
+  }
+  const size_t mine = count_of(owner, true) + stuck;
+  if (count(true) >= Most::kPerHost) return Failure{ENOSPC, Reason::kLimitConnections};
+  if (mine >= Most::kPerUser) return Failure{EDQUOT, Reason::kLimitConnectionsOfUser};
+  // What each of those that may still come needs at the least is set aside; of the rest, a quarter.
+  const auto aside = static_cast<uint32_t>(Most::kPerUser - mine) * Most::kGrantsLeast;
+  const uint32_t share = Most::kGrantsLeast + (left > aside ? (left - aside) / 4 : 0);
+  return &(entries_[id] = Entry{owner, owner, std::min({share, Most::kGrants, grants_per_view_}), name, connection});
+}
+
+size_t ViewTable::count(bool foreign) const {
+  return static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    return (entry.second.connection != 0) == foreign;
+  }));
+}
+size_t ViewTable::count_of(uint32_t owner, bool foreign) const {
+  return static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    return entry.second.owner == owner && (entry.second.connection != 0) == foreign;
+  }));
 }
 
 const ViewTable::Entry* ViewTable::find(uint64_t id) const {

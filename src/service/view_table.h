@@ -27,12 +27,16 @@ class ViewTable {
     uint32_t uid = 0;     // its identity
     uint32_t grants = 0;  // its share
     std::string name;
+    uint32_t connection = 0;  // of a foreign connection, its number; else 0
   };
 
   // name: empty for one of the service's choice. An unprivileged owner gets views of its own uid only
   // (kNotPermitted). The entry stays until release(id).
   core::Result<const Entry*> reserve(uint64_t id, uint32_t owner, uint32_t uid,
                                      std::string_view name);
+  // The same for the connection of another FUSE server, of an owner of whom `stuck` brokers have not ended.
+  // kConnectionTaken where it is here already.
+  core::Result<const Entry*> reserve_connection(uint64_t id, uint32_t owner, uint32_t connection, size_t stuck);
   void release(uint64_t id) { entries_.erase(id); }
 
   // nullptr: none.
@@ -44,6 +48,8 @@ class ViewTable {
 
  private:
   core::Result<uint32_t> share_of(uint32_t uid) const;
+  size_t count(bool foreign) const;
+  size_t count_of(uint32_t owner, bool foreign) const;
 
   const uint32_t grants_per_view_;
   const uint32_t views_;

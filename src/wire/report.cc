@@ -18,10 +18,12 @@ struct Header {
   uint32_t uid, name_length, view_length, rules_length;
 };
 
+bool has_view(ReportKind kind) { return kind == ReportKind::kMade || kind == ReportKind::kMadeConnection; }
+
 }  // namespace
 
 std::vector<uint8_t> encode_report(const Report& report) {
-  const bool made = report.kind == ReportKind::kMade;
+  const bool made = has_view(report.kind);
   const std::vector<uint8_t> view = made ? encode_view(report.view) : std::vector<uint8_t>();
   Writer writer;
   writer.put(Header{kMagic, report.kind, report.after, report.uid,
@@ -40,15 +42,15 @@ core::Result<Report> decode_report(std::span<const uint8_t> message) {
   const auto view = reader.take_bytes(header.view_length);
   const auto rules = reader.take_bytes(header.rules_length);
   if (!reader.finished() || header.magic != kMagic || header.kind < ReportKind::kReserve ||
-      header.kind > ReportKind::kRefused || (!rules.empty() && header.kind != ReportKind::kReload) ||
+      header.kind > ReportKind::kMadeConnection || (!rules.empty() && header.kind != ReportKind::kReload) ||
       (!name.empty() && !valid_view_name(name)) ||
-      view.empty() == (header.kind == ReportKind::kMade)) {
+      view.empty() == has_view(header.kind)) {
     return kMalformed;
   }
   auto decoded_rules = core::Rules::decode(rules);
   if (!decoded_rules.ok()) return decoded_rules.failure();
   Report report{header.kind, header.uid, header.after, std::string(name), {}, *std::move(decoded_rules)};
-  if (header.kind == ReportKind::kMade) {
+  if (has_view(header.kind)) {
     auto decoded = decode_view(view);
     if (!decoded.ok()) return decoded.failure();
     report.view = *std::move(decoded);

@@ -23,6 +23,8 @@ enum class ReportKind : uint32_t {
   kReload,       // other rules for the view of that name: reply.count files are open by the old ones
   kTotals,       // what the service has counted; after the reply the Totals follow
   kRefused,      // the peer was refused, by the reason of the number `after`; there is no reply
+  kReserveConnection,  // a name and a number of grants for the foreign connection of the number `after`
+  kMadeConnection,     // it has its broker, whose descriptors are along
 };
 
 struct Report {
@@ -30,7 +32,7 @@ struct Report {
   uint32_t uid = 0;
   uint64_t after = 0;
   std::string name;  // empty for kReserve: the service chooses
-  ViewInfo view;     // kMade
+  ViewInfo view;     // kMade, kMadeConnection
   core::Rules rules; // kReload
 };
 

@@ -1,0 +1,23 @@
+// The one process of a foreign connection.
+#pragma once
+
+#include "core/result.h"
+#include "os/fd.h"
+#include "os/process.h"
+#include "service/processes.h"
+#include "wire/foreign_config.h"
+
+namespace sluice::service {
+
+struct ForeignBroker {
+  os::Child process;
+  os::Fd events;
+  os::Fd read_only, read_write;  // the server's ends of its two channels
+};
+
+// Set-up process. Starts it and waits until it is confined and serves. executable, device (the connection's
+// /dev/fuse) are borrowed. On failure it is not left.
+core::Result<ForeignBroker> start_foreign_broker(int executable, int device, const Identity& identity,
+                                                 const wire::ForeignConfig& config);
+
+}  // namespace sluice::service
