@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include <thread>
+#include <utility>
 
 #include "broker/foreign_server.h"
 #include "broker/start.h"
 #include "generated/foreign_broker_policy.h"
-#include "os/channel.h"
+#include "os/file.h"
 #include "os/landlock_domains.h"
 #include "os/memory_file.h"
 #include "os/root.h"
@@ -37,7 +38,9 @@ int run() {
   must(events, "configuration", config);
   if (config->audit != 0) events.send_all();
   // Of nothing: an empty directory.
-  must(events, "enter the empty tree", os::enter_tree(os::Fd(sandbox::kFdRoot)));
+  auto tree = os::duplicate(sandbox::kFdRoot);
+  must(events, "root", tree);
+  must(events, "enter the empty tree", os::enter_tree(*std::move(tree)));
   must(events, "real uid", os::take_real_uid(config->private_uid));
   const int keep[] = {CAP_SYS_ADMIN};
   must(events, "capabilities", sandbox::keep_capabilities(keep));

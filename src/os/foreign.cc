@@ -25,7 +25,7 @@ constexpr core::Failure kForeign{EPERM, core::Reason::kConnectionForeign};
 // Documentation/admin-guide/devices.txt: 10 is the major number of miscellaneous devices, 229 FUSE.
 constexpr unsigned kFuseMajor = 10, kFuseMinor = 229;
 
-core::Result<Fd> namespace_fd(int from, unsigned long request) { return checked_fd(::ioctl(from, request)); }
+core::Result<Fd> namespace_fd(int from, unsigned long request) { return checked_fd(::ioctl(from, request, 0)); }
 
 bool same_file(int a, int b) {
   struct stat first, second;

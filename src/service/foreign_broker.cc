@@ -41,6 +41,9 @@ core::Result<ForeignBroker> start_foreign_broker(int executable, int device, con
   broker.fds = {{null->get(), 0}, {null->get(), 1}, {STDERR_FILENO, 2},
                 {device, sandbox::kFdFuse},
                 {root->get(), sandbox::kFdRoot},
+                // Nothing of the server's may come to have one of the fixed numbers.
+                {null->get(), sandbox::kFdRootRw},
+                {null->get(), sandbox::kFdData},
                 {read_write->first.get(), sandbox::kFdGrantRw},
                 {read_only->first.get(), sandbox::kFdGrantRo},
                 {events->second.get(), sandbox::kFdEvents},

@@ -1,0 +1,68 @@
+// A FUSE server that is no part of the project, and asks for grants: in a user and mount namespace of its own, with
+// one file whose data the kernel passes through, or asks the server for.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "arena.h"
+#include "core/reason.h"
+#include "os/fd.h"
+#include "wire/backing_message.h"
+
+namespace sluice::adversary {
+
+// Makes the calling process, which has one thread, root of a user and mount namespace of its own.
+void enter_own_namespaces();
+
+// Its numbers are shared with the processes that it forks.
+class ForeignServer {
+ public:
+  // Mounts at path, a directory, and serves from a thread. `file` there, of that size, is readable and writable.
+  explicit ForeignServer(const std::string& path, uint64_t size = 0);
+  ~ForeignServer();
+  ForeignServer(const ForeignServer&) = delete;
+  ForeignServer& operator=(const ForeignServer&) = delete;
+
+  int device() const { return device_.get(); }
+  std::string file() const { return path_ + "/file"; }
+
+  // A hello with this descriptor, by default the server's device; the channels are kept.
+  core::Reason connect(int device = -1);
+  bool connected() const { return static_cast<bool>(channels_[1]); }
+  void hang_up() { channels_[0].reset(), channels_[1].reset(); }
+  uint32_t most_grants() const { return most_grants_; }
+  const std::string& name() const { return name_; }
+
+  // channel: 0 to read, 1 to read and write.
+  wire::BackingReply grant(int channel, int file);
+  wire::BackingReply close(int backing_id, int channel = 0);
+  int channel(int which) const { return channels_[which].get(); }
+
+  // OPEN of the file answers with this id from now on; 0: with none.
+  void pass(int backing_id) { shared_->backing_id = backing_id; }
+  uint32_t reads() const { return shared_->reads; }
+  uint32_t writes() const { return shared_->writes; }
+
+  // In another process, which does not have the device: body's result, or -1000.
+  int use(const std::function<int()>& body);
+
+ private:
+  struct Shared {
+    std::atomic<int32_t> backing_id;
+    std::atomic<uint32_t> reads, writes;
+  };
+  void serve(uint64_t size);
+
+  std::string path_;
+  os::Fd device_;
+  os::Fd channels_[2];
+  uint32_t most_grants_ = 0;
+  std::string name_;
+  Shared* shared_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::adversary
