@@ -36,21 +36,6 @@ std::string name_of(Reason reason) { return std::string(core::reason_name(reason
 std::string name_of(uint32_t reason) { return name_of(static_cast<Reason>(reason)); }
 os::Fd opened(const std::string& path, int flags) { return os::Fd(::open(path.c_str(), flags | O_CLOEXEC, 0644)); }
 
-// A directory of kUser's with `point`, where a server mounts, and `file` behind it.
-std::string ground() {
-  const std::string path = work_dir() + "/foreign";
-  EXPECT_EQ(::mkdir(path.c_str(), 0755), 0);
-  EXPECT_EQ(::chown(path.c_str(), kUser, kUser), 0);
-  EXPECT_EQ(::mkdir((path + "/point").c_str(), 0755), 0);
-  EXPECT_EQ(::chown((path + "/point").c_str(), kUser, kUser), 0);
-  write_all(path + "/file", "contents", kUser);
-  // Everybody's, as udev makes it.
-  EXPECT_EQ(::mknod("/run/fuse", S_IFCHR, makedev(10, 229)), 0);
-  EXPECT_EQ(::chmod("/run/fuse", 0666), 0);
-  EXPECT_EQ(::mount("/run/fuse", "/dev/fuse", nullptr, MS_BIND, nullptr), 0);
-  return path;
-}
-
 // body in a process of kUser's, in namespaces of its own.
 void as_server(const Body& body, int seconds = 15) {
   in_process(kUser, seconds, [&] {
@@ -74,7 +59,7 @@ int write_first(const std::string& path) {
 
 // What it is for: no data reach the server, and they are the file's.
 ATTACK(ForeignAttack, AServerIsServed) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   RunningService service;
   service.note();
   as_server([&] {
@@ -100,7 +85,7 @@ ATTACK(ForeignAttack, AServerIsServed) {
 
 // Invariant: what was handed over to read is not written, by anybody, whatever it is opened as later (fact 3).
 ATTACK(ForeignAttack, WritingThroughAGrantToRead) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   write_all(path + "/theirs", "theirs", kVictim, 0644);
   RunningService service;
   as_server([&] {
@@ -144,7 +129,7 @@ void as_plain_server(const std::string& path, const Body& first, const std::func
 
 // Invariant: a grant to write is one that the server's own identity could open so, whoever opened it.
 ATTACK(ForeignAttack, FilesThatTheServerCouldNotOpen) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   write_all(path + "/theirs", "theirs", kVictim, 0644);
   write_all(path + "/secret", "secret", kVictim, 0600);
   write_all(path + "/blind", "blind", kUser, 0200);
@@ -173,7 +158,7 @@ ATTACK(ForeignAttack, FilesThatTheServerCouldNotOpen) {
 
 // Invariant: what is immutable, or for appending only, is not written (fact 6), nor by one that came before.
 ATTACK(ForeignAttack, FilesThatMayNotBeChanged) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   const auto set_flags = [&](const char* name, int flags) {
     const os::Fd file = opened(path + name, O_RDONLY);
     int wanted = 0;
@@ -204,7 +189,7 @@ ATTACK(ForeignAttack, FilesThatMayNotBeChanged) {
 // Invariant: grants are for regular files, of filesystems of the list, in the server's own mount namespace; which
 // that is, the kernel says, and no filesystem is asked.
 ATTACK(ForeignAttack, FilesOfEveryOtherKind) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   RunningService service;
   service.note();
   const os::Fd elsewhere = opened(path + "/file", O_RDONLY);  // of a mount of another namespace
@@ -247,7 +232,7 @@ ATTACK(ForeignAttack, FilesOfEveryOtherKind) {
 // Invariant: a file whose filesystem never answers keeps nobody waiting but its own broker (fact 23), and a user
 // does not get others by the place that this one took.
 ATTACK(ForeignAttack, AFileThatCannotBeClosed) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   ASSERT_EQ(::mkdir((path + "/silent").c_str(), 0755), 0);
   ASSERT_EQ(::chown((path + "/silent").c_str(), kUser, kUser), 0);
   RunningService service;
@@ -290,7 +275,7 @@ ATTACK(ForeignAttack, AFileThatCannotBeClosed) {
 
 // Invariant: a connection has so many grants and no more; with its server all of them go, from the kernel too.
 ATTACK(ForeignAttack, AsManyGrantsAsThereAre) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   RunningService service;
   service.note();
   as_server([&] {
@@ -326,7 +311,7 @@ ATTACK(ForeignAttack, AsManyGrantsAsThereAre) {
 
 // Invariant: what is taken as a connection is one that the kernel shows to be mounted where the peer is.
 ATTACK(ForeignAttack, ConnectionsOfEveryOtherKind) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   // CUSE is a device of FUSE's code, and no filesystem; where there is none, another of the same major number does.
   for (const unsigned minor : {203u, 200u, 237u}) {
     const std::string device = "/run/misc-" + std::to_string(minor);
@@ -414,7 +399,7 @@ ATTACK(ForeignAttack, ConnectionsOfEveryOtherKind) {
 
 // In a user namespace of its own, in a mount namespace that is not: no process of it could have mounted.
 ATTACK(ForeignAttack, AMountNamespaceOfOthers) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   RunningService service;
   ForeignServer other(path + "/point", 8, kUser, false);
   in_process(kUser, 10, [&] {
@@ -426,7 +411,7 @@ ATTACK(ForeignAttack, AMountNamespaceOfOthers) {
 
 // Invariant: what breaks the protocol ends the one broker, and says so in the log.
 ATTACK(ForeignAttack, MalformedRequests) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   RunningService service;
   service.note();
   as_server([&] {
@@ -460,7 +445,7 @@ ATTACK(ForeignAttack, MalformedRequests) {
 
 // Invariant: a server may end at any time; nothing of it is left.
 ATTACK(ForeignAttack, ServersThatEndAtEachStep) {
-  const std::string path = ground();
+  const std::string path = foreign_ground();
   RunningService service;
   service.note();
   for (int step = 0; step < 24; ++step) {

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include <cstring>
 #include <vector>
 
+#include "hostile_worker.h"
 #include "os/mount.h"
 #include "os/socket.h"
 #include "running_service.h"
@@ -46,6 +48,20 @@ wire::FuseAttr attributes_of(uint64_t node, uint64_t size) {
 }
 
 }  // namespace
+
+std::string foreign_ground() {
+  const std::string path = work_dir() + "/foreign";
+  EXPECT_EQ(::mkdir(path.c_str(), 0755), 0);
+  EXPECT_EQ(::chown(path.c_str(), kUser, kUser), 0);
+  EXPECT_EQ(::mkdir((path + "/point").c_str(), 0755), 0);
+  EXPECT_EQ(::chown((path + "/point").c_str(), kUser, kUser), 0);
+  write_all(path + "/file", "contents", kUser);
+  // Everybody's, as udev makes it.
+  EXPECT_EQ(::mknod("/run/fuse", S_IFCHR, makedev(10, 229)), 0);
+  EXPECT_EQ(::chmod("/run/fuse", 0666), 0);
+  EXPECT_EQ(::mount("/run/fuse", "/dev/fuse", nullptr, MS_BIND, nullptr), 0);
+  return path;
+}
 
 void enter_own_namespaces() {
   const uid_t uid = ::geteuid();

@@ -16,6 +16,9 @@
 
 namespace sluice::adversary {
 
+// A directory of kUser's with `point`, where a server mounts, and `file` behind it; and a /dev/fuse for everybody.
+std::string foreign_ground();
+
 // Makes the calling process, which has one thread, root of a user and mount namespace of its own.
 void enter_own_namespaces();
 
