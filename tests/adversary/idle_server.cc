@@ -16,6 +16,7 @@
 #include "os/socket.h"
 #include "wire/backing_message.h"
 #include "wire/control.h"
+#include "wire/init.h"
 
 namespace sluice::adversary {
 namespace {
@@ -45,6 +46,32 @@ bool enter_own_namespaces(uint32_t uid, uint32_t group) {
          put("/proc/self/gid_map", "0 " + std::to_string(uid) + " 1");
 }
 
+// Mounted at the directory as "fuse.idle", with passthrough; it answers nothing later.
+os::Fd mounted(const std::string& directory) {
+  os::Fd device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  const std::string options = "fd=" + std::to_string(device.get()) + ",rootmode=40000,user_id=0,group_id=0";
+  if (::mount("idle", directory.c_str(), "fuse.idle", MS_NOSUID | MS_NODEV, options.c_str()) != 0) return os::Fd();
+  std::vector<uint8_t> message(wire::kFuseBufferLeast);
+  const ssize_t length = ::read(device.get(), message.data(), message.size());
+  const auto init = wire::decode_init({message.data(), length < 0 ? 0 : static_cast<size_t>(length)});
+  if (!init.ok()) return os::Fd();
+  const auto reply = wire::encode_init_reply(*init, false);
+  if (::write(device.get(), reply.data(), reply.size()) < 0) return os::Fd();
+  return device;
+}
+
+Reason granted(int channel, const std::string& path) {
+  const os::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const int fd = file.get();
+  const wire::BackingRequest request{wire::BackingOp::kOpen, 0};
+  wire::BackingReply reply{};
+  if (!os::send_message(channel, {reinterpret_cast<const uint8_t*>(&request), sizeof(request)}, {&fd, 1}).ok() ||
+      ::read(channel, &reply, sizeof(reply)) != sizeof(reply)) {
+    return Reason::kSystem;
+  }
+  return static_cast<Reason>(reply.reason);
+}
+
 // What the service says; the channels are kept until this process ends.
 Reason ask(const std::string& socket, int device, std::vector<os::Fd>& channels) {
   const auto peer = os::connect_to(socket);
@@ -64,7 +91,8 @@ Reason ask(const std::string& socket, int device, std::vector<os::Fd>& channels)
 
 }  // namespace
 
-IdleServer::IdleServer(const std::string& socket, const std::string& directory, uint32_t uid, uint32_t group) {
+IdleServer::IdleServer(const std::string& socket, const std::string& directory, uint32_t uid, uint32_t group,
+                       const std::string& file) {
   int stay[2], told[2];
   if (::pipe2(stay, O_CLOEXEC) != 0 || ::pipe2(told, O_CLOEXEC) != 0) {
     pid_ = -1;
@@ -79,14 +107,12 @@ IdleServer::IdleServer(const std::string& socket, const std::string& directory, 
     stay_.reset();
     auto reason = Reason::kSystem;
     std::vector<os::Fd> channels;
-    os::Fd device;
-    if (make_device(directory) && enter_own_namespaces(uid, group)) {
-      device = os::Fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
-      const std::string options = "fd=" + std::to_string(device.get()) + ",rootmode=40000,user_id=0,group_id=0";
-      if (::mount("idle", directory.c_str(), "fuse.idle", MS_NOSUID | MS_NODEV, options.c_str()) == 0) {
-        reason = ask(socket, device.get(), channels);
-      }
-    }
+    os::Fd device, point;
+    if (make_device(directory) && enter_own_namespaces(uid, group)) device = mounted(directory);
+    if (device) reason = ask(socket, device.get(), channels);
+    if (reason == Reason::kNone && channels.size() != 2) reason = Reason::kProtocol;
+    if (reason == Reason::kNone && !file.empty()) reason = granted(channels[0].get(), file);
+    if (reason == Reason::kNone) point = os::Fd(::open(directory.c_str(), O_PATH | O_CLOEXEC));
     (void)!::write(tell.get(), &reason, sizeof(reason));
     char nothing;
     (void)!::read(wait.get(), &nothing, 1);

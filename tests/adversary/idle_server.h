@@ -1,5 +1,5 @@
-// A FUSE server of another user's that has got a broker for its connection, and asks nothing of it: for a look at
-// the broker.
+// A FUSE server of another user's that has got a broker for its connection, and asks no more of it than a grant:
+// for a look at the broker.
 #pragma once
 
 #include <sys/types.h>
@@ -15,8 +15,9 @@ namespace sluice::adversary {
 class IdleServer {
  public:
   // A process of that user's, in that group besides, in a user and mount namespace of its own, mounted at a
-  // directory. As root, in a mount namespace from which nothing propagates.
-  IdleServer(const std::string& socket, const std::string& directory, uint32_t uid, uint32_t group);
+  // directory, which it holds (O_PATH). file: what it asks to be granted, to read; "": nothing. As root.
+  IdleServer(const std::string& socket, const std::string& directory, uint32_t uid, uint32_t group,
+             const std::string& file = {});
   // Its broker ends with it.
   ~IdleServer();
   IdleServer(const IdleServer&) = delete;
