@@ -107,9 +107,8 @@ void Service::end_view(uint64_t id, const char* why) {
     if (!reap(ending)) put_end(std::move(ending));
   }
   if (view->reload != 0) reply_to_setup(view->reload, {ENOENT, core::Reason::kNoSuchView, 0, {}});
-  const char* event = "view-ended";
-  if (of.foreign) event = "connection-ended";
-  log(Level::kInfo, event, {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"why", why}}, true);
+  log(Level::kInfo, of.foreign ? "connection-ended" : "view-ended",
+      {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"why", why}}, true);
   // The last descriptors of a view's connection close here: the kernel aborts it, and its clients are free. That of
   // another server is its own, and goes on with what it was granted.
 }
