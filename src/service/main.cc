@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/connection_limits.h"
 #include "core/escape.h"
 #include "core/limits.h"
 #include "core/protection_names.h"
@@ -210,6 +211,9 @@ int run(int argc, char** argv) {
   // Seven descriptors a view, and three for each peer that is being served.
   options.views = std::clamp((os::most_files() - kFilesLeast / 8 - 3 * core::Limits::kSetupsPerHost) / 7, 1u,
                              core::Limits::kViewsPerHost);
+  // Of what these leave, two descriptors for each connection of another server.
+  const uint32_t left = os::most_files() - std::min(os::most_files(), 7 * options.views + kFilesLeast);
+  options.connections = std::min(left / 2, core::ConnectionLimits::kPerHost);
   const int directory = listener.directory ? listener.directory.get() : -1;
   if (auto done = confine(directory, allowed_missing); !done.ok()) {
     return fail("confinement", done.failure());

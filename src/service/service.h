@@ -28,6 +28,7 @@ struct Options {
   os::Fd first_peer;     // embedded: the one peer that is already connected
   uint32_t grants_per_view = 0;
   uint32_t views = 0;    // on this host
+  uint32_t connections = 0;  // of other FUSE servers, too
   bool audit = false;    // every grant and refusal is logged
   Notifier notifier;
   int64_t started = 0;   // seconds since 1970
