@@ -31,7 +31,7 @@ Service::Service(Options options, Maker maker, os::Poller poller, os::Fd signals
       maker_(std::move(maker)),
       poller_(std::move(poller)),
       signals_(std::move(signals)),
-      table_(options_.grants_per_view, options_.views) {
+      table_(options_.grants_per_view, options_.views, options_.connections) {
   totals_.started = options_.started;
   totals_.service_pid = options_.pid;
   totals_.maker_pid = maker_.pid();
