@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/connection_limits.h"
 #include "core/limits.h"
 
 namespace sluice::service {
@@ -59,12 +58,13 @@ core::Result<const ViewTable::Entry*> ViewTable::reserve_connection(uint64_t id,
     left -= std::min(left, entry.grants);
   }
   const size_t mine = count_of(owner, true) + stuck.brokers;
+  const size_t most = std::min(Most::kPerUser, std::max(connections_ / 4, 1u));
   if (count(true) >= connections_ || left_on_host < Most::kGrantsLeast) {
     return Failure{ENOSPC, Reason::kLimitConnections};
   }
-  if (mine >= Most::kPerUser) return Failure{EDQUOT, Reason::kLimitConnectionsOfUser};
+  if (mine >= most) return Failure{EDQUOT, Reason::kLimitConnectionsOfUser};
   // What each of those that may still come needs at the least is set aside; of the rest, a quarter.
-  const auto aside = static_cast<uint32_t>(Most::kPerUser - mine) * Most::kGrantsLeast;
+  const auto aside = static_cast<uint32_t>(most - mine) * Most::kGrantsLeast;
   const uint32_t share = Most::kGrantsLeast + (left > aside ? (left - aside) / 4 : 0);
   return &(entries_[id] = Entry{owner, owner, std::min({share, left_on_host, Most::kGrants, grants_per_view_}),
                                 free_name("connection-", id), connection});

@@ -19,8 +19,7 @@ namespace sluice::service {
 class ViewTable {
  public:
   // grants_per_view: what the descriptors of one broker suffice for.
-  // views: as many on this host, of which a quarter at the most are one user's.
-  // connections: of other FUSE servers.
+  // views, connections: as many on this host, of each of which a quarter at the most are one user's.
   explicit ViewTable(uint32_t grants_per_view, uint32_t views = core::Limits::kViewsPerHost,
                      uint32_t connections = core::ConnectionLimits::kPerHost)
       : grants_per_view_(grants_per_view), views_(views), connections_(connections) {}
@@ -63,8 +62,7 @@ class ViewTable {
   size_t count_of(uint32_t owner, bool foreign) const;
 
   const uint32_t grants_per_view_;
-  const uint32_t views_;
-  const uint32_t connections_;
+  const uint32_t views_, connections_;
   absl::btree_map<uint64_t, Entry> entries_;
 };
 
