@@ -64,9 +64,12 @@ core::Result<const ViewTable::Entry*> ViewTable::reserve_connection(uint64_t id,
   }
   if (mine >= most) return Failure{EDQUOT, Reason::kLimitConnectionsOfUser};
   // What each of those that may still come needs at the least is set aside; of the rest, a quarter.
-  const auto aside = static_cast<uint32_t>(most - mine) * Most::kGrantsLeast;
-  const uint32_t share = Most::kGrantsLeast + (left > aside ? (left - aside) / 4 : 0);
-  return &(entries_[id] = Entry{owner, owner, std::min({share, left_on_host, Most::kGrants, grants_per_view_}),
+  const auto more = [](uint32_t of, size_t may_come) {
+    const auto aside = static_cast<uint32_t>(may_come) * Most::kGrantsLeast;
+    return of > aside ? (of - aside) / 4 : 0;
+  };
+  const uint32_t share = Most::kGrantsLeast + std::min(more(left, most - mine), more(left_on_host, connections_ - count(true)));
+  return &(entries_[id] = Entry{owner, owner, std::min({share, Most::kGrants, grants_per_view_}),
                                 free_name("connection-", id), connection});
 }
 

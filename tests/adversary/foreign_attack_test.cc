@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -209,7 +210,7 @@ ATTACK(ForeignAttack, FilesOfEveryOtherKind) {
     };
     refused("O_PATH", opened(path + "/file", O_PATH), "file-mode");
     refused("write-only", opened(path + "/file", O_WRONLY), "file-mode");
-    refused("for neither", opened(path + "/file", 3), "file-mode");  // ioctl alone: open(2)
+    refused("for neither", opened(path + "/file", O_ACCMODE), "file-mode");  // for ioctl alone: open(2)
     refused("a directory", opened(path, O_RDONLY), "not-regular");
     refused("a terminal", opened("/dev/ptmx", O_RDWR | O_NOCTTY), "not-regular");
     refused("a device", opened("/dev/null", O_RDWR), "not-regular");
@@ -458,9 +459,16 @@ ATTACK(ForeignAttack, WhatKeepsItsOwnBrokerBusy) {
   service.note();
   for (const bool channels : {false, true}) {
     Program server([&] {
+      // With the channels, mounted where the server's end does not end the mount.
+      std::unique_ptr<ForeignServer> made;
+      if (channels) made = std::make_unique<ForeignServer>(path + "/point", 8, kUser);
       if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return;
-      enter_own_namespaces();
-      ForeignServer foreign(path + "/point", 8);
+      ::prctl(PR_SET_DUMPABLE, 1);
+      if (!channels) {
+        enter_own_namespaces();
+        made = std::make_unique<ForeignServer>(path + "/point", 8);
+      }
+      ForeignServer& foreign = *made;
       EXPECT_EQ(name_of(foreign.connect()), "none");
       const wire::BackingRequest request{wire::BackingOp::kOpen, 0};
       const std::span<const uint8_t> bytes{reinterpret_cast<const uint8_t*>(&request), sizeof(request)};
@@ -468,27 +476,69 @@ ATTACK(ForeignAttack, WhatKeepsItsOwnBrokerBusy) {
         const int file = ::open(foreign.file().c_str(), O_RDWR);
         foreign.fall_silent();
         for (const int channel : {0, 1}) EXPECT_TRUE(send_raw(foreign.channel(channel), bytes, {file}));
+        ::close(file);  // answered; the broker's closes are not
       } else {
         // So many that the broker waits to reply; then its own ends of them behind.
         const os::Fd file = opened(path + "/file", O_RDONLY);
         for (const int channel : {0, 1}) {
           ::fcntl(foreign.channel(channel), F_SETFL, O_NONBLOCK);
-          while (send_raw(foreign.channel(channel), bytes, {file.get()})) {
+          // More than the replies that fit; fewer than those and the requests that do.
+          for (int sent = 0, tries = 0; sent < 420 && tries < 5000; ++tries) {
+            send_raw(foreign.channel(channel), bytes, {file.get()}) ? ++sent : ::usleep(200);
           }
         }
         ::usleep(300'000);
-        for (int tries = 0; tries < 50; ++tries) {
-          for (const int channel : {0, 1}) {
-            (void)send_raw(foreign.channel(channel), bytes, {foreign.channel(0), foreign.channel(1)});
-          }
+        for (const int channel : {0, 1}) {
+          EXPECT_TRUE(send_raw(foreign.channel(channel), bytes, {foreign.channel(0), foreign.channel(1)}));
         }
       }
       ::usleep(200'000);
       ::kill(::getpid(), SIGKILL);
     });
     EXPECT_TRUE(server.ended(5000)) << channels;
+    const auto brokers = [] {
+      const auto all = processes();
+      return std::count_if(all.begin(), all.end(), [](const Found& one) { return one.name == "sluice-foreign-"; });
+    };
+    EXPECT_TRUE(eventually(6000, [&] { return brokers() == 0; })) << channels;
+    ::umount2((path + "/point").c_str(), MNT_DETACH);
     service.expect_as_noted(channels ? "channels in themselves" : "a file of its own", 8000);
   }
+}
+
+// Invariant: from their first moment on the processes of a connection and of a view are nobody's whom their user
+// could limit or stop (prlimit(2), kill(2)).
+ATTACK(ForeignAttack, LimitsOfItsProcesses) {
+  const std::string path = foreign_ground();
+  const std::string source = make_source("source", kUser);
+  RunningService service;
+  auto* hits = new (::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) std::atomic<int>(0);
+  auto* over = new (::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) std::atomic<bool>(false);
+  const pid_t service_pid = service.pid(), maker = service.maker();
+  Program racer([&] {
+    if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return;
+    const struct rlimit limit {3, 3};
+    for (pid_t pid = 2; !*over; pid = pid >= 600 ? 2 : pid + 1) {
+      // Its own of this user have the test's name; what is to be a broker or a worker has the maker's until it is.
+      if (pid == service_pid || pid == maker || ::prlimit(pid, RLIMIT_CPU, nullptr, nullptr) != 0) continue;
+      const std::string name = read_all("/proc/" + std::to_string(pid) + "/comm");
+      if (name.starts_with("sluice") && ::syscall(SYS_prlimit64, pid, RLIMIT_CPU, &limit, nullptr) == 0) ++*hits;
+    }
+  });
+  for (int i = 0; i < 6; ++i) {
+    as_server([&] {
+      ForeignServer server(path + "/point", 8);
+      EXPECT_EQ(name_of(server.connect()), "none");
+    });
+    in_process(kUser, 10, [&] {
+      const os::Fd directory = opened(source, O_PATH | O_DIRECTORY);
+      os::Fd connection;
+      EXPECT_EQ(name_of(ask(view_hello(kUser), {directory.get()}, &connection).reason), "none");
+    });
+  }
+  *over = true;
+  EXPECT_TRUE(racer.ended(3000));
+  EXPECT_EQ(*hits, 0);
 }
 
 // Invariant: nobody has a connection's number in advance: it is the kernel's, who gives it to the next.
@@ -506,8 +556,9 @@ ATTACK(ForeignAttack, NumbersOfOthers) {
     for (ForeignServer* one : all) EXPECT_EQ(name_of(one->connect()), "none");
     while (::umount2((path + "/point").c_str(), MNT_DETACH) == 0) {
     }
-    EXPECT_EQ(name_of(all[0]->connect()), "connection-not-mounted") << "what is not mounted any more";
-    write_file(path + "/ready");
+    const std::string again = name_of(all[0]->connect());
+    EXPECT_EQ(again, "connection-not-mounted") << "what is not mounted any more";
+    write_file(path + (again == "connection-not-mounted" ? "/ready" : "/wrong"));
     ::pause();
   });
   ASSERT_TRUE(eventually(8000, [&] { return ::access((path + "/ready").c_str(), F_OK) == 0; }));

@@ -108,10 +108,11 @@ void ForeignServer::serve(uint64_t size) {
     ::poll(&waiting, 1, 20);
     const ssize_t length = ::read(device_.get(), buffer.data(), buffer.size() - 1);
     if (length < 0 && errno == ENODEV) return;
-    if (length < static_cast<ssize_t>(sizeof(wire::FuseInHeader)) || shared_->silent) continue;
+    if (length < static_cast<ssize_t>(sizeof(wire::FuseInHeader))) continue;
     buffer[static_cast<size_t>(length)] = 0;
     wire::FuseInHeader request;
     std::memcpy(&request, buffer.data(), sizeof(request));
+    if (shared_->silent && request.pid != static_cast<uint32_t>(::getpid())) continue;
     const int device = device_.get();
     struct {
       uint64_t valid;

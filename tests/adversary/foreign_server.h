@@ -48,7 +48,7 @@ class ForeignServer {
   wire::BackingReply close(int backing_id, int channel = 0);
   int channel(int which) const { return channels_[which].get(); }
 
-  // From now on nothing is answered any more.
+  // From now on nothing is answered any more, but to this process's first thread.
   void fall_silent() { shared_->silent = true; }
   // The connection ends, and whoever waited for it is free.
   void end();

@@ -21,7 +21,7 @@ Bytes bytes_of(const ForeignConfig& config) {
   return bytes;
 }
 Bytes good() {
-  return bytes_of({kForeignConfigMagic, 100, Limits::kFirstPrivateUid + 7, core::kScopeMissing, 1, 0, 0x1234567890});
+  return bytes_of({kForeignConfigMagic, 100, Limits::kFirstPrivateUid + 7, core::kScopeMissing, 1000, 0, 0x1234567890});
 }
 
 TEST(ForeignConfig, RoundTrip) {
@@ -30,7 +30,7 @@ TEST(ForeignConfig, RoundTrip) {
   EXPECT_EQ(config->most_grants, 100u);
   EXPECT_EQ(config->private_uid, Limits::kFirstPrivateUid + 7);
   EXPECT_EQ(config->missing, core::kScopeMissing);
-  EXPECT_EQ(config->may_write, 1u);
+  EXPECT_EQ(config->uid, 1000u);
   EXPECT_EQ(config->audit, 0u);
   EXPECT_EQ(config->mount_namespace, 0x1234567890u);
 }
@@ -56,10 +56,9 @@ TEST(ForeignConfig, OutOfRange) {
   EXPECT_TRUE(taken(8, Limits::kFirstPrivateUid + Limits::kPrivateUids - 1));
   EXPECT_TRUE(taken(12, core::kAllMissing));
   EXPECT_FALSE(taken(12, core::kAllMissing + 1));
-  for (const size_t at : {16, 20}) {
-    EXPECT_TRUE(taken(at, 0) && taken(at, 1));
-    EXPECT_FALSE(taken(at, 2)) << at;
-  }
+  EXPECT_FALSE(taken(16, 0)) << "nobody's grants are root's";
+  EXPECT_TRUE(taken(20, 0) && taken(20, 1));
+  EXPECT_FALSE(taken(20, 2));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ using test::with;
 
 enum Offset : size_t {
   kMagicAt = 0, kFlagsAt = 4, kCoherenceAt = 8, kGrantsAt = 12, kPrivateUidAt = 16,
-  kMissingAt = 20, kInitLengthAt = 24, kRulesLengthAt = 28
+  kMissingAt = 24, kInitLengthAt = 28, kRulesLengthAt = 32
 };
 
 ViewConfig full() {
@@ -28,6 +28,7 @@ ViewConfig full() {
   config.coherence_milliseconds = 1500;
   config.most_grants = 100;
   config.private_uid = Limits::kFirstPrivateUid + 7;
+  config.uid = 1000;
   config.missing = core::kScopeMissing;
   config.init = {1, 2, 3, 4, 5};
   const std::vector<std::string_view> patterns = {"/secret/", "*.key"};
@@ -53,6 +54,7 @@ TEST(ViewConfig, RoundTrip) {
       EXPECT_EQ(decoded->coherence_milliseconds, config.coherence_milliseconds);
       EXPECT_EQ(decoded->most_grants, config.most_grants);
       EXPECT_EQ(decoded->private_uid, config.private_uid);
+      EXPECT_EQ(decoded->uid, config.uid);
       EXPECT_EQ(decoded->missing, config.missing);
       EXPECT_EQ(decoded->init, config.init);
       EXPECT_EQ(decoded->rules, config.rules);
