@@ -7,6 +7,7 @@ namespace sluice::os::abi {
 
 // arch/x86/entry/syscalls/syscall_64.tbl; from 424 on every architecture shares the numbers.
 inline constexpr long kSysStatmount = 457;      // Linux 6.8
+inline constexpr long kSysListmount = 458;      // Linux 6.8
 inline constexpr long kSysSetxattrat = 463;     // Linux 6.13
 inline constexpr long kSysGetxattrat = 464;     // Linux 6.13
 inline constexpr long kSysListxattrat = 465;    // Linux 6.13
@@ -24,6 +25,8 @@ inline constexpr __u64 kMountAttrNosymfollow = 0x00200000;
 
 // include/uapi/linux/mount.h, Linux 6.8
 inline constexpr __u64 kStatmountSbBasic = 0x1;
+inline constexpr __u64 kStatmountMntBasic = 0x2;
+inline constexpr __u64 kListmountAll = ~__u64{0};  // LSMT_ROOT
 struct MntIdReq {
   __u32 size, spare;
   __u64 mnt_id, param;
@@ -34,7 +37,9 @@ struct Statmount {
   __u32 sb_dev_major, sb_dev_minor;
   __u64 sb_magic;
   __u32 sb_flags, fs_type;
-  __u64 rest[60];
+  __u64 mnt_id, mnt_parent_id;
+  __u32 mnt_id_old, mnt_parent_id_old;
+  __u64 rest[57];
 };
 
 // include/uapi/linux/stat.h, Linux 6.8
