@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,17 +12,10 @@
 
 #include "cli/output.h"
 #include "os/mount.h"
-#include "os/poller.h"
 #include "os/service_self.h"
 
 namespace sluice::cli {
 namespace {
-
-struct Watch {
-  int alive;
-  int target;
-  uint64_t mount_id;
-};
 
 // By what the target held before, wherever it is found now. Left alone where something covers the view.
 bool detach(int target, uint64_t mount_id) {
@@ -43,16 +37,22 @@ bool detach(int target, uint64_t mount_id) {
 
 // Whoever waits for the command's output to end, or types Ctrl-C, has nothing to do with this process; the
 // signals that end the command are blocked here as they are there.
-void watch(const Watch& watch) {
+[[noreturn]] void watch(int alive, int target, uint64_t mount_id) {
   os::name_process("sluice-guard");
   ::setsid();
   const os::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null.get(), stream);
+  // Not the connection to the service, for one, by which it sees that the command has gone.
+  const auto [first, second] = std::minmax(alive, target);
+  ::close_range(STDERR_FILENO + 1, static_cast<unsigned>(first) - 1, 0);
+  ::close_range(static_cast<unsigned>(first) + 1, static_cast<unsigned>(second) - 1, 0);
+  ::close_range(static_cast<unsigned>(second) + 1, ~0u, 0);
   char word;
   ssize_t length;
-  while ((length = ::read(watch.alive, &word, 1)) < 0 && errno == EINTR) {
+  while ((length = ::read(alive, &word, 1)) < 0 && errno == EINTR) {
   }
-  if (length == 0) detach(watch.target, watch.mount_id);
+  if (length == 0) detach(target, mount_id);
+  ::_exit(0);
 }
 
 }  // namespace
@@ -62,19 +62,18 @@ absl::StatusOr<TargetGuard> TargetGuard::start(const Target& target, uint64_t mo
   if (::pipe2(ends, O_CLOEXEC) < 0) return problem(os::failure(), "pipe");
   const os::Fd asked(ends[0]);
   os::Fd alive(ends[1]);
-  Watch what{asked.get(), target.fd.get(), mount_id};
-  const int keep[] = {what.alive, what.target};
-  auto process = os::fork_helper(
-      keep, [](void* argument) { watch(*static_cast<const Watch*>(argument)); }, &what);
-  if (!process.ok()) return problem(process.failure(), "fork");
-  return TargetGuard(what.target, mount_id, std::move(alive), *std::move(process));
+  // Not clone3(2), which units that restrict namespaces have not.
+  const pid_t process = ::fork();
+  if (process < 0) return problem(os::failure(), "fork");
+  if (process == 0) watch(asked.get(), target.fd.get(), mount_id);
+  return TargetGuard(target.fd.get(), mount_id, std::move(alive), process);
 }
 
 bool TargetGuard::take_off() {
-  constexpr int kMilliseconds = 1000;
   const bool was_there = detach(target_, mount_id_);
   (void)!::write(alive_.get(), "", 1);
-  if (os::wait_readable(process_.pidfd.get(), kMilliseconds).ok()) (void)os::reap(process_.pidfd.get());
+  while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+  }
   return was_there;
 }
 

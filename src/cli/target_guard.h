@@ -2,11 +2,13 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <sys/types.h>
 
 #include <cstdint>
+#include <utility>
 
 #include "cli/mountpoint.h"
-#include "os/process.h"
+#include "os/fd.h"
 
 namespace sluice::cli {
 
@@ -20,12 +22,12 @@ class TargetGuard {
   bool take_off();
 
  private:
-  TargetGuard(int target, uint64_t mount_id, os::Fd alive, os::Child process)
-      : target_(target), mount_id_(mount_id), alive_(std::move(alive)), process_(std::move(process)) {}
+  TargetGuard(int target, uint64_t mount_id, os::Fd alive, pid_t process)
+      : target_(target), mount_id_(mount_id), alive_(std::move(alive)), process_(process) {}
   int target_;
   uint64_t mount_id_;
   os::Fd alive_;  // closed by the kernel when this process is killed
-  os::Child process_;
+  pid_t process_;
 };
 
 }  // namespace sluice::cli

@@ -4,7 +4,7 @@
 #   units.sh BUILD_DIRECTORY
 . "$(dirname "$0")/common.sh"
 
-"$HERE/container.sh" root "$ROOT" || skip "no root directory of Debian 13 can be made"
+need_root
 make_packages
 mkdir "$W/root" "$W/upper/work"
 mkdir "$W/upper/files"
