@@ -17,7 +17,7 @@ skip() {
 }
 [ "$(id -u)" = 0 ] || skip "needs root"
 [ -c /dev/fuse ] || skip "needs /dev/fuse"
-for tool in mmdebstrap systemd-nspawn dpkg-deb cpack jq pgrep; do
+for tool in mmdebstrap systemd-nspawn dpkg-deb cpack lintian jq pgrep; do
   command -v $tool > /dev/null || skip "needs $tool"
 done
 grep -q ' cgroup2 ' /proc/mounts || skip "needs a cgroup2"

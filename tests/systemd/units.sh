@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# systemd has nothing to say against the units. What it finds of the service, the unit gives a reason for,
-# line by line, and SECURITY.md has the figure.
+# lintian has nothing to say against the package, and systemd nothing against its units. What it finds of
+# the service, the unit gives a reason for, line by line, and SECURITY.md has the figure.
 #   units.sh BUILD_DIRECTORY
 . "$(dirname "$0")/common.sh"
 
 need_root
 make_packages
+expect_eq "lintian" "" "$(lintian --display-info "$W/packages/sluice.deb" 2>&1 | grep -v 'root privileges')"
 mkdir "$W/root" "$W/upper/work"
 mkdir "$W/upper/files"
 in_root() { # the package unpacked over the root; nothing runs in it but this
