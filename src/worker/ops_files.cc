@@ -13,8 +13,6 @@ namespace {
 
 using wire::BrokerOp;
 
-constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
-
 // The worker's own handle: all that a release must know.
 constexpr uint64_t kReader = 1;
 constexpr uint64_t kWriter = 2;
