@@ -27,3 +27,22 @@ endif()
 # Privileged and confined processes neither throw nor catch: a failed allocation ends them.
 add_library(sluice_noexcept INTERFACE)
 target_compile_options(sluice_noexcept INTERFACE -fno-exceptions -fno-rtti)
+
+# sluice_compiled_together(TARGET [GROUP FILE...]...): under a sanitizer the files of a group, or eight at a
+# time of all of them, are compiled as one, since most of the time goes to the headers that they share.
+# What is packaged, linted and changed by tests/adversary/removals is compiled one by one.
+function(sluice_compiled_together target)
+  if(NOT SLUICE_SANITIZER)
+    return()
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  set(group 0)
+  foreach(word ${ARGN})
+    if(word STREQUAL GROUP)
+      math(EXPR group "${group} + 1")
+      set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+    else()
+      set_source_files_properties(${word} PROPERTIES UNITY_GROUP ${group})
+    endif()
+  endforeach()
+endfunction()

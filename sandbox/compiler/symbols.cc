@@ -167,9 +167,6 @@ constexpr Symbol kSymbols[] = {
     {"FD_GRANT_RO", kFdGrantRo},
     {"FD_DATA", kFdData},
     {"FD_EVENTS", kFdEvents},
-    // Directories that stay for life too, where a view has grafts: their numbers lie among the free ones.
-    {"FD_GRAFT_FIRST", kFdGrafts},
-    {"FD_GRAFT_LAST", kFdGrafts + kMostFdGrafts - 1},
     // The first number above the other descriptors that stay for life, and the highest number there is:
     // the kernel's default fs.nr_open is 2^20. AT_FDCWD and every negative number lie above it.
     {"FD_FREE", kFdEvents + 1},

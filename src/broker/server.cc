@@ -78,7 +78,7 @@ wire::BrokerReply Server::answer(const wire::DecodedRequest& request) {
     reply.use_read_only = 1;
   } else if (why.reason != Reason::kSystem) {
     events_.send(wire::EventKind::kRefused, why, static_cast<uint32_t>(request.header.op),
-                 request.path);
+                 request.paths(), request.path.size());
   }
   return reply;
 }

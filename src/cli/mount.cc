@@ -1,33 +1,21 @@
 #include <absl/strings/str_cat.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/mount.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/mounted_view.h"
 #include "cli/output.h"
 #include "cli/ready.h"
+#include "cli/target_guard.h"
 #include "cli/view_file.h"
 #include "os/mount.h"
 #include "os/poller.h"
 
 namespace sluice::cli {
 namespace {
-
-// Takes our mount off the target, and nothing else that may be there by now. Whether it was there.
-bool detach(const Target& target, uint64_t mount_id) {
-  const os::Fd top(::open(target.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  if (!top || mount_id_of(top.get()) != mount_id) return false;
-  if (!os::unmount(target.path.c_str(), 0).ok()) {
-    (void)os::unmount(target.path.c_str(), MNT_DETACH);  // somebody is in there: let them finish
-  }
-  return true;
-}
 
 absl::Status serve(MountOptions options) {
   // Before anything is there that would have to be undone.
@@ -46,10 +34,19 @@ absl::Status serve(MountOptions options) {
   auto mounted = mount_view(options.view, options.target, std::move(how));
   if (!mounted.ok()) return mounted.status();
   Service& service = mounted->view.service;
+  std::optional<TargetGuard> guard;
+  if (!options.background) {
+    auto started = TargetGuard::start(mounted->target, mounted->mount_id);
+    if (!started.ok()) {
+      (void)os::unmount_held(mounted->target.fd.get(), 0);
+      return started.status();
+    }
+    guard.emplace(*std::move(started));
+  }
 
   std::printf("sluice: %s%s\n", describe(*mounted).c_str(), options.background ? "" : "; Ctrl-C ends it");
   std::fflush(stdout);
-  if (options.background) return absl::OkStatus();
+  if (!guard) return absl::OkStatus();
   tell_manager_ready();
 
   struct pollfd waiting[] = {{service.connection.get(), POLLIN, 0}, {signals->get(), POLLIN, 0}};
@@ -58,7 +55,7 @@ absl::Status serve(MountOptions options) {
   const bool asked = waiting[1].revents != 0;
   // Where it was unmounted elsewhere there is nothing of ours at the target. Where its processes
   // died, a dead mount is.
-  const bool was_there = detach(mounted->target, mounted->mount_id);
+  const bool was_there = guard->take_off();
   service.connection.reset();
   wait_for_service(service);
   if (asked || !was_there) return absl::OkStatus();

@@ -90,7 +90,9 @@ int mount_helper(int argc, char** argv) {
   if (words->help) return std::fputs(kHelp, stdout) < 0 ? kMountFailed : kMountOk;
   if (words->version) return std::printf("mount.sluice %s\n", SLUICE_VERSION) < 0 ? kMountFailed : kMountOk;
   const absl::Status status = mount(*words);
-  return tell(status, status.ok() ? "" : fstab_place(*words));
+  // The file of another mount namespace is whose that is: not read here, nor taken for the one of that name.
+  const bool ours = words->mount_namespace.empty();
+  return tell(status, status.ok() || !ours ? "" : fstab_place(*words));
 }
 
 }  // namespace sluice::cli

@@ -50,10 +50,11 @@ absl::StatusOr<MountedView> mount_view(const ViewOptions& options, const std::st
     target = open_target(path, *source);
     if (!target.ok()) return problem_of(options.target_place, target.status());
   }
-  const uint64_t mount_id = mount_id_of(view->mount.get());
   if (auto attached = attach(*view, *target); !attached.ok()) return attached;
+  const auto mount_id = os::unique_id_of_attached(view->mount.get());
   view->mount.reset();
-  return MountedView{*std::move(view), *std::move(source), *std::move(target), mount_id};
+  // None: somebody has taken it off already.
+  return MountedView{*std::move(view), *std::move(source), *std::move(target), mount_id.ok() ? *mount_id : 0};
 }
 
 std::string describe(const MountedView& mounted) {

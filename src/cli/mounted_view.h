@@ -26,7 +26,7 @@ struct MountedView {
   View view;  // without its mount, else it would not end when it is unmounted
   Source source;
   Target target;
-  uint64_t mount_id;
+  uint64_t mount_id;  // the kernel gives it to no other; 0: it is gone
 };
 absl::StatusOr<MountedView> mount_view(const ViewOptions& options, const std::string& target, MountHow how);
 

@@ -1,11 +1,13 @@
 #include "cli/mountpoint.h"
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <fstream>
@@ -43,14 +45,6 @@ bool is_inside(int target, const os::Stat& source) {
   }
 }
 
-bool is_view(const std::string& path) {
-  bool view = false;
-  for (const MountLine& mount : read_mounts()) {
-    if (mount.path == path) view = mount.type == "fuse.sluice";  // the last one is on top
-  }
-  return view;
-}
-
 // The target, if the view there would not cover what it is of.
 absl::StatusOr<Target> apart_from(const Source& source, Target target, const std::string& path) {
   auto of_source = os::stat_held(source.fd.get());
@@ -75,7 +69,7 @@ absl::StatusOr<Target> open_target(const std::string& path, const Source& source
       return unusable(path, "is a view that has ended", "take it off with sluice umount first");
     }
     const int error = errno;
-    if (auto full = resolve_mountpoint(path); error == EACCES && full.ok() && is_view(*full)) {
+    if (auto point = hold_mountpoint(path); error == EACCES && point.ok() && topmost_is_view(point->path)) {
       return unusable(path, "is a view already", "take it off with sluice umount first");
     }
     if (error == EACCES) {
@@ -106,11 +100,6 @@ absl::StatusOr<Target> open_target(const std::string& path, const Source& source
   return source.fd ? apart_from(source, std::move(target), path) : std::move(target);
 }
 
-uint64_t mount_id_of(int fd) {
-  auto id = os::unique_mount_id(fd);
-  return id.ok() ? *id : 0;
-}
-
 std::vector<MountLine> read_mounts() {
   std::vector<MountLine> mounts;
   std::ifstream file("/proc/self/mountinfo");
@@ -121,23 +110,45 @@ std::vector<MountLine> read_mounts() {
     size_t dash = 6;
     while (dash < parts.size() && parts[dash] != "-") ++dash;
     if (dash + 2 >= parts.size()) continue;
-    mounts.push_back({unescape_mount_field(parts[4]), parts[dash + 1], unescape_mount_field(parts[dash + 2])});
+    MountLine mount{0, 0, unescape_mount_field(parts[4]), parts[dash + 1], unescape_mount_field(parts[dash + 2])};
+    if (absl::SimpleAtoi(parts[0], &mount.number) && absl::SimpleAtoi(parts[1], &mount.parent)) {
+      mounts.push_back(std::move(mount));
+    }
   }
   return mounts;
 }
 
-absl::StatusOr<std::string> resolve_mountpoint(const std::string& path) {
+bool topmost_is_view(const std::string& path) {
+  bool view = false;
+  for (const MountLine& mount : read_mounts()) {
+    if (mount.path == path) view = mount.type == "fuse.sluice";
+  }
+  return view;
+}
+
+bool is_view(int fd) {
+  const auto number = os::mount_number(fd);
+  const std::vector<MountLine> mounts = read_mounts();
+  return number.ok() && std::any_of(mounts.begin(), mounts.end(), [&](const MountLine& mount) {
+    return mount.number == *number && mount.type == "fuse.sluice";
+  });
+}
+
+absl::StatusOr<Mountpoint> hold_mountpoint(const std::string& path) {
   std::string bare = path;
   while (bare.size() > 1 && bare.back() == '/') bare.pop_back();
   const size_t slash = bare.rfind('/');
   const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : bare.substr(0, slash);
-  const std::string name = slash == std::string::npos ? bare : bare.substr(slash + 1);
+  Mountpoint point;
+  point.name = slash == std::string::npos ? bare : bare.substr(slash + 1);
   char resolved[PATH_MAX];
-  if (name.empty() || name == "." || name == ".." || ::realpath(parent.c_str(), resolved) == nullptr) {
-    return unusable(path, "is not the path of a view", "see sluice ls");
+  if (!point.name.empty() && point.name != "." && point.name != ".." && ::realpath(parent.c_str(), resolved) != nullptr) {
+    point.parent = os::Fd(::open(resolved, O_PATH | O_DIRECTORY | O_CLOEXEC));
   }
-  std::string full(resolved);
-  return absl::StrCat(full == "/" ? "" : full, "/", name);
+  if (!point.parent) return unusable(path, "is not the path of a view", "see sluice ls");
+  const std::string full(resolved);
+  point.path = absl::StrCat(full == "/" ? "" : full, "/", point.name);
+  return point;
 }
 
 }  // namespace sluice::cli

@@ -104,10 +104,10 @@ absl::StatusOr<Policy> read_policy(const std::string& word) {
   return reader.take();
 }
 
-absl::StatusOr<ViewTable> read_view(const std::string& file) {
+absl::StatusOr<ViewFile> read_view(const std::string& file) {
   Reader reader;
   if (auto status = reader.read({file, file}, nullptr); !status.ok()) return status;
-  if (auto view = reader.take_view()) return *std::move(view);
+  if (auto view = reader.take_view()) return ViewFile{reader.take(), *std::move(view)};
   return problem(absl::StatusCode::kInvalidArgument, absl::StrCat(in_quotes(file), " has no [view] table"),
                  "write a line [view] and, below it, source and target");
 }

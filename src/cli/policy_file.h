@@ -14,8 +14,12 @@ namespace sluice::cli {
 // word: a file, or the name of a ready policy. Errors name file, line and column.
 absl::StatusOr<Policy> read_policy(const std::string& word);
 
-// The [view] table of a file that must have one.
-absl::StatusOr<ViewTable> read_view(const std::string& file);
+// A file that must have a [view] table.
+struct ViewFile {
+  Policy policy;
+  ViewTable view;
+};
+absl::StatusOr<ViewFile> read_view(const std::string& file);
 
 struct CompiledPolicy {
   Policy policy;

@@ -45,7 +45,15 @@ class ViewParser {
     return problem_in(file_, node, absl::StrCat("name ", in_quotes(out_->name.text), " is not a name"), kHow);
   }
   absl::Status take_command(const toml::node& node) {
-    return take_strings(file_, "command", "a word of the command", node, &out_->command);
+    if (auto status = take_strings(file_, "command", "a word of the command", node, &out_->command); !status.ok()) {
+      return status;
+    }
+    for (const Item& word : out_->command) {
+      if (word.text.find('\0') == std::string::npos) continue;
+      return problem_at(word.place, absl::StrCat("command is not usable: ", in_quotes(word.text)),
+                        "write words without NUL: a program could not be given more than what is before it");
+    }
+    return absl::OkStatus();
   }
 
   static constexpr Key<ViewParser> kKeys[] = {

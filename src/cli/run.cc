@@ -223,7 +223,7 @@ int run_command(const RunOptions& given, TouchReader* reader) {
   // Nothing of ours may come to have the number of a stream that the caller has closed.
   if (auto held = os::hold_standard_descriptors(); !held.ok()) return fail(problem(held.failure(), "/dev/null"));
   const Signals signals;
-  const Terminal terminal;
+  const OwnTerminal terminal;
   auto prepared = prepare(options);
   if (!prepared.ok()) return fail(prepared.status());
   auto gate = os::socket_pair();

@@ -80,7 +80,7 @@ os::Fd find_source(const Source& source) {
   return here;
 }
 
-void attach_in_place(const Place& place) {
+void attach_in_place(const PlaceOfView& place) {
   const os::Fd here = find_source(place.source);
   must_have(os::attach_mount(place.view, here.get()), "attach the view");
 }

@@ -16,11 +16,11 @@ void become_identity(const Identity& identity);
 void enter_namespaces(const RunOptions& options, int map_all_gate);
 
 // The view comes to lie over the source, and nothing of ours goes elsewhere.
-struct Place {
+struct PlaceOfView {
   const Source& source;
   int view;
 };
-void attach_in_place(const Place& place);
+void attach_in_place(const PlaceOfView& place);
 // The source itself, found again by its name in this mount namespace.
 os::Fd find_source(const Source& source);
 

@@ -66,13 +66,13 @@ void Signals::give_back() const {
   ::sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
-Terminal::Terminal() {
+OwnTerminal::OwnTerminal() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && fd_ < 0; ++fd) {
     if (const pid_t group = ::tcgetpgrp(fd); group > 0 && group == ::getpgrp()) fd_ = fd;
   }
 }
 
-void Terminal::take_back() const {
+void OwnTerminal::take_back() const {
   if (fd_ < 0) return;
   const pid_t group = ::tcgetpgrp(fd_);
   // SIGTTOU is blocked here, so that this does not stop us.

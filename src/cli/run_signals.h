@@ -22,9 +22,9 @@ class Signals {
 };
 
 // The terminal whose foreground this is, if it is one's.
-class Terminal {
+class OwnTerminal {
  public:
-  Terminal();
+  OwnTerminal();
   // Whoever had it last has ended without giving it back: then we are its foreground again.
   void take_back() const;
 

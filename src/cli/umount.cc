@@ -1,5 +1,6 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 
 #include <cerrno>
@@ -36,23 +37,33 @@ absl::Status end_connection(const std::string& name) {
   return absl::NotFoundError("");
 }
 
+// The view that is there, held. By its path alone somebody who may rename directories above it could make
+// this take off something else.
+os::Fd hold_view(const Mountpoint& point) {
+  if (!topmost_is_view(point.path)) return {};  // before anything there is touched
+  os::Fd top(::openat(point.parent.get(), point.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  return top && is_view(top.get()) ? std::move(top) : os::Fd();
+}
+
 absl::Status take_off(const UmountOptions& options) {
-  auto path = resolve_mountpoint(options.target);
-  if (!path.ok()) return path.status();
+  auto point = hold_mountpoint(options.target);
+  if (!point.ok()) return point.status();
   const std::string shown = absl::StrCat("\"", core::escaped(options.target), "\"");
-  bool found = false;
-  for (const MountLine& mount : read_mounts()) {
-    if (mount.path == *path) found = mount.type == "fuse.sluice";  // the last one is on top
-  }
-  if (!found) {
+  os::Fd view = hold_view(*point);
+  if (!view) {
     if (!absl::StrContains(options.target, '/')) {
       if (absl::Status ended = end_connection(options.target); !absl::IsNotFound(ended)) return ended;
     }
     return problem(absl::StatusCode::kNotFound, absl::StrCat(shown, " is not a view"),
                    "see sluice ls");
   }
-  const int flags = (options.lazy || options.force ? MNT_DETACH : 0) | (options.force ? MNT_FORCE : 0);
-  auto done = os::unmount(path->c_str(), flags);
+  core::Outcome done = core::Done{};
+  if (options.lazy || options.force) {
+    done = os::unmount_held(view.get(), MNT_DETACH | (options.force ? MNT_FORCE : 0));
+  } else {
+    view.reset();  // it would be in use by us
+    done = os::unmount_at(point->parent.get(), point->name.c_str(), 0);
+  }
   if (done.ok()) return absl::OkStatus();
   if (done.failure().error == EBUSY) {
     return problem(absl::StatusCode::kFailedPrecondition, absl::StrCat(shown, " is in use"),

@@ -2,7 +2,9 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <memory>
 #include <string_view>
+#include <utility>
 
 #include "cli/output.h"
 #include "cli/policy_file.h"
@@ -34,9 +36,9 @@ absl::Status take_view_file(ViewOptions* options, std::string* target, std::vect
     return problem(absl::StatusCode::kInvalidArgument, "--view and --policy, which is in it",
                    "include the policy in the file");
   }
-  const auto read = read_view(options->view_file);
+  auto read = read_view(options->view_file);
   if (!read.ok()) return read.status();
-  const ViewTable& view = *read;
+  const ViewTable& view = read->view;
   take(view.source, &options->source, &options->source_place);
   take(view.target, target, &options->target_place);
   take(view.identity, &options->identity, &options->identity_place);
@@ -44,8 +46,8 @@ absl::Status take_view_file(ViewOptions* options, std::string* target, std::vect
   if (command->empty()) {
     for (const Item& word : view.command) command->push_back(word.text);
   }
-  // By its path, also where a bare word would be a ready policy.
-  options->policy = file.find('/') == std::string_view::npos ? absl::StrCat("./", options->view_file) : options->view_file;
+  // Once, so that table and rules are of one text.
+  options->read = std::make_shared<const Policy>(std::move(read->policy));
   return absl::OkStatus();
 }
 

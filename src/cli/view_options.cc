@@ -32,7 +32,9 @@ struct Wanted {
 };
 absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
   Policy policy;
-  if (!options.policy.empty()) {
+  if (options.read) {
+    policy = *options.read;
+  } else if (!options.policy.empty()) {
     auto from_file = read_policy(options.policy);
     if (!from_file.ok()) return from_file.status();
     policy = *std::move(from_file);
@@ -41,7 +43,7 @@ absl::StatusOr<Wanted> decide_rules(const ViewOptions& options) {
   if (auto status = add_grafts(policy, options.graft); !status.ok()) return status;
   auto rules = compile_policy(policy);
   if (!rules.ok()) return rules.status();
-  if (!options.policy.empty()) tell_idle_rules(policy, *rules);
+  if (options.read || !options.policy.empty()) tell_idle_rules(policy, *rules);
   uint32_t coherence = policy.coherence_milliseconds.value_or(core::Limits::kCoherenceMilliseconds);
   if (options.coherence) {
     const auto time = parse_duration("--coherence", *options.coherence);

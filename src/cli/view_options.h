@@ -3,6 +3,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ class App;
 
 namespace sluice::cli {
 
+struct Policy;  // cli/policy_rules.h
+
 struct ViewOptions {
   std::string source;
   std::string identity;
@@ -30,6 +33,7 @@ struct ViewOptions {
   std::vector<std::string> allow_missing;
   bool read_only = false;
   bool record = false;  // asked for by no option: of sluice policy learn
+  std::shared_ptr<const Policy> read;  // instead of policy: read already, of view_file
   std::string view_file;  // --view, and where it says what is above: "FILE:LINE:COLUMN", or empty
   std::string source_place, target_place, identity_place;
 };

@@ -26,6 +26,7 @@ inline constexpr __u64 kMountAttrNosymfollow = 0x00200000;
 
 // include/uapi/linux/mount.h, Linux 6.8
 inline constexpr __u64 kStatmountSbBasic = 0x1;
+inline constexpr __u64 kStatmountMntBasic = 0x2;
 inline constexpr __u64 kStatmountMntPoint = 0x10;
 inline constexpr __u64 kLsmtRoot = ~0ull;  // listmount: the root of the mount namespace
 struct MntIdReq {

@@ -7,13 +7,25 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <string_view>
-
 #include <string>
+#include <string_view>
 
 #include "os/kernel_abi_more.h"
 
 namespace sluice::os {
+namespace {
+
+// Through a descriptor, whatever the path is by now.
+std::string path_of_held(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+core::Result<abi::Statmount> look_at_mount(uint64_t unique_id, uint64_t what) {
+  abi::MntIdReq request{sizeof(abi::MntIdReq), 0, unique_id, what, 0};
+  abi::Statmount answer{};
+  if (::syscall(abi::kSysStatmount, &request, &answer, sizeof(answer), 0) < 0) return failure();
+  return answer;
+}
+
+}  // namespace
 
 core::Result<Fd> clone_tree(int directory, bool read_only) {
   auto tree = checked_fd(::syscall(SYS_open_tree, directory, "",
@@ -73,14 +85,41 @@ core::Result<uint64_t> unique_mount_id(int fd) {
 core::Result<uint64_t> filesystem_magic(int fd) {
   auto mount = unique_mount_id(fd);
   if (!mount.ok()) return mount;
-  abi::MntIdReq request{sizeof(abi::MntIdReq), 0, *mount, abi::kStatmountSbBasic, 0};
-  abi::Statmount answer{};
-  if (::syscall(abi::kSysStatmount, &request, &answer, sizeof(answer), 0) < 0) {
-    // The mount is not in this namespace.
-    if (errno == ENOENT) return core::Failure{EINVAL, core::Reason::kSourceForeignMount};
-    return failure();
+  auto answer = look_at_mount(*mount, abi::kStatmountSbBasic);
+  if (answer.ok()) return uint64_t{answer->sb_magic};
+  // The mount is not in this namespace.
+  if (answer.failure().error == ENOENT) return core::Failure{EINVAL, core::Reason::kSourceForeignMount};
+  return answer.failure();
+}
+
+core::Result<uint32_t> mount_number(int fd) {
+  struct statx stat;
+  // Nothing of the file is asked for, so that its filesystem refuses nothing.
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stat) < 0) return failure();
+  return static_cast<uint32_t>(stat.stx_mnt_id);
+}
+
+core::Result<uint32_t> mount_number_of(uint64_t unique_id) {
+  auto mount = look_at_mount(unique_id, abi::kStatmountMntBasic);
+  if (!mount.ok()) return mount.failure();
+  return uint32_t{mount->mnt_id_old};
+}
+
+core::Result<uint64_t> unique_id_of_attached(int fd) {
+  auto number = mount_number(fd);
+  if (!number.ok()) return number.failure();
+  abi::MntIdReq request{sizeof(abi::MntIdReq), 0, abi::kLsmtRoot, 0, 0};
+  uint64_t ids[256];
+  for (;;) {
+    const long count = ::syscall(abi::kSysListmount, &request, ids, sizeof(ids) / sizeof(ids[0]), 0);
+    if (count < 0) return failure();
+    if (count == 0) return core::Failure{ENOENT, core::Reason::kSystem};
+    for (const uint64_t id : std::span(ids).first(static_cast<size_t>(count))) {
+      auto each = mount_number_of(id);  // fails where it has gone since
+      if (each.ok() && *each == *number) return id;
+    }
+    request.param = ids[count - 1];
   }
-  return uint64_t{answer.sb_magic};
 }
 
 core::Outcome attach_mount(int mount, int target) {
@@ -93,9 +132,10 @@ core::Outcome forbid_programs(int mount) {
   return checked(::syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)));
 }
 
-core::Outcome unmount(const char* path, int flags) {
-  return checked(::umount2(path, flags | UMOUNT_NOFOLLOW));
+core::Outcome unmount_at(int directory, const char* name, int flags) {
+  return checked(::umount2((path_of_held(directory) + "/" + name).c_str(), flags | UMOUNT_NOFOLLOW));
 }
+core::Outcome unmount_held(int fd, int flags) { return checked(::umount2(path_of_held(fd).c_str(), flags)); }
 core::Outcome make_mounts_slaves() {
   return checked(::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr));
 }

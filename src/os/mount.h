@@ -23,15 +23,26 @@ core::Result<Fd> empty_tree(std::span<const std::string_view> paths);
 // the filesystem, which may be hostile and never answer (statmount, Linux 6.8).
 core::Result<uint64_t> filesystem_magic(int fd);
 
-// The number of the mount that fd is at; the kernel never gives it to another (Linux 6.8).
+// The number of the mount that fd is at; the kernel never gives it to another (Linux 6.8). It asks the
+// filesystem, which may not let this process look.
 core::Result<uint64_t> unique_mount_id(int fd);
+
+// Command. The same of a mount that is attached in this mount namespace, without asking its filesystem.
+core::Result<uint64_t> unique_id_of_attached(int fd);
+// What /proc/self/mountinfo calls the mount that fd is at: no other, while fd is held.
+core::Result<uint32_t> mount_number(int fd);
+// The same of a mount by the number that the kernel never uses twice; ENOENT where it is not attached here.
+core::Result<uint32_t> mount_number_of(uint64_t unique_id);
 
 // Command: attaches a detached mount on what target (O_PATH directory) holds.
 core::Outcome attach_mount(int mount, int target);
 // Command: no file of a detached mount can be executed.
 core::Outcome forbid_programs(int mount);
-// Command: takes the topmost mount off a path. flags: 0, MNT_DETACH, MNT_FORCE.
-core::Outcome unmount(const char* path, int flags);
+// Command: takes off the topmost mount that is at name in directory. flags: 0, MNT_DETACH, MNT_FORCE.
+core::Outcome unmount_at(int directory, const char* name, int flags);
+// The same of what lies over what fd (O_PATH) holds, or of the mount itself that fd is at the root of, by
+// whatever name it can be found now. Of the latter with MNT_DETACH only: fd keeps it in use.
+core::Outcome unmount_held(int fd, int flags);
 // Command, in a mount namespace of its own: nothing that happens here goes elsewhere, and what is
 // unmounted outside goes away here too: this namespace holds nobody's mount.
 core::Outcome make_mounts_slaves();

@@ -68,6 +68,8 @@ void Service::log_event(View& view, bool from_broker, const wire::DecodedEvent& 
   }
   const uint32_t dropped = event.header.dropped + std::exchange(lines.dropped, 0);
   const core::Failure why{event.header.error, static_cast<core::Reason>(event.header.reason)};
+  // What a rename or link would have made.
+  const size_t first = refused ? std::min<uint64_t>(event.header.grant, event.text.size()) : event.text.size();
   log(granted ? Level::kInfo : Level::kNotice,
       granted   ? "granted"
       : refused ? "refused"
@@ -78,12 +80,13 @@ void Service::log_event(View& view, bool from_broker, const wire::DecodedEvent& 
        {"uid", absl::StrCat(view.info.uid)},
        {"peer_uid", absl::StrCat(view.info.owner)},
        {"peer_unit", view.info.unit},
-       {"grant", absl::StrCat(event.header.grant)},
+       {"grant", absl::StrCat(granted ? event.header.grant : 0)},
        {"verdict", granted   ? "granted"
                    : refused ? "refused"
                              : "none"},
        {"reason", describe(why)},
-       {"path", std::string(event.text)},
+       {"path", std::string(event.text.substr(0, first))},
+       {"to", std::string(event.text.substr(first))},
        {"dropped", absl::StrCat(dropped)}},
       audited);
 }

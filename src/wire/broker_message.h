@@ -88,6 +88,8 @@ struct DecodedRequest {
   BrokerRequest header;
   std::string_view path;    // within the message; a valid relative path or empty
   std::string_view second;  // the same; of kSymlink any text without NUL, not empty
+  // Both, one behind the other, as they are in the message.
+  std::string_view paths() const { return {path.data(), path.size() + second.size()}; }
 };
 
 // Broker. Kind, flags, paths and length are in range and the paths are core::valid_relative.

@@ -30,7 +30,7 @@ struct Event {
   uint32_t op;       // BrokerOp, or 0
   uint32_t dropped;  // events lost before this one because the service was busy
   uint32_t text_length;  // a path as the worker named it, or what failed; not escaped yet
-  uint64_t grant;    // kGranted: core::GrantId, packed
+  uint64_t grant;    // kGranted: core::GrantId, packed; kRefused: bytes of text before a second path
 };
 static_assert(std::has_unique_object_representations_v<Event>);
 

@@ -5,17 +5,7 @@
 namespace sluice::worker {
 
 void DataThread::start() {
-  // Runs until the process exits, which the main thread does with _exit when the view ends.
-  thread_ = std::thread([this] {
-    {
-      const std::lock_guard lock(mutex_);
-      running_ = true;
-      work_.notify_all();
-    }
-    run();
-  });
-  std::unique_lock lock(mutex_);
-  work_.wait(lock, [this] { return running_; });
+  thread_.start([] {}, [this] { run(); });
 }
 
 void DataThread::push(Job job) {

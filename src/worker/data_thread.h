@@ -9,11 +9,11 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "os/fd.h"
 #include "wire/broker_message.h"
 #include "worker/broker_link.h"
+#include "worker/thread.h"
 
 namespace sluice::worker {
 
@@ -25,8 +25,7 @@ class DataThread {
   // channel: borrowed.
   explicit DataThread(int channel) : link_(channel) {}
 
-  // Before the seccomp filter is on: a thread cannot be started afterwards. Returns when it runs, since
-  // the C library makes calls on its first steps that the filter forbids.
+  // Before the seccomp filter is on.
   void start();
 
   // The reply to req is sent by this thread.
@@ -50,9 +49,8 @@ class DataThread {
   BrokerLink link_;
   std::mutex mutex_;
   std::condition_variable work_;
-  bool running_ = false;
   std::deque<Job> jobs_;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace sluice::worker

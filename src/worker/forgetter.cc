@@ -11,22 +11,12 @@
 namespace sluice::worker {
 
 bool Forgetter::start() {
-  // Runs until the process exits, which the main thread does with _exit when the view ends.
-  thread_ = std::thread([this] {
-    // The kernel lets nobody kill a thread that waits for a directory's lock. If the worker is killed
-    // meanwhile, the service must see its channel close all the same, and end the view; with that the lock
-    // is free.
-    alone_ = os::keep_descriptors_up_to(device_).ok();
-    {
-      const std::lock_guard lock(mutex_);
-      running_ = true;
-      work_.notify_all();
-    }
-    run();
-  });
-  std::unique_lock lock(mutex_);
-  work_.wait(lock, [this] { return running_; });
-  return alone_;
+  // The kernel lets nobody kill a thread that waits for a directory's lock. If the worker is killed
+  // meanwhile, the service must see its channel close all the same, and end the view; with that the lock
+  // is free.
+  bool alone = false;
+  thread_.start([&] { alone = os::keep_descriptors_up_to(device_).ok(); }, [this] { run(); });
+  return alone;
 }
 
 bool Forgetter::forget(uint64_t directory, std::string_view name) {

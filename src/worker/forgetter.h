@@ -9,7 +9,8 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
+
+#include "worker/thread.h"
 
 namespace sluice::worker {
 
@@ -18,7 +19,7 @@ class Forgetter {
   // device: borrowed.
   explicit Forgetter(int device) : device_(device) {}
 
-  // As DataThread's. Of the process's descriptors the thread keeps the device, and those below it. False: it
+  // Before the seccomp filter is on. Of the process's descriptors the thread keeps the device, and those below it. False: it
   // could not part with the others.
   bool start();
 
@@ -36,10 +37,8 @@ class Forgetter {
   const int device_;
   std::mutex mutex_;
   std::condition_variable work_;
-  bool running_ = false;
-  bool alone_ = false;
   std::deque<Name> names_;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace sluice::worker

@@ -8,8 +8,6 @@
 namespace sluice::worker {
 namespace {
 
-constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
-
 core::Result<os::Stat> stat_now(Worker& worker, Node* node) {
   if (!worker.files.is_temp(node)) return worker.table.stat(node);
   auto reply = worker.files.stat_temp(node);

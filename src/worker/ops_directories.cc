@@ -14,8 +14,6 @@
 namespace sluice::worker {
 namespace {
 
-constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
-
 // As getdents64(2) returns it.
 struct RawEntry {
   uint64_t ino;

@@ -13,8 +13,6 @@ namespace {
 
 using wire::BrokerOp;
 
-constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
-
 // The worker's own handle: all that a release must know.
 constexpr uint64_t kReader = 1;
 constexpr uint64_t kWriter = 2;
@@ -104,8 +102,12 @@ void release(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
 
 // A file is made without being opened, and then opened by the broker as any other. For that its
 // owner must be able to open it, whatever mode it is to have in the end.
-core::Result<Node*> make_file(Worker& worker, fuse_req_t req, Node* parent, const char* name,
-                              uint32_t mode, int flags, os::Stat* stat) {
+struct MadeFile {
+  Node* node;
+  bool is_new;  // not somebody else's, found there
+};
+core::Result<MadeFile> make_file(Worker& worker, fuse_req_t req, Node* parent, const char* name,
+                                 uint32_t mode, int flags, os::Stat* stat) {
   auto directory = worker.table.directory(parent);
   if (!directory.ok()) return directory.failure();
   // By its path the broker opens it: where that leads elsewhere, nothing must be left behind.
@@ -122,7 +124,7 @@ core::Result<Node*> make_file(Worker& worker, fuse_req_t req, Node* parent, cons
     }
   }
   auto node = worker.look_up(parent, name, stat);
-  if (!node.ok()) return node;
+  if (!node.ok()) return node.failure();
   if (!S_ISREG(stat->stx_mode)) {
     // Somebody else's, made behind the view since the kernel looked: let it look again.
     worker.table.forget(*node, 0);
@@ -145,7 +147,7 @@ core::Result<Node*> make_file(Worker& worker, fuse_req_t req, Node* parent, cons
     worker.table.forget(*node, 0);
     return opened.failure();
   }
-  return node;
+  return MadeFile{*node, is_new};
 }
 
 void create(fuse_req_t req, fuse_ino_t parent_id, const char* name, mode_t mode,
@@ -156,18 +158,19 @@ void create(fuse_req_t req, fuse_ino_t parent_id, const char* name, mode_t mode,
   const auto facet = worker.rules.may_make(parent, name, false);
   if (!facet.ok()) return fail(req, facet.failure());
   os::Stat stat;
-  auto node = make_file(worker, req, parent, name, mode & 07777, file->flags, &stat);
-  if (!node.ok()) return fail(req, node.failure());
-  worker.rules.count_made(*facet);
-  const CreateReply reply = create_reply(worker, parent, *node, stat, file->flags);
-  worker.table.count_lookup(*node);
+  auto made = make_file(worker, req, parent, name, mode & 07777, file->flags, &stat);
+  if (!made.ok()) return fail(req, made.failure());
+  if (made->is_new) worker.rules.count_made(*facet);
+  Node* node = made->node;
+  const CreateReply reply = create_reply(worker, parent, node, stat, file->flags);
+  worker.table.count_lookup(node);
   if (fuse_reply_buf(req, reinterpret_cast<const char*>(&reply), sizeof(reply)) != 0) {
-    worker.files.release(*node, is_write(file->flags));
-    worker.files.drop_idle(*node);
-    worker.table.forget(*node, 1);
+    worker.files.release(node, is_write(file->flags));
+    worker.files.drop_idle(node);
+    worker.table.forget(node, 1);
     return;
   }
-  worker.note_open(*node);
+  worker.note_open(node);
 }
 
 // Sends an operation on an open file to the broker by the data thread.

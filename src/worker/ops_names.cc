@@ -10,8 +10,6 @@
 namespace sluice::worker {
 namespace {
 
-constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
-
 void lookup(fuse_req_t req, fuse_ino_t parent_id, const char* name) {
   Worker& worker = worker_of(req);
   Node* parent = worker.get(parent_id);

@@ -9,11 +9,6 @@
 #include "os/metadata.h"
 
 namespace sluice::worker {
-namespace {
-
-constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
-
-}  // namespace
 
 FileKey Table::key_of(const os::Stat& stat) const {
   const auto found = std::find(mount_ids_.begin(), mount_ids_.end(), stat.stx_mnt_id);

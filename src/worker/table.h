@@ -24,6 +24,9 @@
 
 namespace sluice::worker {
 
+// What the kernel asks about is not where it was: it looks again.
+inline constexpr core::Failure kStale{ESTALE, core::Reason::kNone};
+
 class PathBuffer {
  public:
   std::string_view view() const { return {bytes_.data() + start_, bytes_.size() - start_}; }

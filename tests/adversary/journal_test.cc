@@ -162,6 +162,24 @@ ATTACK(JournalAttack, FieldsOfAGrantAndNoneThatANameForged) {
   EXPECT_EQ(value(refused, "PRIORITY"), "4");
 }
 
+ATTACK(JournalAttack, ARefusedRenameHasBothPaths) {
+  const std::string source = make_source("source", kVictim);
+  write_all(source + "/plain", "content\n", kVictim);
+  Journal journal;
+  RunningService service({}, journal.stream());
+  in_process(kVictim, 8, [&] {
+    const os::Fd directory(::open(source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    os::Fd connection;
+    const Heard view = ask(view_hello(kVictim, {"*.key"}), {directory.get()}, &connection);
+    EXPECT_NE(::renameat(view.mount.get(), "plain", view.mount.get(), "plain\n.key"), 0);
+    ::usleep(100'000);
+  });
+  const Entry* refused = journal.find("refused", "SLUICE_TO", "plain\\x0a.key");
+  ASSERT_NE(refused, nullptr) << journal.entries.size() << " entries";
+  EXPECT_EQ(value(refused, "SLUICE_PATH"), "plain");
+  EXPECT_EQ(value(refused, "SLUICE_GRANT"), "0");
+}
+
 ATTACK(JournalAttack, AVariableThatDoesNotFitStandardErrorLeadsNowhere) {
   const std::string source = make_source("source", kVictim);
   for (const char* stream : {"0:0", "1", "", "8:1\n<0>", "x"}) {

@@ -1,6 +1,6 @@
 # Sourced first by every test here, with the build directory as first argument: a container with the
-# package in it, its work directory $W, and what is said. SLUICE_CACHE: where the root directory is kept
-# between runs, otherwise the build directory.
+# package in it, its work directory $W, and what is said. DEBIAN: 12 or 13, if it was not set before.
+# SLUICE_CACHE: where the root directory is kept between runs, otherwise the build directory.
 
 set -u -o pipefail
 export LC_ALL=C
@@ -17,14 +17,15 @@ skip() {
 }
 [ "$(id -u)" = 0 ] || skip "needs root"
 [ -c /dev/fuse ] || skip "needs /dev/fuse"
-for tool in mmdebstrap systemd-nspawn dpkg-deb cpack jq pgrep; do
+for tool in mmdebstrap systemd-nspawn dpkg-deb cpack lintian jq pgrep; do
   command -v $tool > /dev/null || skip "needs $tool"
 done
 grep -q ' cgroup2 ' /proc/mounts || skip "needs a cgroup2"
 
 CACHE=${SLUICE_CACHE:-$BUILD}
 mkdir -p "$CACHE"
-ROOT=$CACHE/debian13
+DEBIAN=${DEBIAN:-13}
+ROOT=$CACHE/debian$DEBIAN
 NAME=sluice-test-$$
 export SLUICE_CONTAINERS=/run/sluice-containers
 W=$(mktemp -d "${TMPDIR:-/var/tmp}/sluice-systemd-XXXXXX") || exit 1
@@ -95,6 +96,10 @@ boot() { # systemd-nspawn's options
   "$HERE/container.sh" up "$NAME" "$ROOT" "$W/upper" --bind="$W/srv:/srv" --bind="$W/packages:/packages" \
     $([ ! -c /dev/autofs ] || echo --bind=/dev/autofs) "$@" ||
     { fail "the container boots"; exit 1; }
+}
+need_root() {
+  local releases=([12]=bookworm [13]=trixie)
+  "$HERE/container.sh" root "$ROOT" ${releases[DEBIAN]} || skip "no root directory of Debian $DEBIAN can be made"
 }
 is_view() { c grep -q " $1 .* - fuse.sluice " /proc/self/mountinfo; }
 is_no_view() { ! is_view "$1"; }

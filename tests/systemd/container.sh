@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Boots a real systemd as the first process of a container, on a host that need not run systemd itself.
-#   container.sh root DIRECTORY                      makes a root directory of Debian 13, if it is not there yet
+#   container.sh root DIRECTORY RELEASE              makes a root directory of Debian's RELEASE, if it is not there yet
 #   container.sh up NAME ROOT UPPER [OPTIONS]        boots it and returns when the system is up; what is
 #                                                    written goes to UPPER, and is there at the next boot
 #   container.sh in NAME COMMAND...                  runs a command in it, as root
@@ -15,18 +15,18 @@ PACKAGES=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,libcap-ng0,p
 STATE_OF=${SLUICE_CONTAINERS:-/run/sluice-containers}
 
 ACTION=$1
-make_root() { # directory
+make_root() { # directory release
   local stamp=$1.made mirror
   [ "$(cat "$stamp" 2> /dev/null)" = "$PACKAGES" ] && return
   mirror=${SLUICE_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
     'Label: Debian' 2> /dev/null | grep -m1 '^https\?:' || true)}
   rm -rf --one-file-system "$1" "$stamp"
-  mmdebstrap --quiet --variant=minbase --include="$PACKAGES" trixie "$1" ${mirror:+"$mirror"} > "$1.log" 2>&1 ||
+  mmdebstrap --quiet --variant=minbase --include="$PACKAGES" "$2" "$1" ${mirror:+"$mirror"} > "$1.log" 2>&1 ||
     { tail -5 "$1.log"; exit 1; }
   echo "$PACKAGES" > "$stamp"
 }
 if [ "$ACTION" = root ]; then
-  make_root "$2"
+  make_root "$2" "$3"
   exit
 fi
 

@@ -4,7 +4,7 @@
 #   system.sh BUILD_DIRECTORY
 . "$(dirname "$0")/common.sh"
 
-"$HERE/container.sh" root "$ROOT" || skip "no root directory of Debian 13 can be made"
+need_root
 make_packages
 ALICE=1001 BOB=1002
 for user in $ALICE $BOB; do
@@ -22,7 +22,21 @@ files() { c find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tm
 c useradd -u $ALICE -m alice
 c useradd -u $BOB -m bob
 files > "$W/before"
-expect_ok "the package installs" install_package
+taken_over() { # what expected-regexp how to undo it
+  local out
+  out=$(install_package 2>&1) && fail "a group with the package's name, $1: refused" "got: success"
+  expect_match "it says so" "sluice: there is a group \"sluice\" already, $2.*sluice: try: " "${out//$'\n'/ }"
+  c "${@:3}"
+}
+c groupadd --system --users bob sluice
+taken_over "with members" 'with members \(bob\)' groupdel sluice
+c useradd -u 1500 -U sluice
+taken_over "of a user" 'which is no system group \(gid 1500\)' groupmod -g 500 sluice
+expect_fails "or his by number" c dpkg --configure sluice
+c userdel sluice
+c groupdel sluice
+c groupadd --system sluice
+expect_ok "the package installs" c dpkg --configure sluice
 expect_ok "its socket is enabled" c systemctl is-enabled sluice.socket
 active sluice.socket || fail "and listens"
 active sluice.service inactive || fail "the service has not been started"
@@ -138,6 +152,11 @@ other_pid() { [ "$(main_pid)" != "$before" ] && [ "$(main_pid)" != 0 ]; }
 expect_soon "a service that hangs is replaced" 15 other_pid
 expect_match "by the watchdog" watchdog "$(c journalctl --no-pager -o cat -u sluice.service | grep -i watchdog)"
 expect_soon "and the view is there again" 10 serves_again
+before=$(c systemctl show -p MainPID --value sluice-view@shared.service)
+c kill -KILL "$before"
+made_again() { [ "$(c systemctl show -p MainPID --value sluice-view@shared.service)" != "$before" ] && active sluice-view@shared.service; }
+expect_soon "a template's command that is killed is started again" 10 made_again
+expect_eq "and the view serves" content "$(as alice cat /srv/at/template/file)"
 c systemctl stop sluice-view@shared.service
 is_no_view /srv/at/template || fail "stopping the template's unit unmounts"
 expect_soon "without a view the service ends" 10 active sluice.service inactive
@@ -195,7 +214,11 @@ active sluice.socket || fail "and the socket listens"
 expect_ok "new views can be had" as alice sluice run /srv/$ALICE -- true
 expect_ok "a restart ends them" c systemctl restart sluice.service
 [ "$(main_pid)" != "$before" ] || fail "and starts the new one"
+c sh -c 'ln -s /etc/passwd /run/sluice/private-1.sock && touch /run/sluice/others'
 expect_ok "it can be purged while views are mounted" c dpkg -P sluice
+expect_eq "of /run/sluice what is its own goes, and nothing by a link" "others alice:" \
+  "$(c ls -A /run/sluice) $(c grep -o ^alice: /etc/passwd)"
+c rm -r /run/sluice
 expect_eq "no view is left" 0 "$(c grep -c ' - fuse.sluice ' /proc/self/mountinfo)"
 expect_eq "no process is left" "" "$(c ps -eo comm | grep '^sluice')"
 expect_eq "no group is left" "" "$(c getent group sluice)"

@@ -210,8 +210,44 @@ case_command_killed() {
   wait "$VIEW" 2> /dev/null
   expect_soon "who asks is told, and free" 2 grep -qs released "$W/asking"
   expect_soon "the processes end" 2 ended "$BROKER" "$WORKER" "$SERVICE"
-  # Nobody is there to take the dead mount off; a person can.
-  expect_ok "sluice umount of a dead view" timed sluice umount "$W/target"
+  # As its unit needs it to be started again.
+  expect_soon "and nothing stays mounted" 2 is_no_view "$W/target"
+}
+# Whoever may rename directories above the target, from where nothing is mounted on them, turns the path.
+case_the_path_is_turned() {
+  make_source "$W/source"
+  mkdir -p "$W/up/target" "$W/up/other"
+  local elsewhere how
+  for how in TERM KILL; do
+    unshare --mount --propagation private sleep 30 &
+    elsewhere=$!
+    STARTED+=("$elsewhere")
+    expect_soon "a namespace of its own" 2 test ! "/proc/$elsewhere/ns/mnt" -ef /proc/self/ns/mnt
+    mount_view --identity $USER_A "$W/source" "$W/up/target" || return
+    mount -t tmpfs other "$W/up/other"
+    expect_ok "what is mounted on is renamed" nsenter --mount -t "$elsewhere" \
+      sh -c "cd '$W/up' && mv target away && mv other target"
+    is_view "$W/up/away" || fail "the view goes along"
+    kill -$how "$VIEW"
+    expect_soon "SIG$how: the view is taken off" 3 is_no_view "$W/up/away"
+    wait "$VIEW" 2> /dev/null
+    expect_eq "and nothing else" tmpfs "$(stat -f -c %T "$W/up/target")"
+    umount "$W/up/target"
+    mv "$W/up/target" "$W/up/other"
+    mv "$W/up/away" "$W/up/target"
+    kill "$elsewhere"
+    expect_soon "all end" 3 none_of_ours
+  done
+}
+case_covered() {
+  start || return
+  mount -t tmpfs over "$W/target"
+  expect_fails "sluice umount takes off views" timed sluice umount "$W/target"
+  kill -TERM "$VIEW"
+  await_view
+  expect_eq "what lies over the view stays" tmpfs "$(stat -f -c %T "$W/target")"
+  umount "$W/target"
+  expect_ok "and the dead view can be taken off" timed sluice umount "$W/target"
 }
 case_service_of_a_background_view_killed() {
   make_source "$W/source"
@@ -239,10 +275,13 @@ case_stopped_worker() {
   ended_well "SIGTERM with a stopped worker"
 }
 case_dead_view_says_what_to_do() {
-  start || return
-  kill -KILL "$VIEW" # so that the dead mount stays
-  wait "$VIEW" 2> /dev/null
+  make_source "$W/source"
+  mkdir "$W/target"
+  timed sluice mount --background --identity $USER_A --name v "$W/source" "$W/target" > "$W/out" 2>&1
+  note_processes v
+  kill -KILL "$SERVICE" # so that the dead mount stays
   expect_soon "the processes end" 2 ended "$BROKER" "$WORKER" "$SERVICE"
+  expect_ok "ls, which takes its socket away" timed sluice ls
   local out
   out=$(timed sluice mount --identity $USER_A "$W/source" "$W/target" 2>&1)
   expect_eq "a second view on a dead one: exit status" 3 $?

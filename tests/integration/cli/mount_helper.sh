@@ -210,6 +210,14 @@ case_in_another_mount_namespace() {
   expect_ok "-N" by_hand "$W/source" "$W/target" -N "/proc/$other/ns/mnt" -o "identity=$USER_A"
   is_no_view "$W/target" || fail "it is not here"
   expect_eq "but there" content "$(nsenter -m -t $other setpriv --reuid=$USER_A --regid=$USER_A --clear-groups cat "$W/target/file")"
+  # A line that would be it, here and there; nobody reads what is there.
+  printf '%s %s sluice identity=%s 0 0\n' "$W/source" "$W/none" $USER_A > /run/fstab
+  expect_ok "another fstab" nsenter -m -t $other sh -c "mkfifo '$W/fifo' && mount --bind '$W/fifo' /etc/fstab"
+  expect_match "what fails there is at no line of a file" '^mount.sluice: target ".*none" does not exist' \
+    "$(by_hand "$W/source" "$W/none" -N "/proc/$other/ns/mnt" -o "identity=$USER_A" 2>&1)"
+  expect_match "what fails here is" '^mount.sluice: /etc/fstab:1: target ' \
+    "$(by_hand "$W/source" "$W/none" -o "identity=$USER_A" 2>&1)"
+  : > /run/fstab
   kill $other
   wait $other 2> /dev/null
   expect_soon "it ends with the namespace" 4 gone

@@ -167,6 +167,28 @@ END
   end_view
 }
 
+# What is there by the time that it would be made, from behind the view, is not made.
+case_names_that_are_found() {
+  make_source "$W/source"
+  view << 'END' || return
+[[rule]]
+path = "/dir/"
+names = 2
+END
+  # In one process, so that the view has no time to say that there is something by now.
+  expect_eq "found, or made by the view" "" "$(as_a perl -e '
+    use Fcntl;
+    my ($source, $view) = @ARGV;
+    for my $i (1 .. 20) {
+      stat("$view/dir/$i") and print "there: $i\n";
+      sysopen(my $made, "$source/dir/$i", O_CREAT | O_EXCL | O_RDWR, 0644) or print "making $i: $!\n";
+      sysopen(my $found, "$view/dir/$i", O_CREAT | O_RDWR, 0644) or print "opening $i: $!\n";
+    }' "$W/source" "$W/view" 2>&1)"
+  expect_ok "two are made" in_view touch dir/a dir/b
+  refused "and no third" 'quota' touch dir/c
+  end_view
+}
+
 # Each pattern counts by itself, whatever else rules say of what is in it.
 case_names_of_each_pattern() {
   make_source "$W/source"

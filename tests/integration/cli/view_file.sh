@@ -43,6 +43,23 @@ case_mount() {
   await_view
   expect_eq "exit status" 0 "$STATUS"
 }
+# Table and rules are of one text, also where the file is changed meanwhile.
+case_read_once() {
+  prepare
+  good_file
+  command -v python3 > /dev/null || skip "needs python3"
+  python3 - "$W/good.toml" sluice mount --background --view "$W/good.toml" > "$W/opened" 2> "$W/err" << 'END'
+import ctypes, os, subprocess, sys
+libc = ctypes.CDLL(None)
+IN_OPEN, IN_CLOSE_NOWRITE = 0x20, 0x10  # both, since events that are alike and follow each other come as one
+events = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+libc.inotify_add_watch(events, sys.argv[1].encode(), IN_OPEN | IN_CLOSE_NOWRITE)
+subprocess.run(sys.argv[2:], stdout=subprocess.DEVNULL, check=True, timeout=20)
+print(len(os.read(events, 4096)) // 16)  # the size of a struct inotify_event of a file that is watched itself
+END
+  expect_eq "opened once, and closed" 2 "$(cat "$W/opened")"
+  expect_ok "it serves" timed sluice umount "$W/target"
+}
 case_the_command_line_wins() {
   prepare
   good_file
@@ -82,6 +99,7 @@ case_what_is_wrong() {
   wrong "a NUL" '2:10: source is not usable' 2 <<< $'[view]\nsource = "/a\\u0000b"'
   wrong "a name that is none" '3:8: name "-x" is not a name' 2 <<< $'[view]\nsource = "/"\nname = "-x"'
   wrong "a command that is no list" '3:11: command is not a list' 2 <<< $'[view]\nsource = "/"\ncommand = "ls"'
+  wrong "a NUL in a command" '3:18: command is not usable: "a.*b"' 2 <<< $'[view]\nsource = "/"\ncommand = ["ls", "a\\u0000b"]'
   wrong "view is no table" '1:8: view is not a table' 2 <<< 'view = 1'
   wrong "not TOML" '1:' 2 <<< '[view'
   wrong "a source that is not there" "2:10: source \"$W/none\" does not exist" 3 <<< "[view]
