@@ -13,6 +13,7 @@
 
 #include "broker/foreign_server.h"
 #include "broker/start.h"
+#include "core/protection.h"
 #include "generated/foreign_broker_policy.h"
 #include "os/file.h"
 #include "os/landlock_domains.h"
@@ -48,8 +49,11 @@ int run() {
   ForeignGrants grants(sandbox::kFdFuse, *config);
   ForeignServer read_only(sandbox::kFdGrantRo, ForeignDomain::kReadOnly, grants, events);
   ForeignServer read_write(sandbox::kFdGrantRw, ForeignDomain::kReadWrite, grants, events);
+  // That a file which was handed over to read is not written is Landlock's doing: it may not be missing here,
+  // whatever the administrator allowed.
+  const uint32_t missing = config->missing & ~core::kLandlockMissing;
   const auto confine = [&](os::LandlockDomain domain) {
-    must(events, "landlock", os::landlock_restrict(domain, {}, config->missing));
+    must(events, "landlock", os::landlock_restrict(domain, {}, missing));
   };
   // The two wait here for each other: until both are in their domains, and then until the filter is on.
   pthread_barrier_t gate;

@@ -112,7 +112,7 @@ bool in_child(const std::function<bool()>& body) {
 Step user_namespaces() {
   const bool works = in_child([] { return ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0; });
   return {"user namespaces", works ? Verdict::kGood : Verdict::kWarning,
-          works ? "can be made" : "cannot be made", "sluice run gives its command one",
+          works ? "can be made" : "cannot be made", "sluice run gives its command one, and in one the service locks the flags of a view's mount",
           works ? "" : "raise user.max_user_namespaces; allow them in AppArmor"};
 }
 

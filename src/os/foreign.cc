@@ -56,18 +56,19 @@ core::Result<uint32_t> connection_served_by(int device) {
   return *number;
 }
 
-core::Result<PeerNamespace> namespace_of_peer(int socket, uid_t uid) {
+core::Result<PeerNamespace> namespace_of_peer(int socket, uid_t uid, gid_t gid) {
   int pidfd = -1;
   socklen_t length = sizeof(pidfd);
   if (::getsockopt(socket, SOL_SOCKET, abi::kSoPeerpidfd, &pidfd, &length) < 0) return failure();
   const Fd process(pidfd);
-  // Whose user namespace the peer's is, is the peer itself: as that user this process may look, and as root
-  // without CAP_SYS_PTRACE it may not (ptrace(2), PTRACE_MODE_READ_FSCREDS).
-  const uid_t before = ::geteuid();
-  if (::seteuid(uid) < 0) return failure();
+  // As its own user, or as the owner of its user namespace, this process may look, and as root without CAP_SYS_PTRACE
+  // it may not (ptrace(2), PTRACE_MODE_READ_FSCREDS).
+  const uid_t own_uid = ::geteuid();
+  const gid_t own_gid = ::getegid();
+  if (::setegid(gid) < 0 || ::seteuid(uid) < 0) return failure();
   auto mounts = namespace_fd(process.get(), abi::kPidfdGetMntNamespace);
   auto users = namespace_fd(process.get(), abi::kPidfdGetUserNamespace);
-  if (::seteuid(before) < 0) return failure();
+  if (::seteuid(own_uid) < 0 || ::setegid(own_gid) < 0) return failure();
   if (!mounts.ok() || !users.ok()) return kForeign;
   const auto owner = namespace_fd(mounts->get(), abi::kNsGetUserns);
   if (!owner.ok() || !same_file(owner->get(), users->get())) return kForeign;

@@ -23,9 +23,9 @@ struct PeerNamespace {
   uint64_t id;  // which the kernel gives to no other (Linux 6.11)
 };
 // kConnectionForeign where this may not be looked at, or where it belongs to another user namespace than the
-// peer is in: what is mounted there was not mounted by the likes of the peer. uid: the peer's, as the socket
-// tells it; the look is taken as that user, who may look into what is its own without any privilege.
-core::Result<PeerNamespace> namespace_of_peer(int socket, uid_t uid);
+// peer is in: what is mounted there was not mounted by the likes of the peer. uid, gid: the peer's, as the socket
+// tells them; the look is taken as that user, who may look into what is its own without any privilege.
+core::Result<PeerNamespace> namespace_of_peer(int socket, uid_t uid, gid_t gid);
 
 // Where a connection is mounted in a mount namespace; shown only. kConnectionForeign where it is not (listmount
 // and statmount, Linux 6.11).

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "os/channel.h"
+#include "os/locked_mount.h"
 #include "os/poller.h"
 #include "wire/init.h"
 
@@ -20,8 +21,8 @@ core::Result<Connection> make_connection(const os::FuseMount& options) {
     const bool none = error == ENOENT || error == ENXIO || error == ENODEV;
     return none ? core::Failure{error, core::Reason::kNoFuseDevice} : device.failure();
   }
-  auto mount = os::make_fuse_mount(device->get(), options);
-  if (!mount.ok()) return mount.failure();
+  auto open_mount = os::make_fuse_mount(device->get(), options);
+  if (!open_mount.ok()) return open_mount.failure();
   auto readable = os::wait_readable(device->get(), kInitMilliseconds);
   if (!readable.ok()) return readable.failure();
   if (!*readable) return core::Failure{ETIMEDOUT, core::Reason::kTimeout};
@@ -33,6 +34,9 @@ core::Result<Connection> make_connection(const os::FuseMount& options) {
   if (!init.ok()) return init.failure();
   const auto reply = wire::encode_init_reply(*init, options.allow_other);
   if (auto sent = os::write_message(device->get(), reply); !sent.ok()) return sent.failure();
+  // It goes to whoever asked, who may be root of a user namespace, and may have taken over the worker.
+  auto mount = os::with_locked_flags(*std::move(open_mount));
+  if (!mount.ok()) return mount.failure();
   return Connection{*std::move(device), *std::move(mount), std::move(message)};
 }
 

@@ -28,7 +28,7 @@ core::Outcome make_foreign(const Setup& setup, os::Fd device) {
   if (peer.uid == 0) return Failure{EPERM, Reason::kIdentityRoot};
   const auto connection = os::connection_served_by(device.get());
   if (!connection.ok()) return connection.failure();
-  const auto where = os::namespace_of_peer(setup.peer, peer.uid);
+  const auto where = os::namespace_of_peer(setup.peer, peer.uid, peer.gid);
   if (!where.ok()) return where.failure();
   const auto mountpoint = os::mountpoint_in(*where, *connection);
   if (!mountpoint.ok()) return mountpoint.failure();

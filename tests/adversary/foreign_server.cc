@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include <cstring>
 #include <vector>
 
+#include "hostile_worker.h"
 #include "os/mount.h"
 #include "os/socket.h"
 #include "running_service.h"
@@ -47,6 +49,20 @@ wire::FuseAttr attributes_of(uint64_t node, uint64_t size) {
 
 }  // namespace
 
+std::string foreign_ground() {
+  const std::string path = work_dir() + "/foreign";
+  EXPECT_EQ(::mkdir(path.c_str(), 0755), 0);
+  EXPECT_EQ(::chown(path.c_str(), kUser, kUser), 0);
+  EXPECT_EQ(::mkdir((path + "/point").c_str(), 0755), 0);
+  EXPECT_EQ(::chown((path + "/point").c_str(), kUser, kUser), 0);
+  write_all(path + "/file", "contents", kUser);
+  // Everybody's, as udev makes it.
+  EXPECT_EQ(::mknod("/run/fuse", S_IFCHR, makedev(10, 229)), 0);
+  EXPECT_EQ(::chmod("/run/fuse", 0666), 0);
+  EXPECT_EQ(::mount("/run/fuse", "/dev/fuse", nullptr, MS_BIND, nullptr), 0);
+  return path;
+}
+
 void enter_own_namespaces() {
   const uid_t uid = ::geteuid();
   const gid_t gid = ::getegid();
@@ -61,32 +77,38 @@ void enter_own_namespaces() {
   put("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1");
 }
 
-ForeignServer::ForeignServer(const std::string& path, uint64_t size) : path_(path) {
+ForeignServer::ForeignServer(const std::string& path, uint64_t size, uint32_t uid, bool serves) : path_(path) {
   shared_ = static_cast<Shared*>(::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  auto connection = service::make_connection({0, 0, false, false, "foreign"});
+  auto connection = service::make_connection({uid, uid, false, false, "foreign"});
   EXPECT_TRUE(connection.ok()) << std::strerror(connection.failure().error);
   if (!connection.ok()) return;
   const os::Fd target(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   EXPECT_TRUE(os::attach_mount(connection->mount.get(), target.get()).ok());
   device_ = std::move(connection->device);
-  thread_ = std::thread([this, size] { serve(size); });
+  if (serves) thread_ = std::thread([this, size] { serve(size); });
 }
 
 ForeignServer::~ForeignServer() {
   hang_up();
-  ::umount2(path_.c_str(), MNT_DETACH);
-  if (thread_.joinable()) thread_.join();  // ENODEV
+  end();
   ::munmap(shared_, sizeof(Shared));
+}
+
+void ForeignServer::end() {
+  shared_->ended = true;
+  if (thread_.joinable()) thread_.join();
+  device_.reset();
+  ::umount2(path_.c_str(), MNT_DETACH);
 }
 
 void ForeignServer::serve(uint64_t size) {
   std::vector<char> buffer(wire::kFuseBufferBytes);
-  for (;;) {
+  while (!shared_->ended) {
     struct pollfd waiting {device_.get(), POLLIN, 0};
-    ::poll(&waiting, 1, -1);
+    ::poll(&waiting, 1, 20);
     const ssize_t length = ::read(device_.get(), buffer.data(), buffer.size() - 1);
     if (length < 0 && errno == ENODEV) return;
-    if (length < static_cast<ssize_t>(sizeof(wire::FuseInHeader))) continue;
+    if (length < static_cast<ssize_t>(sizeof(wire::FuseInHeader)) || shared_->silent) continue;
     buffer[static_cast<size_t>(length)] = 0;
     wire::FuseInHeader request;
     std::memcpy(&request, buffer.data(), sizeof(request));
@@ -143,12 +165,12 @@ void ForeignServer::serve(uint64_t size) {
 
 core::Reason ForeignServer::connect(int device) {
   const wire::ForeignHello hello{wire::kForeignMagic, wire::kForeignVersion, 0, 0};
+  return connect({reinterpret_cast<const uint8_t*>(&hello), sizeof(hello)}, {device < 0 ? device_.get() : device});
+}
+
+core::Reason ForeignServer::connect(std::span<const uint8_t> hello, const std::vector<int>& fds) {
   const os::Fd socket = adversary::connected();
-  if (!socket) return core::Reason::kSystem;
-  if (!send_raw(socket.get(), {reinterpret_cast<const uint8_t*>(&hello), sizeof(hello)},
-                {device < 0 ? device_.get() : device})) {
-    return core::Reason::kSystem;
-  }
+  if (!socket || !send_raw(socket.get(), hello, fds)) return core::Reason::kSystem;
   (void)os::set_timeout(socket.get(), 5000);
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
   auto message = os::receive_message(socket.get(), buffer, 2);

@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "arena.h"
 #include "core/reason.h"
@@ -14,14 +16,18 @@
 
 namespace sluice::adversary {
 
+// A directory of kUser's with `point`, where a server mounts, and `file` behind it; and a /dev/fuse for everybody.
+std::string foreign_ground();
+
 // Makes the calling process, which has one thread, root of a user and mount namespace of its own.
 void enter_own_namespaces();
 
 // Its numbers are shared with the processes that it forks.
 class ForeignServer {
  public:
-  // Mounts at path, a directory, and serves from a thread. `file` there, of that size, is readable and writable.
-  explicit ForeignServer(const std::string& path, uint64_t size = 0);
+  // Mounts at path, a directory, for that user and, if asked, serves from a thread (then this process is not to be
+  // copied by in_process()). `file` there, of that size, is readable and writable.
+  explicit ForeignServer(const std::string& path, uint64_t size = 0, uint32_t uid = 0, bool serves = true);
   ~ForeignServer();
   ForeignServer(const ForeignServer&) = delete;
   ForeignServer& operator=(const ForeignServer&) = delete;
@@ -31,6 +37,7 @@ class ForeignServer {
 
   // A hello with this descriptor, by default the server's device; the channels are kept.
   core::Reason connect(int device = -1);
+  core::Reason connect(std::span<const uint8_t> hello, const std::vector<int>& fds);
   bool connected() const { return static_cast<bool>(channels_[1]); }
   void hang_up() { channels_[0].reset(), channels_[1].reset(); }
   uint32_t most_grants() const { return most_grants_; }
@@ -41,6 +48,10 @@ class ForeignServer {
   wire::BackingReply close(int backing_id, int channel = 0);
   int channel(int which) const { return channels_[which].get(); }
 
+  // From now on nothing is answered any more.
+  void fall_silent() { shared_->silent = true; }
+  // The connection ends, and whoever waited for it is free.
+  void end();
   // OPEN of the file answers with this id from now on; 0: with none.
   void pass(int backing_id) { shared_->backing_id = backing_id; }
   uint32_t reads() const { return shared_->reads; }
@@ -53,6 +64,7 @@ class ForeignServer {
   struct Shared {
     std::atomic<int32_t> backing_id;
     std::atomic<uint32_t> reads, writes;
+    std::atomic<bool> silent, ended;
   };
   void serve(uint64_t size);
 

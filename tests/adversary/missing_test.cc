@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstddef>
 
+#include "foreign_server.h"
 #include "hostile_worker.h"
 #include "os/socket.h"
 #include "running_service.h"
@@ -150,6 +151,19 @@ ATTACK(Missing, LandlockAbi5) {
   refused(5, {"landlock-devices"}, {"landlock-scope"});
   refused(5, {"landlock"}, {"landlock-scope"});
   starts(5, {"landlock-scope"});
+}
+
+// Without Landlock nothing would keep a grant to read from being written through (fact 3): whoever allowed that it
+// is missing allowed it for views, whose trees are mounted read-only besides.
+ATTACK(Missing, NoGrantsToForeignServersWithoutLandlock) {
+  const OtherKernel kernel(0);
+  const std::string path = foreign_ground();
+  RunningService service(allowing({"landlock", "landlock-devices", "landlock-scope"}), [&] { kernel.install(); });
+  in_process(kUser, 10, [&] {
+    enter_own_namespaces();
+    ForeignServer server(path + "/point", 8);
+    EXPECT_EQ(server.connect(), core::Reason::kProtectionMissing);
+  });
 }
 
 // Nothing missing: nothing is said, whatever is allowed.

@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 
 #include "core/limits.h"
 #include "core/reason_text.h"
+#include "foreign_server.h"
 #include "hostile_worker.h"
 #include "mute_server.h"
 #include "running_service.h"
@@ -212,6 +214,50 @@ ATTACK(PeerAttack, ForgedCredentials) {
     EXPECT_EQ(core::reason_name(heard.reason), "none");
   });
   service.expect_as_noted("forged credentials");
+}
+
+// Clears these flags of a mount, detached or attached; 0 or the errno.
+int clear_flags(int mount, uint64_t flags) {
+  struct mount_attr attributes {};
+  attributes.attr_clr = flags;
+  return ::syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) == 0 ? 0 : errno;
+}
+
+// Invariant: nosuid, nodev and read-only of a view stay, in a user namespace of its owner's own, too: with a worker
+// that was taken over there would otherwise be device nodes that this user can open, of any disk.
+ATTACK(PeerAttack, FlagsOfTheMountThatItGets) {
+  RunningService service;
+  const std::string source = make_source("source", kUser);
+  ASSERT_EQ(::mkdir((work_dir() + "/at").c_str(), 0777), 0);
+  service.note();
+  for (const bool read_only : {false, true}) {
+    in_process(kUser, 10, [&] {
+      const os::Fd directory = opened(source, O_PATH | O_DIRECTORY);
+      wire::Hello hello = view_hello(kUser);
+      hello.read_only = read_only;
+      os::Fd connection;
+      const Heard heard = ask(hello, {directory.get()}, &connection);
+      ASSERT_TRUE(heard.mount);
+      enter_own_namespaces();
+      const int mount = heard.mount.get();
+      std::vector<uint64_t> each = {MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+      if (read_only) each.push_back(MOUNT_ATTR_RDONLY);
+      for (const uint64_t flags : each) EXPECT_EQ(clear_flags(mount, flags), EPERM) << "detached " << flags;
+      ASSERT_EQ(::syscall(SYS_move_mount, mount, "", AT_FDCWD, (work_dir() + "/at").c_str(), MOVE_MOUNT_F_EMPTY_PATH), 0);
+      for (const uint64_t flags : each) EXPECT_EQ(clear_flags(mount, flags), EPERM) << "attached " << flags;
+      const os::Fd copy(static_cast<int>(::syscall(SYS_open_tree, mount, "", AT_EMPTY_PATH | OPEN_TREE_CLONE)));
+      ASSERT_TRUE(copy);
+      for (const uint64_t flags : each) EXPECT_EQ(clear_flags(copy.get(), flags), EPERM) << "a copy " << flags;
+      EXPECT_EQ(::mount(nullptr, (work_dir() + "/at").c_str(), nullptr, MS_REMOUNT | MS_BIND, nullptr), -1);
+      struct statvfs shown {};
+      ASSERT_EQ(::statvfs((work_dir() + "/at").c_str(), &shown), 0);
+      EXPECT_EQ(shown.f_flag & (ST_NOSUID | ST_NODEV), unsigned{ST_NOSUID | ST_NODEV});
+      EXPECT_EQ((shown.f_flag & ST_RDONLY) != 0, read_only);
+      // It is this user's to take off all the same.
+      EXPECT_EQ(::umount2((work_dir() + "/at").c_str(), MNT_DETACH), 0) << std::strerror(errno);
+    });
+  }
+  service.expect_as_noted("the flags of its mount");
 }
 
 }  // namespace

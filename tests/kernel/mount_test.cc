@@ -1,9 +1,12 @@
 // The mount of a view: attaching it elsewhere, what the kernel forces on it and what has to be
 // asked for.
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -77,6 +80,44 @@ KERNEL_TEST(Mount, NosuidAndNodevWorkWhereSet) {
   EXPECT_EQ(shown.f_flag & (ST_NOSUID | ST_NODEV), unsigned{ST_NOSUID | ST_NODEV});
   EXPECT_EQ(Err(As({kAlice}, [&] { return TryOpen(view.Path("null"), O_RDWR); })), "EACCES");
   EXPECT_EQ(UidOfSuidProgram(view), kAlice);
+}
+
+// What clearing nodev and nosuid of a mount says to Alice, who is root of namespaces of her own.
+std::string ClearedByAlice(int mount) {
+  return Err(As({.uid = kAlice, .user_namespace = true}, [mount] {
+    struct mount_attr attributes = {};
+    attributes.attr_clr = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
+    return Sys(syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)));
+  }));
+}
+
+// Fact 21, further: set they are not kept, where a detached mount comes to somebody with capabilities in a user
+// namespace of their own ...
+KERNEL_TEST(Mount, FlagsOfADetachedMountAreClearedByWhoeverHasIt) {
+  NeedUserNamespaces();
+  View view({.mount_attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, .attach = false});
+  EXPECT_EQ(ClearedByAlice(view.mount_fd()), "OK");
+}
+
+// ... unless it was copied into a mount namespace of another user namespace: then they are locked, in copies of the
+// copy, too.
+KERNEL_TEST(Mount, FlagsOfWhatWasCopiedToAnotherUserNamespaceAreLocked) {
+  NeedUserNamespaces();
+  View view({.mount_attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, .attach = false});
+  int pair[2];
+  Must(Sys(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair)), "socketpair");
+  const long sent = InChild([&] {
+    Must(Sys(unshare(CLONE_NEWNS)), "unshare");
+    Must(Sys(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr)), "private");
+    Must(Sys(syscall(SYS_move_mount, view.mount_fd(), "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH)), "move_mount");
+    Must(Sys(unshare(CLONE_NEWUSER | CLONE_NEWNS)), "unshare");
+    const Fd copy(Must(Sys(syscall(SYS_open_tree, AT_FDCWD, "/proc", OPEN_TREE_CLONE)), "open_tree"));
+    return SendFd(pair[1], copy.get());
+  });
+  ASSERT_EQ(Err(sent), "OK");
+  const Fd locked(ReceiveFd(pair[0]));
+  ASSERT_GE(locked.get(), 0);
+  EXPECT_EQ(ClearedByAlice(locked.get()), "EPERM");
 }
 
 // What an unprivileged user gets from a file below a 0700 directory of root whose dentries are
