@@ -13,6 +13,7 @@
 #include "../allowed_calls.h"
 #include "generated/release/broker_policy.h"
 #include "generated/release/sluiced_policy.h"
+#include "generated/release/supervisor_policy.h"
 #include "generated/release/worker_ro_policy.h"
 #include "generated/release/worker_rw_policy.h"
 #include "process_facts.h"
@@ -79,7 +80,7 @@ FilterFacts facts_of(const std::vector<Instruction>& program) {
   facts.instructions = program.size();
   for (const sandbox::CompiledPolicy& policy :
        {sandbox::kBrokerPolicy, sandbox::kSluicedPolicy, sandbox::kWorkerRoPolicy,
-        sandbox::kWorkerRwPolicy}) {
+        sandbox::kWorkerRwPolicy, sandbox::kSupervisorPolicy}) {
     if (same(policy.program, program)) facts.policy = policy.name;
   }
   for (uint32_t number = 0; number <= sandbox::kHighestCall; ++number) {
