@@ -5,6 +5,9 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "cli/exec_words.h"
 #include "os/kernel_abi.h"
 #include "os/notify.h"
@@ -109,7 +112,7 @@ TEST(Notification, IsOfTheTwoIoctlsOnEveryAbi) {
       EXPECT_EQ(action_of(architecture, number, request ^ 1), SECCOMP_RET_ALLOW);
     }
     for (uint32_t other = 0; other < 600; ++other) {
-      if (other == number) continue;
+      if (std::count(std::begin(ioctls), std::end(ioctls), std::pair(architecture, other)) != 0) continue;
       EXPECT_EQ(action_of(architecture, other, os::abi::kFuseBackingOpen), SECCOMP_RET_ALLOW) << other;
     }
   }
