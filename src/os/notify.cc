@@ -27,6 +27,10 @@ constexpr uint32_t kOtherIoctl = SYS_ioctl;
 #else
 #error "which numbers ioctl has here"
 #endif
+// include/uapi/linux/seccomp.h, Linux 6.6
+constexpr unsigned long kSetFlags = SECCOMP_IOW(4, __u64);
+constexpr unsigned long kSyncWakeUp = 1;
+
 constexpr auto kOpen = static_cast<uint32_t>(abi::kFuseBackingOpen);
 constexpr auto kClose = static_cast<uint32_t>(abi::kFuseBackingClose);
 
@@ -57,7 +61,11 @@ std::span<const struct sock_filter> notification_program() { return kProgram; }
 core::Result<Fd> install_notification() {
   const struct sock_fprog filter {sizeof(kProgram) / sizeof(kProgram[0]), const_cast<struct sock_filter*>(kProgram)};
   constexpr unsigned long kFlags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-  return checked_fd(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kFlags, &filter));
+  auto listener = checked_fd(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kFlags, &filter));
+  // The caller waits for the supervisor and the supervisor for the caller: they take turns on one processor,
+  // instead of waking another. Without it (before Linux 6.6) it takes longer.
+  if (listener.ok()) (void)::ioctl(listener->get(), kSetFlags, kSyncWakeUp);
+  return listener;
 }
 
 void let_trace_me(pid_t process) { ::prctl(PR_SET_PTRACER, process, 0, 0, 0); }

@@ -92,7 +92,7 @@ case_many_clients() {
   chown -R $USER_A:$USER_A "$W/tree" "$W/points"
   start_service
   mkfifo "$W/input"
-  ulimit -n 65536
+  ulimit -S -n "$(ulimit -H -n)"
   "${A[@]}" unshare -Urm /run/clients/many_clients "$W/tree/file" "$W/points" $CLIENTS < "$W/input" > "$W/said" 2> "$W/errors" &
   STARTED+=($!)
   exec 8> "$W/input"
