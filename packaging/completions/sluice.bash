@@ -13,7 +13,8 @@ _sluice_words() { # what the help of the command lists: commands, or options
     }'
 }
 _sluice_policies() { sluice policy list 2> /dev/null | awk 'NF { print $1 }'; }
-_sluice_views() { sluice ls 2> /dev/null | awk 'NR > 1 { print $1 }'; }
+_sluice_views() { sluice ls 2> /dev/null | awk 'NR > 1 && $2 != "foreign" { print $1 }'; }
+_sluice_connections() { sluice ls 2> /dev/null | awk '$2 == "foreign" { print $1 }'; }
 
 _sluice() {
   local cur prev words cword
@@ -57,7 +58,9 @@ _sluice() {
     return
   fi
   case ${command[0]} in
-    status | reload) COMPREPLY=($(compgen -W "$(_sluice_views)" -- "$cur")) ;;
+    status) COMPREPLY=($(compgen -W "$(_sluice_views) $(_sluice_connections)" -- "$cur")) ;;
+    reload) COMPREPLY=($(compgen -W "$(_sluice_views)" -- "$cur")) ;;
+    umount) COMPREPLY=($(compgen -W "$(_sluice_connections)" -- "$cur") $(compgen -d -- "$cur")) ;;
     policy) COMPREPLY=($(compgen -W "$(_sluice_policies)" -- "$cur") $(compgen -f -- "$cur")) ;;
     *) COMPREPLY=($(compgen -d -- "$cur")) ;;
   esac

@@ -55,7 +55,12 @@ _sluice() {
     return
   fi
   case $command[1] in
-    status | reload) compadd -- ${(f)"$(sluice ls 2> /dev/null | awk 'NR > 1 { print $1 }')"} ;;
+    status) compadd -- ${(f)"$(sluice ls 2> /dev/null | awk 'NR > 1 { print $1 }')"} ;;
+    reload) compadd -- ${(f)"$(sluice ls 2> /dev/null | awk 'NR > 1 && $2 != "foreign" { print $1 }')"} ;;
+    umount)
+      compadd -- ${(f)"$(sluice ls 2> /dev/null | awk '$2 == "foreign" { print $1 }')"}
+      _files -/
+      ;;
     policy) _alternative 'policies:ready policy:($(sluice policy list 2> /dev/null | awk "NF { print \$1 }"))' 'files:file:_files' ;;
     *) _files -/ ;;
   esac

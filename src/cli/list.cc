@@ -15,10 +15,13 @@
 #include "cli/metrics.h"
 #include "cli/open_files.h"
 #include "cli/output.h"
+#include "core/connection_limits.h"
 #include "core/escape.h"
 #include "core/limits.h"
 #include "core/protection_names.h"
+#include "core/reason_text.h"
 #include "wire/fuse_names.h"
+#include "wire/totals.h"
 
 namespace sluice::cli {
 namespace {
@@ -54,9 +57,24 @@ json process(const char* role, int pid) {
   return out;
 }
 
+// What there is of a connection of another FUSE server: it has no source, no rules and no worker that counts.
+json connection_summary(const wire::ViewInfo& info) {
+  return {{"name", info.name},
+          {"foreign", true},
+          {"connection", info.connection},
+          {"target", core::escaped(info.target)},
+          {"identity", info.uid},
+          {"owner", info.owner},
+          {"started", info.started},
+          {"granted", info.granted},
+          {"most_grants", info.most_grants}};
+}
+
 json summary(const ListedView& view) {
   const wire::ViewInfo& info = view.info;
+  if (info.foreign) return connection_summary(info);
   return {{"name", info.name},
+          {"foreign", false},
           {"source", core::escaped(info.source)},
           {"target", core::escaped(info.target)},
           {"access", info.read_only ? "ro" : "rw"},
@@ -73,6 +91,20 @@ json summary(const ListedView& view) {
 json details(const ListedView& view) {
   const wire::ViewInfo& info = view.info;
   json out = summary(view);
+  out["socket"] = core::escaped(view.socket);
+  out["missing"] = json::array();
+  for (const core::Protection& protection : core::kProtections) {
+    if ((info.missing & protection.bit) != 0) out["missing"].push_back(protection.name);
+  }
+  out["processes"] = {process("broker", info.broker_pid)};
+  if (info.foreign) {
+    out["refused"] = json::object();
+    for (size_t i = 1; i < wire::kReasons; ++i) {
+      if (info.refused[i] != 0) out["refused"][core::reason_name(static_cast<core::Reason>(i))] = info.refused[i];
+    }
+    return out;
+  }
+  out["processes"].push_back(process("worker", info.worker_pid));
   json requests = json::object();
   for (size_t i = 0; i < wire::Counters::kOpcodes; ++i) {
     if (info.requests[i] != 0) requests[std::string(wire::opcode_name(i))] = info.requests[i];
@@ -83,16 +115,11 @@ json details(const ListedView& view) {
   out["requests"]["WRITE"] = info.requests[wire::kOpcodeWrite];
   out["grants_asked"] = info.grants_asked;
   out["grants_kept"] = info.grants_kept;
-  out["processes"] = {process("broker", info.broker_pid), process("worker", info.worker_pid)};
-  out["socket"] = core::escaped(view.socket);
-  out["missing"] = json::array();
-  for (const core::Protection& protection : core::kProtections) {
-    if ((info.missing & protection.bit) != 0) out["missing"].push_back(protection.name);
-  }
   return out;
 }
 
 json limits() {
+  using core::ConnectionLimits;
   using core::Limits;
   return {{"views_per_host", Limits::kViewsPerHost},
           {"views_per_user", Limits::kViewsPerUser},
@@ -107,14 +134,21 @@ json limits() {
           {"background_requests", Limits::kBackgroundRequests},
           {"log_lines_per_second", Limits::kLogLinesPerSecond},
           {"log_lines_of_service_per_second", Limits::kLogLinesOfServicePerSecond},
-          {"request_timeout_seconds", Limits::kRequestTimeoutSeconds}};
+          {"request_timeout_seconds", Limits::kRequestTimeoutSeconds},
+          {"connections_per_host", ConnectionLimits::kPerHost},
+          {"connections_per_user", ConnectionLimits::kPerUser},
+          {"connections_grants", ConnectionLimits::kGrants},
+          {"connections_grants_per_user", ConnectionLimits::kGrantsPerUser},
+          {"connections_grants_least", ConnectionLimits::kGrantsLeast}};
 }
 
 void print_details(const ListedView& view) {
   const json all = details(view);
-  std::printf("%s\n", view.info.name.c_str());
+  const bool foreign = view.info.foreign;
+  std::printf("%s%s\n", view.info.name.c_str(), foreign ? " (connection of another FUSE server)" : "");
   for (const char* key : {"source", "target", "access", "identity", "rules", "coherence_ms", "nodes",
-                          "grants", "most_grants", "grants_asked", "grants_kept"}) {
+                          "grants", "most_grants", "grants_asked", "grants_kept", "connection", "granted"}) {
+    if (!all.contains(key)) continue;  // a view has some, a connection others
     const json& value = all[key];
     std::printf("  %-14s %s\n", key,
                 value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
@@ -128,8 +162,9 @@ void print_details(const ListedView& view) {
   for (const json& name : all["missing"]) {
     std::printf("  %-14s %s\n", "missing", name.get<std::string>().c_str());
   }
-  std::printf("  requests      ");
-  for (const auto& [name, count] : all["requests"].items()) {
+  const char* counted = foreign ? "refused" : "requests";
+  std::printf("  %-14s", counted);
+  for (const auto& [name, count] : all[counted].items()) {
     std::printf(" %s=%" PRIu64, name.c_str(), count.get<uint64_t>());
   }
   std::printf("\n");
@@ -161,15 +196,15 @@ int print_metrics(const std::string& socket, const std::vector<ListedView>& view
   }
   for (const ListedView& view : views) {
     look_at(view.info.broker_pid);
-    look_at(view.info.worker_pid);
+    if (!view.info.foreign) look_at(view.info.worker_pid);
   }
   std::fputs(metrics_text(services, views, memory).c_str(), stdout);
   return kExitOk;
 }
 
 json open_json(const ListedView& view, const OpenFiles& open) {
-  return {{"name", view.info.name}, {"target", core::escaped(view.info.target)}, {"complete", open.complete},
-          {"files", files_json(open)}};
+  return {{"name", view.info.name}, {"foreign", view.info.foreign}, {"target", core::escaped(view.info.target)},
+          {"complete", open.complete}, {"files", files_json(open)}};
 }
 
 void print_open(const char* indent, const OpenFile& file) {
@@ -213,11 +248,17 @@ int ls_command(const ListOptions& options) {
     std::printf("%s\n", out.dump(2).c_str());
     return kExitOk;
   }
-  std::printf("%-16s %-6s %-12s %6s %6s %5s  %s -> %s\n", "NAME", "ACCESS", "IDENTITY", "NODES",
+  std::printf("%-16s %-7s %-12s %6s %6s %5s  %s -> %s\n", "NAME", "ACCESS", "IDENTITY", "NODES",
               "GRANTS", "AGE", "SOURCE", "TARGET");
   for (const ListedView& view : *views) {
     const wire::ViewInfo& info = view.info;
-    std::printf("%-16s %-6s %-12s %6" PRIu64 " %6" PRIu64 " %5s  %s -> %s\n", info.name.c_str(),
+    if (info.foreign) {
+      std::printf("%-16s %-7s %-12s %6s %6s %5s  (another FUSE server) -> %s\n", info.name.c_str(), "foreign",
+                  user_name(info.uid).c_str(), "-", "-", age(info.started).c_str(),
+                  core::escaped(info.target).c_str());
+      continue;
+    }
+    std::printf("%-16s %-7s %-12s %6" PRIu64 " %6" PRIu64 " %5s  %s -> %s\n", info.name.c_str(),
                 info.read_only ? "ro" : "rw",
                 info.preserve ? "preserve" : user_name(info.uid).c_str(), info.nodes, info.grants,
                 age(info.started).c_str(), core::escaped(info.source).c_str(),
@@ -253,7 +294,7 @@ int status_command(const ListOptions& options) {
     std::printf("limits\n");
     const json table = limits();
     for (const auto& [name, value] : table.items()) {
-      std::printf("  %-24s %s\n", name.c_str(), value.dump().c_str());
+      std::printf("  %-30s %s\n", name.c_str(), value.dump().c_str());
     }
   }
   return kExitOk;

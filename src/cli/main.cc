@@ -84,8 +84,8 @@ void describe(CLI::App& app, Commands& commands, int& status) {
   reload.add_option("--socket", commands.reload.view.socket, "the service's socket")->option_text("PATH");
   reload.callback([&] { status = reload_command(commands.reload); });
 
-  CLI::App& umount = *app.add_subcommand("umount", "take a view off TARGET");
-  umount.add_option("TARGET", commands.umount.target, "where the view is")->required()->option_text(" ");
+  CLI::App& umount = *app.add_subcommand("umount", "take a view off TARGET, or end the broker of a connection");
+  umount.add_option("TARGET", commands.umount.target, "where the view is, or the name of a connection of another FUSE server")->required()->option_text(" ");
   umount.add_flag("--lazy", commands.umount.lazy, "detach it now; it ends when nobody uses it any more")
       ->disable_flag_override();
   umount.add_flag("--force", commands.umount.force, "detach it now, and abort what its users wait for")

@@ -93,8 +93,11 @@ void put_services(Text& text, const std::vector<ServiceNumbers>& services,
   one("service_peers", "counter", "Clients that the service admitted.", &wire::Totals::peers);
   one("service_views_started", "counter", "Views that have started.", &wire::Totals::views_started);
   one("service_views_ended", "counter", "Views that have ended.", &wire::Totals::views_ended);
+  one("service_connections_started", "counter", "Connections of other FUSE servers that got a broker.",
+      &wire::Totals::connections_started);
+  one("service_connections_ended", "counter", "Those of them whose broker has ended.", &wire::Totals::connections_ended);
   one("service_grants", "counter",
-      "Files granted in all views, as brokers reported. Each reports 20 in a second, or all with "
+      "Files granted in all views and connections, as brokers reported. Each reports 20 in a second, or all with "
       "--audit; "
       "the others are among service_unreported_events.",
       &wire::Totals::granted);
@@ -222,19 +225,63 @@ void put_views(Text& text, const std::vector<ListedView>& views,
   });
 }
 
+// Of the connections of other FUSE servers there is what their brokers report. What their processes do is not ours.
+void put_connections(Text& text, const std::vector<ListedView>& connections, const std::map<int, uint64_t>& memory) {
+  const auto each = [&](const std::function<void(const Labels&, const wire::ViewInfo&)>& put) {
+    for (const ListedView& one : connections) put({{"service", one.socket}, {"connection", one.info.name}}, one.info);
+  };
+  const auto one = [&](const char* name, const char* type, const char* help,
+                       const std::function<uint64_t(const wire::ViewInfo&)>& value) {
+    text.family(name, type, help);
+    each([&](const Labels& labels, const wire::ViewInfo& info) { text.sample(labels, value(info)); });
+  };
+  text.family("connection_description", "gauge", "1, with what the connection of another FUSE server is.");
+  each([&](const Labels& labels, const wire::ViewInfo& info) {
+    Labels all = with(labels, "target", info.target);
+    all = with(all, "number", absl::StrCat(info.connection));
+    all = with(all, "identity", absl::StrCat(info.uid));
+    text.sample(with(all, "unit", info.unit), 1);
+  });
+  one("connection_start_time_seconds", "gauge", "When it got its broker, in seconds since 1970.",
+      [](const auto& info) { return static_cast<uint64_t>(std::max<int64_t>(0, info.started)); });
+  one("connection_open_grants_limit", "gauge", "How many files may be granted at one time.",
+      [](const auto& info) { return uint64_t{info.most_grants}; });
+  one("connection_grants", "counter", "Files granted, as the broker reported; see service_grants.",
+      [](const auto& info) { return info.granted; });
+  one("connection_unreported_events", "counter", "Grants and refusals that the broker did not report.",
+      [](const auto& info) { return info.dropped; });
+  text.family("connection_refused_requests", "counter",
+              "Requests that the broker refused, by reason, as it reported; see service_refused_requests.");
+  each([&](const Labels& labels, const wire::ViewInfo& info) {
+    for (size_t i = 1; i < wire::kReasons; ++i) {
+      if (info.refused[i] != 0) text.sample(with(labels, "reason", reason_label(i)), info.refused[i]);
+    }
+  });
+  text.family("connection_memory_bytes", "gauge", "Resident memory of the connection's broker.");
+  each([&](const Labels& labels, const wire::ViewInfo& info) {
+    const auto known = memory.find(info.broker_pid);
+    if (known != memory.end()) text.sample(with(labels, "process", "broker"), known->second);
+  });
+}
+
 }  // namespace
 
 std::string metrics_text(const std::vector<ServiceNumbers>& services,
-                         const std::vector<ListedView>& views,
+                         const std::vector<ListedView>& listed,
                          const std::map<int, uint64_t>& memory) {
+  std::vector<ListedView> views, connections;
+  for (const ListedView& one : listed) (one.info.foreign ? connections : views).push_back(one);
   Text text;
   text.family("services", "gauge",
               "Services that answered: the host's, and one for each private one.");
   text.sample({}, services.size());
   text.family("views", "gauge", "Views that the caller may see.");
   text.sample({}, views.size());
+  text.family("connections", "gauge", "Connections of other FUSE servers that the caller may see.");
+  text.sample({}, connections.size());
   put_services(text, services, memory);
   put_views(text, views, memory);
+  put_connections(text, connections, memory);
   return text.finish();
 }
 

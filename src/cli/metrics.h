@@ -17,9 +17,10 @@ struct ServiceNumbers {
   std::optional<wire::Totals> totals;  // where the caller may have them
 };
 
-// memory: resident bytes by process ID, of those of which it is known.
+// listed: views, and connections of other servers, which have families of their own. memory: resident bytes by
+// process ID, of those of which it is known.
 std::string metrics_text(const std::vector<ServiceNumbers>& services,
-                         const std::vector<ListedView>& views,
+                         const std::vector<ListedView>& listed,
                          const std::map<int, uint64_t>& memory);
 
 }  // namespace sluice::cli

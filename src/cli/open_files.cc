@@ -24,7 +24,8 @@
 namespace sluice::cli {
 namespace {
 
-using Files = std::map<std::string, OpenFile>;
+// By path, and of a connection's the backing files apart from those of its mount: they have paths of their own.
+using Files = std::map<std::pair<std::string, bool>, OpenFile>;
 
 // Numbers that are names in a directory of /proc; nullopt: it may not be read.
 std::optional<std::vector<int>> numbers_in(const std::string& path) {
@@ -67,8 +68,8 @@ std::optional<Description> description_of(const std::string& process, int fd) {
 }
 
 // The regular files of a local filesystem that a broker holds: never one of a view.
-bool add_backing_files(int broker, Files& files) {
-  const std::string process = absl::StrCat("/proc/", broker);
+bool add_backing_files(const wire::ViewInfo& view, Files& files) {
+  const std::string process = absl::StrCat("/proc/", view.broker_pid);
   const auto fds = numbers_in(process + "/fd");
   if (!fds) return false;
   for (const int fd : *fds) {
@@ -81,14 +82,15 @@ bool add_backing_files(int broker, Files& files) {
     const std::string name = link_at(path);
     const auto description = description_of(process, fd);
     if (name.empty() || name[0] != '/' || !description) continue;
-    OpenFile& file = files[name];
+    OpenFile& file = files[{name, view.foreign}];
+    file.path = name;
     file.granted = true;
     file.write = file.write || description->write;
   }
   return true;
 }
 
-// The mounts of views that a process sees.
+// The mounts of views and connections that a process sees.
 struct SeenMount {
   size_t view;
   std::string root;   // the part of the view that is mounted, "/" for all
@@ -99,13 +101,15 @@ std::map<uint64_t, SeenMount> mounts_of(const std::string& process,
   std::map<uint64_t, SeenMount> mounts;
   std::ifstream file(process + "/mountinfo");
   for (std::string line; std::getline(file, line);) {
-    if (!absl::StrContains(line, " fuse.sluice ")) continue;
+    const bool view = absl::StrContains(line, " - fuse.sluice ");
+    if (!view && !absl::StrContains(line, " - fuse")) continue;
     const std::vector<std::string> words = absl::StrSplit(line, ' ');
     uint64_t id;
     if (words.size() < 6 || !absl::SimpleAtoi(words[0], &id)) continue;
     for (size_t i = 0; i < views.size(); ++i) {
-      if (views[i].info.connection == 0 || words[2] != absl::StrCat("0:", views[i].info.connection))
-        continue;
+      const wire::ViewInfo& info = views[i].info;
+      // Another server calls its mounts what it likes.
+      if (info.connection == 0 || (!view && !info.foreign) || words[2] != absl::StrCat("0:", info.connection)) continue;
       mounts[id] = {i, unescape_mount_field(words[3]), unescape_mount_field(words[4])};
     }
   }
@@ -138,8 +142,9 @@ void add_holders(int pid, const std::vector<ListedView>& views, std::vector<File
     const auto description = description_of(process, fd);
     const auto mount = description ? mounts.find(description->mount) : mounts.end();
     if (mount == mounts.end()) continue;
-    OpenFile& file = files[mount->second.view]
-                          [path_in(mount->second, link_at(absl::StrCat(process, "/fd/", fd)))];
+    const std::string path = path_in(mount->second, link_at(absl::StrCat(process, "/fd/", fd)));
+    OpenFile& file = files[mount->second.view][{path, false}];
+    file.path = path;
     file.write = file.write || description->write;
     if (file.holders.empty() || file.holders.back().pid != pid)
       file.holders.push_back({pid, command_of(process)});
@@ -174,15 +179,12 @@ std::vector<OpenFiles> open_files(const std::vector<ListedView>& views) {
   std::vector<Files> files(views.size());
   std::vector<OpenFiles> open(views.size());
   for (size_t i = 0; i < views.size(); ++i) {
-    open[i].complete = add_backing_files(views[i].info.broker_pid, files[i]);
+    open[i].complete = add_backing_files(views[i].info, files[i]);
   }
   for (const int pid : numbers_in("/proc").value_or(std::vector<int>()))
     add_holders(pid, views, files);
   for (size_t i = 0; i < views.size(); ++i) {
-    for (auto& [path, file] : files[i]) {
-      file.path = path;
-      open[i].files.push_back(std::move(file));
-    }
+    for (auto& [key, file] : files[i]) open[i].files.push_back(std::move(file));
   }
   return open;
 }

@@ -1,5 +1,5 @@
-// What is open in views: the backing files that brokers hold, and the processes that have a view's
-// files open. All from /proc, by the caller's own rights, and without a look at a mounted path,
+// What is open in views and connections: the backing files that brokers hold, and the processes that have
+// files of the mount open. All from /proc, by the caller's own rights, and without a look at a mounted path,
 // which may never answer.
 #pragma once
 
@@ -17,7 +17,7 @@ struct Holder {
 };
 
 struct OpenFile {
-  std::string path;      // in the view
+  std::string path;      // in the view; of a connection in its mount, or, what is granted, its own
   bool granted = false;  // its broker holds it, and so the kernel passes it through
   bool write = false;    // for writing too
   std::vector<Holder> holders;
@@ -30,7 +30,7 @@ struct OpenFiles {
   std::vector<OpenFile> files;  // by path
 };
 
-// One for each view. Missing in any case: what was opened or closed meanwhile, and holders that
+// One for each. Which backing file a file of a connection's mount has, only its server knows. Missing in any case: what was opened or closed meanwhile, and holders that
 // only have a file mapped, or have it by a mount that is attached nowhere.
 std::vector<OpenFiles> open_files(const std::vector<ListedView>& views);
 

@@ -23,6 +23,11 @@ absl::StatusOr<uint32_t> reload(const ReloadOptions& options, core::Rules rules)
     return listed.info.name == options.name;
   });
   if (view == views->end()) return problem({ENOENT, core::Reason::kNoSuchView}, shown);
+  if (view->info.foreign) {
+    return problem(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat("\"", core::escaped(options.name), "\" is no view, but the connection of another FUSE server"),
+                   "name a view of sluice ls: a connection has no rules");
+  }
   auto connection = os::connect_to(view->socket);
   if (!connection.ok()) return problem(connection.failure(), core::escaped(view->socket));
   (void)os::set_timeout(connection->get(), core::Limits::kSetupSeconds * 1000);

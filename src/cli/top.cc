@@ -1,4 +1,4 @@
-// sluice top: what views do, second by second.
+// sluice top: what views do, second by second, and what is open by the connections of other FUSE servers.
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <unistd.h>
@@ -78,17 +78,25 @@ std::vector<Row> rows_of(const Sample& before, const Sample& now) {
 
 std::vector<std::string> lines_of(const std::vector<Row>& rows) {
   std::vector<std::string> lines;
-  lines.push_back(absl::StrFormat("%d views", rows.size()));
+  const auto foreign = std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.view->info.foreign; });
+  lines.push_back(absl::StrFormat("%d views", rows.size() - static_cast<size_t>(foreign)));
+  if (foreign > 0) absl::StrAppend(&lines.back(), ", ", foreign, " connections of other FUSE servers");
   lines.push_back(absl::StrFormat("%-16s %10s %10s %10s %7s %7s  %s", "NAME", "REQUESTS/s",
                                   "OPENS/s", "ASKED/s", "GRANTS", "NODES", "TARGET"));
   for (const Row& row : rows) {
     const wire::ViewInfo& info = row.view->info;
-    lines.push_back(absl::StrFormat("%-16s %10.0f %10.0f %10.0f %7d %7d  %s", info.name,
-                                    row.requests, row.opens, row.grants, info.grants, info.nodes,
-                                    core::escaped(info.target)));
+    // Nobody counts what reaches another server; what its broker holds can be counted, by who may look.
+    const auto held = std::count_if(row.open.files.begin(), row.open.files.end(),
+                                    [](const OpenFile& file) { return file.granted; });
+    lines.push_back(
+        info.foreign
+            ? absl::StrFormat("%-16s %10s %10s %10s %7s %7s  %s", info.name, "-", "-", "-",
+                              row.open.complete ? absl::StrCat(held) : "-", "-", core::escaped(info.target))
+            : absl::StrFormat("%-16s %10.0f %10.0f %10.0f %7d %7d  %s", info.name, row.requests, row.opens, row.grants,
+                              info.grants, info.nodes, core::escaped(info.target)));
     uint64_t shown = 0;
     for (const OpenFile& file : row.open.files) {
-      if (file.holders.empty()) continue;
+      if (file.holders.empty() && !info.foreign) continue;
       if (++shown > kMostFiles) {
         lines.push_back("  ...");
         break;
@@ -104,7 +112,16 @@ json json_of(const std::vector<Row>& rows) {
   json out = json::array();
   for (const Row& row : rows) {
     const wire::ViewInfo& info = row.view->info;
+    if (info.foreign) {
+      out.push_back({{"name", info.name},
+                     {"foreign", true},
+                     {"target", core::escaped(info.target)},
+                     {"complete", row.open.complete},
+                     {"files", files_json(row.open)}});
+      continue;
+    }
     out.push_back({{"name", info.name},
+                   {"foreign", false},
                    {"target", core::escaped(info.target)},
                    {"requests_per_second", row.requests},
                    {"opens_per_second", row.opens},

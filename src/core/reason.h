@@ -14,7 +14,7 @@ enum class Reason : uint32_t {
   kProtocol,             // a message is malformed, or not allowed now
   kVersion,              // the peer speaks another version
   kNotPermitted,         // this peer may not ask for this
-  kIdentityRoot,         // the identity mode does not serve uid 0
+  kIdentityRoot,         // root: of a view as that identity, or of a FUSE server
   kSourceNotDirectory,   // the source is not a directory
   kSourceNotPathFd,      // the source fd was not opened with O_PATH
   kSourceForeignMount,   // the source is in a mount namespace the service cannot clone from

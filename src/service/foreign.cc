@@ -2,8 +2,8 @@
 
 #include <array>
 #include <ctime>
-#include <string_view>
 
+#include "core/label.h"
 #include "core/limits.h"
 #include "os/foreign.h"
 #include "os/landlock.h"
@@ -15,10 +15,6 @@ namespace {
 
 using core::Failure;
 using core::Reason;
-
-// What a grant writes is judged by the broker's label, which is not the peer's. AppArmor says "unconfined";
-// SELinux's types of unconfined domains are called so too (user:role:type:level).
-bool is_unconfined(std::string_view label) { return label.empty() || label.find("unconfined") != label.npos; }
 
 }  // namespace
 
@@ -43,7 +39,8 @@ core::Outcome make_foreign(const Setup& setup, os::Fd device) {
   config.private_uid = core::Limits::kFirstPrivateUid +
                        static_cast<uint32_t>(setup.view_id % core::Limits::kPrivateUids);
   config.missing = setup.options.missing;
-  config.may_write = is_unconfined(*label) ? 1 : 0;
+  // What a grant writes is judged by the broker's label, which is not the peer's.
+  config.may_write = core::is_unconfined(*label) ? 1 : 0;
   config.audit = setup.options.audit ? 1 : 0;
   config.mount_namespace = where->id;
   auto broker = start_foreign_broker(setup.executables->foreign_broker.get(), device.get(),

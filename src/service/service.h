@@ -73,6 +73,7 @@ class Service {
     const char* name;
     int64_t kill_at = 0;  // milliseconds; 0: has been killed
     uint32_t uid = ~0u;   // of a peer whose place is taken until the process, which it may keep from ending, is gone
+    uint32_t grants = 0;  // and, of the broker of a connection, its share
   };
   // What a tag of the poller means: the kind in the lowest bits, the rest the id.
   enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kConnection, kBrokerEvents,

@@ -47,17 +47,17 @@ core::Result<const ViewTable::Entry*> ViewTable::reserve(uint64_t id, uint32_t o
 }
 
 core::Result<const ViewTable::Entry*> ViewTable::reserve_connection(uint64_t id, uint32_t owner, uint32_t connection,
-                                                                    size_t stuck) {
+                                                                    Stuck stuck) {
   using Most = core::ConnectionLimits;
   if (entries_.contains(id) || connection == 0) return Failure{EPROTO, Reason::kProtocol};
   const std::string name = absl::StrCat("connection-", id);
-  uint32_t left = Most::kGrantsPerUser;
+  uint32_t left = Most::kGrantsPerUser - std::min(Most::kGrantsPerUser, stuck.grants);
   for (const auto& [other, entry] : entries_) {
     if (entry.name == name) return Failure{EEXIST, Reason::kNameTaken};
     if (entry.connection == connection) return Failure{EBUSY, Reason::kConnectionTaken};
     if (entry.owner == owner && entry.connection != 0) left -= std::min(left, entry.grants);
   }
-  const size_t mine = count_of(owner, true) + stuck;
+  const size_t mine = count_of(owner, true) + stuck.brokers;
   if (count(true) >= Most::kPerHost) return Failure{ENOSPC, Reason::kLimitConnections};
   if (mine >= Most::kPerUser) return Failure{EDQUOT, Reason::kLimitConnectionsOfUser};
   // What each of those that may still come needs at the least is set aside; of the rest, a quarter.

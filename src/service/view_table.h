@@ -34,9 +34,14 @@ class ViewTable {
   // (kNotPermitted). The entry stays until release(id).
   core::Result<const Entry*> reserve(uint64_t id, uint32_t owner, uint32_t uid,
                                      std::string_view name);
-  // The same for the connection of another FUSE server, of an owner of whom `stuck` brokers have not ended.
-  // kConnectionTaken where it is here already.
-  core::Result<const Entry*> reserve_connection(uint64_t id, uint32_t owner, uint32_t connection, size_t stuck);
+  // Brokers of an owner that have been given up and have not ended, and the shares that they had: until then they
+  // may hold as many files.
+  struct Stuck {
+    size_t brokers = 0;
+    uint32_t grants = 0;
+  };
+  // The same for the connection of another FUSE server. kConnectionTaken where it is here already.
+  core::Result<const Entry*> reserve_connection(uint64_t id, uint32_t owner, uint32_t connection, Stuck stuck);
   void release(uint64_t id) { entries_.erase(id); }
 
   // nullptr: none.

@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -19,15 +20,18 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <set>
 #include <sstream>
 
 #include "core/limits.h"
 #include "core/reason_text.h"
 #include "generated/broker_policy.h"
+#include "generated/foreign_broker_policy.h"
 #include "generated/sluiced_policy.h"
 #include "generated/worker_ro_policy.h"
 #include "generated/worker_rw_policy.h"
+#include "idle_server.h"
 #include "live.h"
 #include "os/memory_file.h"
 #include "os/mount.h"
@@ -235,6 +239,111 @@ TEST_F(NamespaceAttack, Ipc) { its_own("ipc"); }
 TEST_F(NamespaceAttack, HostName) { its_own("uts"); }
 TEST_F(NamespaceAttack, Cgroup) { its_own("cgroup"); }
 
+// ---- The broker of another server's connection ----
+
+class ForeignBrokerProcess : public ProcessAttack {
+ protected:
+  ForeignBrokerProcess() {
+    EXPECT_TRUE(std::filesystem::create_directories("/run/point") || ::access("/run/point", F_OK) == 0);
+    EXPECT_EQ(::chown("/run/point", kUser, kUser), 0);
+    server_ = std::make_unique<IdleServer>("/run/service.sock", "/run/point", kUser, kGroup);
+    EXPECT_EQ(core::reason_name(server_->reason()), "none") << service.log();
+    for (const wire::ViewInfo& info : service.list(0)) {
+      EXPECT_TRUE(info.foreign);
+      EXPECT_EQ(info.owner, kUser);
+      broker = info.broker_pid;
+      most_grants = info.most_grants;
+    }
+    EXPECT_GT(broker, 0);
+  }
+  pid_t broker = 0;
+  uint32_t most_grants = 0;
+
+ private:
+  std::unique_ptr<IdleServer> server_;
+};
+
+TEST_F(ForeignBrokerProcess, IsAsItsServerButForItsRealUser) {
+  std::istringstream ids(field(broker, "Uid"));
+  uint32_t real, effective, saved, filesystem;
+  ids >> real >> effective >> saved >> filesystem;
+  EXPECT_EQ(effective, kUser);
+  EXPECT_EQ(filesystem, kUser);
+  for (const uint32_t id : {real, saved}) EXPECT_GE(id, core::Limits::kFirstPrivateUid);
+  const std::string one = std::to_string(kUser);
+  EXPECT_EQ(field(broker, "Gid"), one + " " + one + " " + one + " " + one);
+  EXPECT_EQ(field(broker, "Groups"), one + " " + std::to_string(kGroup));
+}
+// Nor by the server itself, or another process of its user.
+TEST_F(ForeignBrokerProcess, NobodySignalsIt) {
+  for (const int signal : {SIGCONT, SIGSTOP, SIGKILL}) {
+    EXPECT_EQ(as_user(kUser, [&] { return outcome(::kill(broker, signal)); }), EPERM) << signal;
+  }
+  EXPECT_EQ(as_user(kUser, [&] {
+              const struct rlimit few {3, 3};
+              return outcome(::prlimit(broker, RLIMIT_NOFILE, &few, nullptr));
+            }), EPERM);
+}
+TEST_F(ForeignBrokerProcess, Capabilities) {
+  for (const char* set : {"CapPrm", "CapEff"}) EXPECT_EQ(mask(broker, set), kSysAdmin) << set;
+  for (const char* set : {"CapInh", "CapBnd", "CapAmb"}) EXPECT_EQ(mask(broker, set), 0u) << set;
+  for (const pid_t thread : threads(broker)) {
+    EXPECT_EQ(field_in(proc(broker, "task/") + std::to_string(thread) + "/status", "CapEff"), field(broker, "CapEff"));
+  }
+}
+TEST_F(ForeignBrokerProcess, NoNewPrivileges) { EXPECT_EQ(field(broker, "NoNewPrivs"), "1"); }
+TEST_F(ForeignBrokerProcess, Filters) {
+  EXPECT_EQ(threads(broker).size(), 2u);
+  filtered(broker, sandbox::foreign_broker_policy());
+}
+TEST_F(ForeignBrokerProcess, Descriptors) {
+  EXPECT_EQ(descriptors(broker), (std::set<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(link_of(proc(broker, "fd/3")), "/dev/fuse");
+  for (const char* number : {"0", "1", "5", "8"}) EXPECT_EQ(link_of(proc(broker, "fd/") + number), "/dev/null") << number;
+  for (const char* number : {"6", "7", "9"}) EXPECT_TRUE(link_of(proc(broker, "fd/") + number).starts_with("socket:"));
+}
+// One for each of its grants, and those that it starts with.
+TEST_F(ForeignBrokerProcess, FilesThatItMayHold) {
+  const auto limit = [&](const std::string& name) {
+    for (const std::string& line : lines_of(proc(broker, "limits"))) {
+      if (line.starts_with(name)) return line.substr(name.size());
+    }
+    return std::string();
+  };
+  std::istringstream files(limit("Max open files")), core(limit("Max core file size"));
+  uint32_t soft = 0, hard = 0;
+  files >> soft >> hard;
+  EXPECT_EQ(soft, most_grants + 64);
+  EXPECT_EQ(hard, most_grants + 64);
+  core >> soft >> hard;
+  EXPECT_EQ(soft + hard, 0u);
+}
+TEST_F(ForeignBrokerProcess, Environment) { EXPECT_EQ(text_of(proc(broker, "environ")).find("SLUICE"), std::string::npos); }
+TEST_F(ForeignBrokerProcess, Undumpable) {
+  struct stat stat;
+  ASSERT_EQ(::stat(proc(broker, "environ").c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_uid, 0u);
+  for (const char* what : {"environ", "mem", "maps", "syscall"}) {
+    EXPECT_NE(as_user(kUser, [&] { return outcome(::open(proc(broker, what).c_str(), O_RDONLY)); }), 0) << what;
+  }
+}
+TEST_F(ForeignBrokerProcess, Session) { EXPECT_EQ(::getsid(broker), broker); }
+TEST_F(ForeignBrokerProcess, Namespaces) {
+  for (const char* kind : {"mnt", "pid", "net", "ipc", "uts", "cgroup"}) {
+    EXPECT_NE(link_of(proc(broker, "ns/") + kind), link_of(std::string("/proc/self/ns/") + kind)) << kind;
+  }
+  // The host's: what it does with its capability it does there.
+  EXPECT_EQ(link_of(proc(broker, "ns/user")), link_of("/proc/self/ns/user"));
+}
+// An empty directory that cannot be written to, and no other mount.
+TEST_F(ForeignBrokerProcess, SeesNothing) {
+  EXPECT_EQ(lines_of(proc(broker, "mountinfo")).size(), 1u);
+  for (const char* way : {"root/", "cwd/"}) {
+    EXPECT_TRUE(std::filesystem::is_empty(proc(broker, way))) << way;
+    EXPECT_NE(as_user(kUser, [&] { return outcome(::mkdir((proc(broker, way) + "new").c_str(), 0755)); }), 0) << way;
+  }
+}
+
 // ---- The tree ----
 
 TEST_F(ProcessAttack, RootDirectory) {
@@ -395,9 +504,9 @@ TEST_F(ProcessAttack, CapabilitiesOfTheMaker) {
   for (const char* set : {"CapPrm", "CapEff", "CapBnd"}) EXPECT_EQ(mask(service.maker(), set), 0x2001e0u) << set;
 }
 TEST_F(ProcessAttack, DescriptorsOfTheMaker) {
-  // Standard ones, the channel to the main process, the two programs; a peer's only while it forks.
-  for (int i = 0; i < 100 && descriptors(service.maker()).size() > 6; ++i) ::usleep(10000);
-  EXPECT_EQ(descriptors(service.maker()).size(), 6u);
+  // Standard ones, the channel to the main process, the three programs; a peer's only while it forks.
+  for (int i = 0; i < 100 && descriptors(service.maker()).size() > 7; ++i) ::usleep(10000);
+  EXPECT_EQ(descriptors(service.maker()).size(), 7u);
 }
 TEST_F(ProcessAttack, DescriptorsOfTheService) {
   for (const int number : descriptors(service.pid())) {

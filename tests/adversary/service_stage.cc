@@ -66,6 +66,7 @@ Service::Service(Mode mode, const std::string& worker, const std::string& broker
   put(broker, programs_ + "/sluice-broker");
   put(worker, programs_ + "/sluice-worker");
   put("sluice-worker", programs_ + "/sluice-worker-honest");
+  put("sluice-foreign-broker", programs_ + "/sluice-foreign-broker");
   pid_ = static_cast<pid_t>(Must(Sys(::fork()), "fork"));
   if (pid_ == 0) {
     kerneltest::DieWithParent();

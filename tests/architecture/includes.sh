@@ -86,6 +86,7 @@ src/worker/worker.cc: clock_gettime
 src/worker/view_rules.cc: time
 src/service/clock.h: clock_gettime
 src/service/setup.cc: time
+src/service/foreign.cc: time
 src/service/main.cc: time
 # replies in pieces, as libfuse hands them over
 src/worker/session.cc: write
@@ -102,6 +103,7 @@ src/service/notifier.cc: getpid
 src/service/setup.cc: fcntl
 # the programs beside its own, and /dev/null for their standard descriptors
 src/service/processes.cc: open
+src/service/foreign_broker.cc: open
 src/service/processes.cc: readlink
 EOF
 # Calls of the global namespace (::name() and std's of the environment, in code and not in comments.

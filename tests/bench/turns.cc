@@ -15,8 +15,8 @@ namespace {
 std::string Assemble(const Ground& ground, const Variant& variant) {
   const std::string directory = ground.base + "/programs-" + variant.name;
   Must(::mkdir(directory.c_str(), 0755), directory);
-  for (const char* program : {"/sluice", "/sluiced", "/sluice-broker", "/sluice-worker"}) {
-    const bool shipped = std::strchr(program, '-') == nullptr;
+  for (const char* program : {"/sluice", "/sluiced", "/sluice-foreign-broker", "/sluice-broker", "/sluice-worker"}) {
+    const bool shipped = std::strchr(program, '-') == nullptr || std::strstr(program, "foreign") != nullptr;
     const std::string from = (shipped ? BinDirectory() : variant.directory) + program;
     std::error_code error;
     std::filesystem::copy_file(from, directory + program, error);

@@ -35,11 +35,13 @@ complain "the reasons were all found" \
 
 # ---- Limits ----
 
-same "sluice.7: limits" "$(constants src/core/limits.h; constants src/core/rules.h; constants src/core/glob.cc)" \
+same "sluice.7: limits" "$(constants src/core/limits.h; constants src/core/rules.h; constants src/core/glob.cc
+    constants src/core/connection_limits.h | sed 's/^/connections_/')" \
   "$(section $CONCEPTS LIMITS | sed -nE 's/^\.It Sy ([a-z_]+) No ([0-9]+)$/\1 \2/p')"
 # What `sluice status` prints under a name is the constant of that name.
 complain "src/cli/list.cc: a limit's name is its constant's" \
-  "$(sed -nE 's/.*\{"([a-z_]+)", Limits::k([A-Za-z]+)\}.*/\1 \2/p' src/cli/list.cc |
+  "$(sed -nE 's/.*\{"([a-z_]+)", Limits::k([A-Za-z]+)\}.*/\1 \2/p
+            s/.*\{"([a-z_]+)", ConnectionLimits::k([A-Za-z]+)\}.*/\1 Connections\2/p' src/cli/list.cc |
     while read -r name constant; do [ "$name" = "$(in_snake_case "$constant")" ] || echo "$name $constant"; done)"
 
 # ---- The log ----

@@ -100,6 +100,33 @@ KERNEL_TEST(Landlock, ReadOnlyDomainRefusesOpensForWriting) {
   EXPECT_EQ(Err(TryOpen(view.Path("file"), O_RDWR)), "EIO");
 }
 
+// Of files that were handed over there is no directory: a domain that allows reading anywhere, and writing nowhere,
+// is kept as well, whatever the file was open as.
+KERNEL_TEST(Landlock, DomainThatAllowsWritingNowhereIsKeptToo) {
+  NeedLandlock();
+  WriteFile(WorkDir() + "/file", "backing", 0666);
+  View view;
+  const Fd file = Open(WorkDir() + "/file", O_RDWR);
+  const auto grant = [&](uint64_t handled) {
+    return InChild([&] {
+      landlock_ruleset_attr attributes = {};
+      attributes.handled_access_fs = handled;
+      const Fd rules(Must(Sys(syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0)),
+                          "landlock_create_ruleset"));
+      Must(Sys(syscall(SYS_landlock_restrict_self, rules.get(), 0)), "landlock_restrict_self");
+      return view.Grant(file.get());
+    });
+  };
+  view.Pass(view.Add("read"), grant(LANDLOCK_ACCESS_FS_WRITE_FILE));
+  EXPECT_EQ(ReadFile(view.Path("read")), "backing");
+  for (const int flags : {O_WRONLY, O_RDWR, O_WRONLY | O_APPEND}) {
+    EXPECT_EQ(Err(TryOpen(view.Path("read"), flags)), "EIO") << flags;
+  }
+  // What is not handled is allowed.
+  view.Pass(view.Add("written"), grant(LANDLOCK_ACCESS_FS_MAKE_REG));
+  EXPECT_EQ(Err(TryOpen(view.Path("written"), O_RDWR)), "OK");
+}
+
 // A clone of a directory, as the service makes one of the source: attached nowhere.
 Fd DetachedClone(const std::string& path) {
   const Fd directory = Open(path, O_PATH | O_DIRECTORY);

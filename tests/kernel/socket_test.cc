@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <iterator>
 #include <sstream>
@@ -112,6 +113,46 @@ KERNEL_TEST(Socket, WithoutPassrightsTheSenderGetsEperm) {
   EXPECT_EQ(Err(Sys(send(pair.left.get(), "x", 1, 0))), "OK") << "a message without fds";
   EXPECT_EQ(Err(SendFd(pair.right.get(), pipe.in.get())), "OK")
       << "only the receiver's side counts";
+}
+
+// Who makes room for one fd gets one: what else came along is closed, and the message says so.
+KERNEL_TEST(Socket, FdsForWhichThereIsNoRoomAreClosed) {
+  Pair pair;
+  Pipe first, second, third;
+  const int sent[] = {first.in.get(), second.in.get(), third.in.get()};
+  char byte = 'x';
+  iovec piece = {&byte, 1};
+  alignas(cmsghdr) char carried[CMSG_SPACE(sizeof(sent))] = {}, taken[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = carried;
+  message.msg_controllen = CMSG_LEN(sizeof(sent));
+  cmsghdr* part = CMSG_FIRSTHDR(&message);
+  part->cmsg_level = SOL_SOCKET;
+  part->cmsg_type = SCM_RIGHTS;
+  part->cmsg_len = CMSG_LEN(sizeof(sent));
+  memcpy(CMSG_DATA(part), sent, sizeof(sent));
+  ASSERT_EQ(Sys(sendmsg(pair.left.get(), &message, 0)), 1);
+  for (Pipe* pipe : {&first, &second, &third}) pipe->in.Close();
+
+  const auto before = CountOfFds();
+  message.msg_control = taken;
+  message.msg_controllen = CMSG_LEN(sizeof(int));
+  message.msg_flags = 0;
+  ASSERT_EQ(Sys(recvmsg(pair.right.get(), &message, MSG_CMSG_CLOEXEC)), 1);
+  EXPECT_NE(message.msg_flags & MSG_CTRUNC, 0);
+  part = CMSG_FIRSTHDR(&message);
+  ASSERT_NE(part, nullptr);
+  ASSERT_EQ(part->cmsg_len, CMSG_LEN(sizeof(int)));
+  int number = -1;
+  memcpy(&number, CMSG_DATA(part), sizeof(number));
+  Fd only(number);
+  EXPECT_EQ(CountOfFds(), before + 1);
+  EXPECT_EQ(first.State(), "EAGAIN");
+  EXPECT_TRUE(Eventually([&] { return second.State() == "OK" && third.State() == "OK"; })) << "they were closed";
+  only.Close();
+  EXPECT_EQ(first.State(), "OK");
 }
 
 }  // namespace

@@ -5,10 +5,12 @@
 #include <linux/futex.h>
 #include <sys/fanotify.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "generated/release/broker_policy.h"
+#include "generated/release/foreign_broker_policy.h"
 #include "generated/release/worker_ro_policy.h"
 #include "generated/release/worker_rw_policy.h"
 #include "sandbox/bpf_eval.h"
@@ -16,7 +18,8 @@
 namespace sluice::sandbox {
 namespace {
 
-enum Who : unsigned { kNobody = 0, kRo = 1, kRw = 2, kBroker = 4, kWorker = 3, kAll = 7 };
+// kAll: of a view. The broker of another server's connection has no view.
+enum Who : unsigned { kNobody = 0, kRo = 1, kRw = 2, kBroker = 4, kWorker = 3, kAll = 7, kForeign = 8, kEach = 15 };
 
 struct Attack {
   const char* what;
@@ -46,7 +49,7 @@ const Attack kAttacks[] = {
     {"pread of the root", kNobody, SYS_pread64, {4, kPath, 100, 0}},
     {"readv", kNobody, SYS_readv, {3, kPath, 1}},
     {"write a notification, or what a window shows", kAll, SYS_write, {3, kPath, 40}},
-    {"write an event", kAll, SYS_write, {9, kPath, 40}},
+    {"write an event", kEach, SYS_write, {9, kPath, 40}},
     {"write a granted file", kNobody, SYS_write, {12, kPath, 40}},
     {"write to stderr", kNobody, SYS_write, {2, kPath, 40}},
     {"reply in pieces", kNobody, SYS_writev, {3, kPath, 2}},
@@ -91,7 +94,7 @@ const Attack kAttacks[] = {
     {"open", kNobody, SYS_open, {kPath, 0, 0}},
     {"open_by_handle_at", kNobody, SYS_open_by_handle_at, {4, kPath, 0}},
 
-    {"close", kAll, SYS_close, {10}},
+    {"close", kEach, SYS_close, {10}},
     {"close the device", kNobody, SYS_close, {3}},
     {"close a channel", kNobody, SYS_close, {6}},
     {"close the events", kNobody, SYS_close, {9}},
@@ -103,9 +106,9 @@ const Attack kAttacks[] = {
     {"F_DUPFD", kNobody, SYS_fcntl, {3, 0, 3}},
     {"close_range", kNobody, SYS_close_range, {0, 100, 0}},
 
-    {"BACKING_OPEN", kBroker, SYS_ioctl, {3, 0x4010e501, kPath}},
-    {"BACKING_OPEN, dirty command", kBroker, SYS_ioctl, {kDirty | 3, kDirty | 0x4010e501, kPath}},
-    {"BACKING_CLOSE", kBroker, SYS_ioctl, {3, 0x4004e502, kPath}},
+    {"BACKING_OPEN", kBroker | kForeign, SYS_ioctl, {3, 0x4010e501, kPath}},
+    {"BACKING_OPEN, dirty command", kBroker | kForeign, SYS_ioctl, {kDirty | 3, kDirty | 0x4010e501, kPath}},
+    {"BACKING_CLOSE", kBroker | kForeign, SYS_ioctl, {3, 0x4004e502, kPath}},
     {"FUSE_DEV_IOC_CLONE", kNobody, SYS_ioctl, {3, 0x8004e500, kPath}},
     {"BACKING_OPEN elsewhere", kNobody, SYS_ioctl, {12, 0x4010e501, kPath}},
     {"TIOCSTI", kNobody, SYS_ioctl, {3, 0x5412, kPath}},
@@ -153,7 +156,7 @@ const Attack kAttacks[] = {
     {"read an xattr", kWorker, 464, {12, kPath, AT_SYMLINK_NOFOLLOW, kPath, kPath, 16}},
     {"unlink", kBroker, SYS_unlinkat, {12, kPath, 0}},
     {"rmdir", kBroker, SYS_unlinkat, {12, kPath, AT_REMOVEDIR}},
-    {"stat a descriptor", kAll, SYS_statx, {12, kPath, 0x5000, 0xfff}},
+    {"stat a descriptor", kEach, SYS_statx, {12, kPath, 0x5000, 0xfff}},
     {"stat with a wait for the server", kNobody, SYS_statx, {12, kPath, 0x3000, 0xfff}},
     {"stat through a link", kNobody, SYS_statx, {12, kPath, 0, 0xfff}},
     {"truncate", kBroker, SYS_ftruncate, {12, 0}},
@@ -166,16 +169,34 @@ const Attack kAttacks[] = {
     {"splice", kNobody, SYS_splice, {12, 0, 6, 0, 100, 0}},
     {"sendfile", kNobody, SYS_sendfile, {6, 12, 0, 100}},
 
-    {"wait on a lock", kAll, SYS_futex, {kPath, FUTEX_WAIT_PRIVATE, 0}},
-    {"wait with a deadline", kAll, SYS_futex, {kPath, 0x189, 0}},
+    {"wait on a lock", kEach, SYS_futex, {kPath, FUTEX_WAIT_PRIVATE, 0}},
+    {"wait with a deadline", kEach, SYS_futex, {kPath, 0x189, 0}},
     {"a futex in shared memory", kNobody, SYS_futex, {kPath, FUTEX_WAIT, 0}},
     {"requeue with priority inheritance", kNobody, SYS_futex, {kPath, 140, 0}},
-    {"the clock", kAll, SYS_clock_gettime, {CLOCK_MONOTONIC, kPath}},
+    {"the clock", kEach, SYS_clock_gettime, {CLOCK_MONOTONIC, kPath}},
     {"the clock of another process", kNobody, SYS_clock_gettime, {~uint64_t{0x38}, kPath}},
 
     {"socket", kNobody, SYS_socket, {1, 1, 0}},
     {"sendmsg with a descriptor", kNobody, SYS_sendmsg, {6, kPath, 0}},
     {"recvmsg", kNobody, SYS_recvmsg, {6, kPath, 0}},
+    {"take a file of the server", kForeign, SYS_recvmsg, {6, kPath, MSG_CMSG_CLOEXEC}},
+    {"take a file to read", kForeign, SYS_recvmsg, {7, kPath, kDirty | MSG_CMSG_CLOEXEC}},
+    {"take a file that a program would keep", kNobody, SYS_recvmsg, {7, kPath, MSG_DONTWAIT}},
+    {"take a file of the service", kNobody, SYS_recvmsg, {9, kPath, MSG_CMSG_CLOEXEC}},
+    {"take a file of a file", kNobody, SYS_recvmsg, {12, kPath, MSG_CMSG_CLOEXEC}},
+    {"many messages", kNobody, SYS_recvmmsg, {6, kPath, 2, MSG_CMSG_CLOEXEC, 0}},
+    {"what a file is open as", kForeign, SYS_fcntl, {12, F_GETFL}},
+    {"what the device is open as", kNobody, SYS_fcntl, {3, F_GETFL}},
+    {"another file mode", kNobody, SYS_fcntl, {12, F_SETFL, O_RDWR}},
+    {"a signal when a file is written to", kNobody, SYS_fcntl, {12, F_SETOWN, 1}},
+    {"a lease", kNobody, SYS_fcntl, {12, F_SETLEASE, F_WRLCK}},
+    {"what is said of a mount", kForeign, 457, {kPath, kPath, 512, 0}},
+    {"of a mount, with flags", kNobody, 457, {kPath, kPath, 512, 1}},
+    {"list mounts", kNobody, 458, {kPath, kPath, 512, 0}},
+    {"may it be read and written", kForeign, SYS_faccessat2, {12, kPath, R_OK | W_OK, AT_EACCESS | AT_EMPTY_PATH}},
+    {"by the real ids", kNobody, SYS_faccessat2, {12, kPath, R_OK | W_OK, AT_EMPTY_PATH}},
+    {"of a name", kNobody, SYS_faccessat2, {12, kPath, R_OK | W_OK, AT_EACCESS}},
+    {"of a fixed descriptor, read and written", kNobody, SYS_faccessat2, {4, kPath, R_OK | W_OK, AT_EACCESS | AT_EMPTY_PATH}},
     {"execve", kNobody, SYS_execve, {kPath, kPath, kPath}},
     {"execveat", kNobody, SYS_execveat, {12, kPath, kPath, kPath, AT_EMPTY_PATH}},
     {"clone", kNobody, SYS_clone, {0x11}},
@@ -209,7 +230,7 @@ const Attack kAttacks[] = {
     {"rt_sigaction", kNobody, SYS_rt_sigaction, {31, kPath, 0, 8}},
     {"rt_sigreturn", kNobody, SYS_rt_sigreturn, {}},
     {"exit of one thread", kNobody, SYS_exit, {0}},
-    {"exit", kAll, SYS_exit_group, {0}},
+    {"exit", kEach, SYS_exit_group, {0}},
 };
 
 bool allowed(const CompiledPolicy& policy, const CallData& call) {
@@ -221,7 +242,7 @@ bool allowed(const CompiledPolicy& policy, const CallData& call) {
 
 TEST(Attack, OnlyTheListedDoesNotKill) {
   const std::pair<const CompiledPolicy&, unsigned> policies[] = {
-      {kWorkerRoPolicy, kRo}, {kWorkerRwPolicy, kRw}, {kBrokerPolicy, kBroker}};
+      {kWorkerRoPolicy, kRo}, {kWorkerRwPolicy, kRw}, {kBrokerPolicy, kBroker}, {kForeignBrokerPolicy, kForeign}};
   for (const Attack& attack : kAttacks) {
     for (const auto& [policy, who] : policies) {
       CallData call{attack.nr, kArchX86_64, 0, attack.args};

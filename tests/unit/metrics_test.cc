@@ -80,10 +80,51 @@ TEST(Metrics, AreValidAndExact) {
   EXPECT_EQ(value("sluice_service_memory_bytes" + service + ",process=\"sluiced\"}"), 4096);
 }
 
+// A connection of another server is no view, and has no worker.
+TEST(Metrics, OfConnections) {
+  std::vector<ListedView> listed = two_views();
+  ListedView other;
+  other.socket = "/run/sluice/sluice.sock";
+  other.info.name = "connection-9";
+  other.info.foreign = true;
+  other.info.target = "/home/ann/mnt\nsluice_views 99";
+  other.info.connection = 72;
+  other.info.uid = 1001;
+  other.info.started = 1700000002;
+  other.info.most_grants = 4096;
+  other.info.granted = 11;
+  other.info.dropped = 12;
+  other.info.refused[static_cast<size_t>(core::Reason::kFileMode)] = 13;
+  other.info.broker_pid = 200;
+  listed.insert(listed.begin() + 1, other);
+  wire::Totals totals;
+  totals.connections_started = 14;
+  totals.connections_ended = 15;
+  const std::string text = metrics_text({{"/run/sluice/sluice.sock", totals}}, listed, {{200, 4096}, {0, 1}});
+  const auto read = test::read_open_metrics(text);
+  for (const std::string& complaint : read.complaints) ADD_FAILURE() << complaint;
+  const auto value = [&](const std::string& key) {
+    const auto found = read.samples.find(key);
+    return found == read.samples.end() ? -1 : found->second;
+  };
+  EXPECT_EQ(value("sluice_views"), 2);
+  EXPECT_EQ(value("sluice_connections"), 1);
+  EXPECT_EQ(text.find("view=\"connection-9\""), text.npos) << "it is counted as a view";
+  const std::string service = "{service=\"/run/sluice/sluice.sock\"", of = service + ",connection=\"connection-9\"";
+  EXPECT_EQ(value("sluice_service_connections_started_total" + service + "}"), 14);
+  EXPECT_EQ(value("sluice_service_connections_ended_total" + service + "}"), 15);
+  EXPECT_EQ(value("sluice_connection_start_time_seconds" + of + "}"), 1700000002);
+  EXPECT_EQ(value("sluice_connection_open_grants_limit" + of + "}"), 4096);
+  EXPECT_EQ(value("sluice_connection_grants_total" + of + "}"), 11);
+  EXPECT_EQ(value("sluice_connection_unreported_events_total" + of + "}"), 12);
+  EXPECT_EQ(value("sluice_connection_refused_requests_total" + of + ",reason=\"file-mode\"}"), 13);
+  EXPECT_EQ(value("sluice_connection_memory_bytes" + of + ",process=\"broker\"}"), 4096);
+}
+
 TEST(Metrics, OfNothing) {
   const auto read = test::read_open_metrics(metrics_text({}, {}, {}));
   for (const std::string& complaint : read.complaints) ADD_FAILURE() << complaint;
-  EXPECT_EQ(read.samples.size(), 2u);
+  EXPECT_EQ(read.samples.size(), 3u);
 }
 
 // The reader that the tests rest on finds what is wrong.

@@ -18,8 +18,9 @@ Report of_kind(ReportKind kind) {
   report.uid = 61234;
   report.after = 0x1122334455667788;
   report.name = "view-1";
-  if (kind == ReportKind::kMade) {
+  if (kind == ReportKind::kMade || kind == ReportKind::kMadeConnection) {
     report.view.id = 12;
+    report.view.foreign = kind == ReportKind::kMadeConnection;
     report.view.name = "view-1";
     report.view.source = "/srv/tree";
   }
@@ -32,7 +33,8 @@ Report of_kind(ReportKind kind) {
 
 constexpr ReportKind kKinds[] = {ReportKind::kReserve, ReportKind::kMade, ReportKind::kNext,
                                  ReportKind::kEnd, ReportKind::kReload,
-                                 ReportKind::kTotals, ReportKind::kRefused};
+                                 ReportKind::kTotals, ReportKind::kRefused,
+                                 ReportKind::kReserveConnection, ReportKind::kMadeConnection};
 
 TEST(Report, RoundTrip) {
   for (const ReportKind kind : kKinds) {
@@ -63,7 +65,7 @@ TEST(Report, KindsAndNames) {
   const Bytes next = encode_report(of_kind(ReportKind::kNext));
   EXPECT_FALSE(decode_report(with<uint32_t>(next, 0, 1)).ok());
   EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 0)).ok());
-  EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 8)).ok());
+  EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 10)).ok());
   // Rules where none belong; malformed ones; a view where none belongs, and none where one does.
   const Bytes reload = encode_report(of_kind(ReportKind::kReload));
   EXPECT_FALSE(decode_report(with(reload, 4, ReportKind::kNext)).ok());
@@ -73,6 +75,8 @@ TEST(Report, KindsAndNames) {
   EXPECT_FALSE(decode_report(with(next, 4, ReportKind::kMade)).ok());
   const Bytes made = encode_report(of_kind(ReportKind::kMade));
   EXPECT_FALSE(decode_report(with(made, 4, ReportKind::kNext)).ok());
+  EXPECT_FALSE(decode_report(with(next, 4, ReportKind::kMadeConnection)).ok());
+  EXPECT_FALSE(decode_report(with(made, 4, ReportKind::kReserveConnection)).ok());
   Report odd = of_kind(ReportKind::kReserve);
   odd.name = "../etc";
   EXPECT_FALSE(decode_report(encode_report(odd)).ok());

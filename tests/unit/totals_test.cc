@@ -16,6 +16,8 @@ TEST(Totals, RoundTripAndWhatIsNone) {
   totals.peers = 3;
   totals.views_started = 4;
   totals.views_ended = 5;
+  totals.connections_started = 11;
+  totals.connections_ended = 12;
   totals.granted = 6;
   totals.dropped = 7;
   totals.lines_left_out = 8;
@@ -26,6 +28,8 @@ TEST(Totals, RoundTripAndWhatIsNone) {
   ASSERT_TRUE(decoded.ok());
   EXPECT_EQ(encode_totals(*decoded), message);
   EXPECT_EQ(decoded->started, 1700000000);
+  EXPECT_EQ(decoded->connections_started, 11u);
+  EXPECT_EQ(decoded->connections_ended, 12u);
   EXPECT_EQ(decoded->lines_left_out, 8u);
   EXPECT_EQ(decoded->refused_peers[kReasons - 1], 9u);
   EXPECT_EQ(decoded->refused_requests[0], 10u);

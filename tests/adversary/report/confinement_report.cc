@@ -2,8 +2,8 @@
 //
 //   confinement_report [--json | --markdown | --check FILE]
 //
-// Starts a service with a read-only and a read-write view, one with a view that keeps every
-// owner, and a supervisor, looks at their processes, and ends them.
+// Starts a service with a read-only and a read-write view and the connection of another FUSE server, one
+// with a view that keeps every owner, and a supervisor, looks at their processes, and ends them.
 // --check: whether FILE has the table of --markdown between its two marks. As root.
 #include <sched.h>
 #include <sys/mount.h>

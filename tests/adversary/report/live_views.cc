@@ -73,6 +73,8 @@ LiveViews::LiveViews(const std::string& programs, bool preserve) : preserve_(pre
     problem_ = "the service does not come up";
   } else if ((!preserve && !make_view(true)) || !make_view(false)) {
     problem_ = "a view does not come up";
+  } else if (!preserve && !make_connection()) {
+    problem_ = "a connection of another server does not come up";
   } else if (!find_processes()) {
     problem_ = "its processes are not those that were expected";
   }
@@ -83,6 +85,7 @@ LiveViews::LiveViews(const std::string& programs, bool preserve) : preserve_(pre
 }
 
 LiveViews::~LiveViews() {
+  server_.reset();
   mounts_.clear();
   connections_.clear();
   if (service_ > 0) {
@@ -124,6 +127,17 @@ bool LiveViews::make_view(bool read_only) {
   return true;
 }
 
+bool LiveViews::make_connection() {
+  const std::string socket = place_ + "/socket", point = place_ + "/point";
+  // Its: root's servers need no broker.
+  if (::mkdir(point.c_str(), 0755) != 0 || ::chown(point.c_str(), kReportedUser, kReportedUser) != 0 ||
+      ::chown(socket.c_str(), kReportedUser, kReportedUser) != 0) {
+    return false;
+  }
+  server_ = std::make_unique<IdleServer>(socket, point, kReportedUser, kReportedUser);
+  return server_->reason() == core::Reason::kNone;
+}
+
 bool LiveViews::find_processes() {
   auto connection = os::connect_to(place_ + "/socket");
   if (!connection.ok()) return false;
@@ -137,11 +151,15 @@ bool LiveViews::find_processes() {
     if (command_of(child) == "sluiced-maker") maker = child;
   }
   processes_.push_back({preserve_ ? "sluiced-maker (--preserve)" : "sluiced-maker", maker});
-  for (size_t i = 0; i < mounts_.size(); ++i) {
+  for (size_t i = 0; i < mounts_.size() + (server_ ? 1 : 0); ++i) {
     message = os::receive_message(connection->get(), buffer, 0);
     if (!message.ok()) return false;
     const auto view = wire::decode_view({buffer.data(), message->length});
     if (!view.ok()) return false;
+    if (view->foreign) {
+      processes_.push_back({"sluice-foreign-broker", view->broker_pid});
+      continue;
+    }
     const std::string of = preserve_          ? " (preserve view)"
                            : view->read_only ? " (read-only view)"
                                              : " (read-write view)";
@@ -157,7 +175,7 @@ bool LiveViews::find_processes() {
            const std::filesystem::directory_iterator fds("/proc/" + std::to_string(service_) +
                                                          "/fd");
            const auto now = static_cast<size_t>(std::distance(begin(fds), end(fds)));
-           const bool settled = children_of(maker).empty() && children_of(service_).size() == 1 + 2 * mounts_.size();
+           const bool settled = children_of(maker).empty() && children_of(service_).size() == 1 + 2 * mounts_.size() + (server_ ? 1 : 0);
            quiet = settled && now == last ? quiet + 1 : 0;
            last = now;
            return quiet == 10;

@@ -3,9 +3,11 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "../idle_server.h"
 #include "os/fd.h"
 
 namespace sluice::adversary {
@@ -19,14 +21,14 @@ struct LiveProcess {
 
 class LiveViews {
  public:
-  // programs: the directory with sluiced and its two beside it. preserve: one read-write view that
-  // keeps every owner; else a read-only and a read-write one of a user.
+  // programs: the directory with sluiced and the others beside it. preserve: one read-write view that
+  // keeps every owner; else a read-only and a read-write one of a user, and the connection of a FUSE server of its.
   LiveViews(const std::string& programs, bool preserve);
   ~LiveViews();
   LiveViews(const LiveViews&) = delete;
   LiveViews& operator=(const LiveViews&) = delete;
 
-  // Service, maker, and broker and worker of each view; with preserve the service itself is left
+  // Service, maker, broker and worker of each view, and the broker of the connection; with preserve the service itself is left
   // out, which the option does not change. Empty where something did not come up,
   // which problem() then says.
   const std::vector<LiveProcess>& processes() const { return processes_; }
@@ -34,12 +36,14 @@ class LiveViews {
 
  private:
   bool make_view(bool read_only);
+  bool make_connection();
   bool find_processes();
 
   const bool preserve_;
   std::string place_, problem_;
   pid_t service_ = -1;
   std::vector<os::Fd> connections_, mounts_;
+  std::unique_ptr<IdleServer> server_;
   std::vector<LiveProcess> processes_;
 };
 

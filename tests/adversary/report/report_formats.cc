@@ -25,9 +25,9 @@ std::string descriptors_of(const ProcessFacts& process) {
   return joined(words, "none");
 }
 
-std::string who(uint32_t uid) {
+std::string who(uint32_t uid, const ProcessFacts& process) {
   using core::Limits;
-  if (uid == kReportedUser) return "the view's user";
+  if (uid == kReportedUser) return process.name == "sluice-foreign-broker" ? "the server's user" : "the view's user";
   if (uid == kReportedServer) return "the server's user";
   if (uid >= Limits::kFirstPrivateUid && uid < Limits::kFirstPrivateUid + Limits::kPrivateUids) {
     return "nobody's";
@@ -36,9 +36,9 @@ std::string who(uint32_t uid) {
 }
 
 std::string uids_of(const ProcessFacts& process) {
-  if (process.real == process.effective && process.saved == process.real) return who(process.real);
-  return who(process.effective) + "; real and saved: " + who(process.real) +
-         (process.saved == process.real ? "" : ", " + who(process.saved));
+  if (process.real == process.effective && process.saved == process.real) return who(process.real, process);
+  return who(process.effective, process) + "; real and saved: " + who(process.real, process) +
+         (process.saved == process.real ? "" : ", " + who(process.saved, process));
 }
 
 std::string capabilities_of(const ProcessFacts& process) {

@@ -32,7 +32,7 @@ case_open_files() {
   view_with_holder || return
   local json
   json=$(timed sluice ls --open --json)
-  expect_eq "of root: fields" '["complete","files","name","target"]' "$(jq -c '.[0] | keys' <<< "$json")"
+  expect_eq "of root: fields" '["complete","files","foreign","name","target"]' "$(jq -c '.[0] | keys' <<< "$json")"
   expect_eq "of root: complete" true "$(jq '.[0].complete' <<< "$json")"
   expect_eq "files, how they are open, and by whom" \
     "[[\"/dir/deep\",true,true,[[$HOLDER,\"sleep\"]]],[\"/file\",true,false,[[$HOLDER,\"sleep\"]]]]" \
@@ -91,7 +91,7 @@ case_top() {
   STARTED+=($!)
   local json
   json=$(timed sluice top --once --json)
-  expect_eq "fields" '["asked_per_second","complete","files","grants","name","nodes","opens_per_second","requests_per_second","target"]' \
+  expect_eq "fields" '["asked_per_second","complete","files","foreign","grants","name","nodes","opens_per_second","requests_per_second","target"]' \
     "$(jq -c '.[0] | keys' <<< "$json")"
   expect_eq "it is busy" true "$(jq '.[0] | .requests_per_second > 10 and .opens_per_second > 5' <<< "$json")"
   expect_eq "what is open" true "$(jq '[.[0].files[].path] | index("/file") != null' <<< "$json")"

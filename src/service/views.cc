@@ -1,0 +1,116 @@
+// Views and foreign connections as the main process keeps them: how they come to it, and go.
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+#include "os/poller.h"
+#include "service/clock.h"
+#include "service/log.h"
+#include "service/service.h"
+#include "service/setup.h"
+
+namespace sluice::service {
+namespace {
+
+// What decides is what was reserved, whatever the set-up process says.
+void take_reserved(wire::ViewInfo& info, uint64_t id, const ViewTable::Entry& entry) {
+  info.id = id;
+  info.name = entry.name;
+  info.uid = entry.uid;
+  info.owner = entry.owner;
+  info.most_grants = entry.grants;
+  info.foreign = entry.connection != 0;
+  if (info.foreign) info.connection = entry.connection;
+}
+
+}  // namespace
+
+core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
+                                            std::vector<os::Fd> fds) {
+  const ViewTable::Entry* entry = table_.find(id);
+  if (entry == nullptr || entry->connection != 0 || views_.contains(id)) {
+    return core::Failure{EPROTO, core::Reason::kProtocol};
+  }
+  auto view = std::make_unique<View>();
+  view->device = std::move(fds[kViewDevice]);
+  view->broker = std::move(fds[kViewBroker]);
+  view->worker = std::move(fds[kViewWorker]);
+  view->broker_events = std::move(fds[kViewBrokerEvents]);
+  view->worker_events = std::move(fds[kViewWorkerEvents]);
+  view->counters = std::move(fds[kViewCounters]);
+  // The connection stays with the view, which ends with it or lets go of it.
+  if (info.tied) view->peer = std::move(pending_.find(id)->second->peer);
+  take_reserved(info, id, *entry);
+  view->info = std::move(info);
+  for (const os::Fd* events : {&view->broker_events, &view->worker_events}) {
+    if (auto set = os::set_nonblocking(events->get()); !set.ok()) return set.failure();
+  }
+  (void)poller_.add_for_end(view->device.get(), tag(id, kConnection));
+  (void)poller_.add(view->broker_events.get(), tag(id, kBrokerEvents));
+  (void)poller_.add(view->worker_events.get(), tag(id, kWorkerEvents));
+  (void)poller_.add(view->broker.get(), tag(id, kBrokerEnd));
+  (void)poller_.add(view->worker.get(), tag(id, kWorkerEnd));
+  if (view->peer) (void)poller_.add(view->peer.get(), tag(id, kPeer));
+  const wire::ViewInfo& of = view->info;
+  log(Level::kInfo, "view-started",
+      {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"source", of.source}, {"target", of.target},
+       {"uid", absl::StrCat(of.uid)}, {"owner", absl::StrCat(of.owner)},
+       {"peer_uid", absl::StrCat(of.owner)}, {"peer_unit", of.unit},
+       {"access", of.read_only ? "ro" : "rw"}, {"rules", absl::StrCat(of.rules)},
+       {"broker", absl::StrCat(of.broker_pid)}, {"worker", absl::StrCat(of.worker_pid)}}, true);
+  ++totals_.views_started;
+  views_[id] = std::move(view);
+  return wire::Reply{};
+}
+
+core::Result<wire::Reply> Service::add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds) {
+  const ViewTable::Entry* entry = table_.find(id);
+  if (entry == nullptr || entry->connection == 0 || views_.contains(id)) {
+    return core::Failure{EPROTO, core::Reason::kProtocol};
+  }
+  auto view = std::make_unique<View>();
+  view->broker = std::move(fds[kConnectionBroker]);
+  view->broker_events = std::move(fds[kConnectionBrokerEvents]);
+  take_reserved(info, id, *entry);
+  info.worker_pid = 0;
+  view->info = std::move(info);
+  if (auto set = os::set_nonblocking(view->broker_events.get()); !set.ok()) return set.failure();
+  (void)poller_.add(view->broker_events.get(), tag(id, kBrokerEvents));
+  (void)poller_.add(view->broker.get(), tag(id, kBrokerEnd));
+  const wire::ViewInfo& of = view->info;
+  log(Level::kInfo, "connection-started",
+      {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"target", of.target},
+       {"uid", absl::StrCat(of.uid)}, {"peer_uid", absl::StrCat(of.owner)}, {"peer_unit", of.unit},
+       {"broker", absl::StrCat(of.broker_pid)}}, true);
+  ++totals_.connections_started;
+  views_[id] = std::move(view);
+  return wire::Reply{};
+}
+
+void Service::end_view(uint64_t id, const char* why) {
+  const auto found = views_.find(id);
+  if (found == views_.end()) return;
+  const std::unique_ptr<View> view = std::move(found->second);
+  const wire::ViewInfo& of = view->info;
+  views_.erase(found);
+  ++(of.foreign ? totals_.connections_ended : totals_.views_ended);
+  table_.release(id);
+  for (const os::Fd* fd : {&view->device, &view->broker_events, &view->worker_events, &view->broker,
+                           &view->worker, &view->peer}) {
+    if (*fd) poller_.remove(fd->get());
+  }
+  for (auto [process, name] : {std::pair<os::Fd*, const char*>{&view->broker, "broker"},
+                               std::pair<os::Fd*, const char*>{&view->worker, "worker"}}) {
+    if (!*process) continue;  // a foreign connection has no worker
+    Ending ending{std::move(*process), true, of.name, name, now_milliseconds(), of.foreign ? of.owner : ~0u,
+                  of.foreign ? of.most_grants : 0};
+    if (!reap(ending)) put_end(std::move(ending));
+  }
+  if (view->reload != 0) reply_to_setup(view->reload, {ENOENT, core::Reason::kNoSuchView, 0, {}});
+  log(Level::kInfo, of.foreign ? "connection-ended" : "view-ended",
+      {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"why", why}}, true);
+  // The last descriptors of a view's connection close here: the kernel aborts it, and its clients are free. That of
+  // another server is its own, and goes on with what it was granted.
+}
+
+}  // namespace sluice::service
