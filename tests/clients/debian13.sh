@@ -21,8 +21,8 @@ if [ -z "${SLUICE_CLI_INSIDE:-}" ]; then
       { tail -5 "$ROOT.log"; exit 1; }
     echo "$PACKAGES" > "$ROOT.made"
   fi
-  cp "${2:?the source of the server}" "$ROOT/root/server.c"
-  timeout 120 chroot "$ROOT" sh -c 'cc -O1 -Wall -Wextra -Werror /root/server.c -o /usr/bin/server $(pkg-config --cflags --libs "fuse3 >= 3.17")' ||
+  cp "${2:?the source of the server}" "$ROOT/tmp/server.c"
+  timeout 120 chroot "$ROOT" sh -c 'cc -O1 -Wall -Wextra -Werror /tmp/server.c -o /usr/bin/server $(pkg-config --cflags --libs "fuse3 >= 3.17")' ||
     exit 1
 fi
 . "$(dirname "$0")/../integration/cli/common.sh"
