@@ -138,7 +138,7 @@ case_exec_unshare() {
   begin_case
   start_server $(raw --unshare)
   has_mounted
-  expect_eq "the command is the server" raw_server "$(cat "/proc/$SERVER/comm")"
+  expect_soon "the command is the server" 5 grep -qx raw_server "/proc/$SERVER/comm"
   expect_eq "without no_new_privs" "NoNewPrivs:	0" "$(grep NoNewPrivs "/proc/$SERVER/status")"
   expect_eq "it has no child" "" "$(pgrep -P "$SERVER")"
   local supervisor
@@ -262,6 +262,28 @@ case_exec_without_a_service() {
   expect_match "it serves the data itself" "data" "$(cat "$W/said")"
   expect_match "and why is said, once" "^sluice: no passthrough: no service answers$" "$(cat "$W/errors")"
   ends_server
+}
+# What the supervisor cannot make sense of is the kernel's to refuse; it serves on.
+case_exec_odd_calls() {
+  begin_case
+  expect_eq "what became of each" "no connection: ENOTTY
+a connection that is not mounted: EPERM
+no descriptor: EBADF
+no memory: EFAULT
+no file: EPERM
+a directory: EINVAL
+a device: EINVAL
+the connection itself: EINVAL
+flags: EPERM
+closing none: EINVAL
+closing another's: ENOENT
+closing a negative one: EINVAL
+closing without memory: EFAULT
+a request with an upper half: an id
+a file: an id" "$(as_a sluice exec --unshare --mount "$W/point" -- /run/clients/odd_calls "$W/tree/file" "$W/tree" {} 2> "$W/errors")"
+  expect_eq "and what the service refused is said" "sluice: no passthrough: not a regular file (not-regular)" "$(cat "$W/errors")"
+  expect_soon "its supervisor ends" 5 no_supervisor
+  expect_soon "its broker ends" 5 no_broker
 }
 case_exec_words() {
   begin_case
