@@ -25,14 +25,14 @@ core::FileId key_of(int backing_id) { return {0, static_cast<uint64_t>(backing_i
 
 // In this order, since a file may be of a filesystem of the server's own: what comes before the filesystem is
 // known asks it nothing. What is refused is closed by the caller, which may wait for such a filesystem for ever:
-// the server has then stopped its own broker.
+// the server has then stopped its own broker, but for the thread that sees to its end.
 Outcome ForeignGrants::check(ForeignDomain domain, int file) const {
   const auto flags = os::open_flags(file);
   if (!flags.ok()) return flags.failure();
   const int access = *flags & O_ACCMODE;
   const bool write = domain == ForeignDomain::kReadWrite;
   // A grant reads anywhere, and writes anywhere: no file that is open for less.
-  if ((*flags & O_PATH) != 0 || access == O_WRONLY) return Failure{EACCES, Reason::kFileMode};
+  if ((*flags & O_PATH) != 0 || (access != O_RDONLY && access != O_RDWR)) return Failure{EACCES, Reason::kFileMode};
   if (write && (access != O_RDWR || (*flags & O_APPEND) != 0)) return Failure{EACCES, Reason::kFileMode};
   const auto stat = os::stat_held(file);
   if (!stat.ok()) return stat.failure();
@@ -47,7 +47,6 @@ Outcome ForeignGrants::check(ForeignDomain domain, int file) const {
   if ((stat->stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0) {
     return Failure{EPERM, Reason::kImmutable};
   }
-  if (config_.may_write == 0) return Failure{EACCES, Reason::kPeerLabelled};
   // By this process's ids, which are the server's, without its capabilities in a namespace of its own.
   if (!os::may_read_and_write(file).ok()) return Failure{EACCES, Reason::kFileNotWritable};
   return core::Done{};
@@ -84,8 +83,8 @@ core::Outcome ForeignGrants::close(int backing_id) {
   return closed;
 }
 
-void ForeignGrants::close_all() {
-  const std::lock_guard lock(mutex_);
+void ForeignGrants::close_for_good() {
+  mutex_.lock();
   for (uint32_t slot = 0; slot < ledger_.capacity(); ++slot) {
     if (const core::Grant* grant = ledger_.at(slot); grant != nullptr) (void)os::backing_close(device_, grant->backing_id);
   }

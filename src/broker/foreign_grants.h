@@ -28,8 +28,8 @@ class ForeignGrants {
   core::Result<int> open(ForeignDomain domain, os::Fd file);
   // Any id of the connection: one that a broker before this one gave, too.
   core::Outcome close(int backing_id);
-  // Of what was not closed: the server is gone.
-  void close_all();
+  // Of what was not closed. Nothing is granted or closed after that, and whoever tries waits.
+  void close_for_good();
 
  private:
   core::Outcome check(ForeignDomain domain, int file) const;

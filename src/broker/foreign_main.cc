@@ -2,12 +2,14 @@
 //
 // Started by the service with the descriptors of sandbox/fds.h, the server's identity and nothing else. It opens
 // no file and sees none but those that the server hands over. It is confined before it reads the first byte that
-// the server wrote. It outlives the service: what it has granted is in use.
+// the server wrote. It ends with the server, with the connection, and with the service, and what it has granted is
+// closed then.
 #include <linux/capability.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <unistd.h>
 
+#include <array>
 #include <thread>
 #include <utility>
 
@@ -18,6 +20,7 @@
 #include "os/file.h"
 #include "os/landlock_domains.h"
 #include "os/memory_file.h"
+#include "os/passed_file.h"
 #include "os/root.h"
 #include "os/self.h"
 #include "sandbox/confine.h"
@@ -38,11 +41,11 @@ int run() {
   const auto config = wire::decode_foreign_config(*bytes);
   must(events, "configuration", config);
   if (config->audit != 0) events.send_all();
+  must(events, "uids", os::take_uids(config->private_uid, config->uid));
   // Of nothing: an empty directory.
   auto tree = os::duplicate(sandbox::kFdRoot);
   must(events, "root", tree);
   must(events, "enter the empty tree", os::enter_tree(*std::move(tree)));
-  must(events, "real uid", os::take_real_uid(config->private_uid));
   const int keep[] = {CAP_SYS_ADMIN};
   must(events, "capabilities", sandbox::keep_capabilities(keep));
 
@@ -55,26 +58,39 @@ int run() {
   const auto confine = [&](os::LandlockDomain domain) {
     must(events, "landlock", os::landlock_restrict(domain, {}, missing));
   };
-  // The two wait here for each other: until both are in their domains, and then until the filter is on.
-  pthread_barrier_t gate;
-  pthread_barrier_init(&gate, nullptr, 2);
-  const auto serve = [&](ForeignServer& server) {
-    pthread_barrier_wait(&gate);
-    server.run();
-    grants.close_all();  // the server is gone, or as good as gone
+  // At once: no later request finds anything to ask for. The connection's descriptor goes before the process does, which
+  // may wait in another thread for a filesystem that waits for this connection.
+  const auto end = [&] {
+    grants.close_for_good();
+    ::close(sandbox::kFdFuse);
     ::_exit(0);
   };
+  // The threads wait here for each other: until all are in their domains, and then until the filter is on.
+  pthread_barrier_t gate;
+  pthread_barrier_init(&gate, nullptr, 3);
   std::thread read_write_thread([&] {
     confine(os::kForeignReadWrite);
     pthread_barrier_wait(&gate);
-    serve(read_write);
+    pthread_barrier_wait(&gate);
+    read_write.run();
+    end();
+  });
+  // Touches no file, so that nothing that the server hands over keeps it from seeing that it is time.
+  std::thread watching_thread([&] {
+    confine(os::kForeignReadOnly);
+    pthread_barrier_wait(&gate);
+    pthread_barrier_wait(&gate);
+    os::wait_for_hangup(std::array{sandbox::kFdGrantRo, sandbox::kFdGrantRw, sandbox::kFdEvents}, sandbox::kFdFuse);
+    end();
   });
   confine(os::kForeignReadOnly);
   pthread_barrier_wait(&gate);
   must(events, "seccomp", sandbox::install_filter(sandbox::foreign_broker_policy()));
   events.send(wire::EventKind::kReady, {0, core::Reason::kNone}, 0, {});
-  serve(read_only);
-  ::_exit(0);
+  pthread_barrier_wait(&gate);
+  read_only.run();
+  end();
+  return 0;
 }
 
 }  // namespace

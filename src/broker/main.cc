@@ -40,10 +40,10 @@ int run() {
   must(events, "configuration", config);
 
   if (config->audit) events.send_all();
+  must(events, "uids", os::take_uids(config->private_uid, config->uid));
   auto tree = os::duplicate(sandbox::kFdRoot);
   must(events, "root", tree);
   must(events, "enter the source tree", os::enter_tree(*std::move(tree)));
-  must(events, "real uid", os::take_real_uid(config->private_uid));
   // In preserve mode the files of every owner are served, and their names in sticky directories too.
   const int keep[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_FOWNER};
   must(events, "capabilities",

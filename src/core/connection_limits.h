@@ -14,6 +14,8 @@ struct ConnectionLimits {
   // Grants of all of them of one uid, shared out as they come: the first have many, and each has some.
   static constexpr uint32_t kGrantsPerUser = 65536;
   static constexpr uint32_t kGrantsLeast = 32;
+  // And of all on this host: no number of uids, which a user with subordinate ones has, takes more.
+  static constexpr uint32_t kGrantsPerHost = 262144;
 };
 
 }  // namespace sluice::core

@@ -1,6 +1,7 @@
 #include "os/foreign.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 
 #include "os/kernel_abi_more.h"
 #include "os/passed_file.h"
+#include "os/socket.h"
 #include "wire/fdinfo.h"
 
 namespace sluice::os {
@@ -44,6 +46,9 @@ core::Result<uint32_t> connection_served_by(int device) {
       stat.stx_rdev_major != kFuseMajor || stat.stx_rdev_minor != kFuseMinor) {
     return kNotFuse;
   }
+  // Its mount may be gone, and the number another's, while what is open goes on showing it.
+  struct pollfd ended {device, 0, 0};
+  if (::poll(&ended, 1, 0) != 0) return core::Failure{ENOTCONN, core::Reason::kConnectionNotMounted};
   char path[64];
   std::snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", device);
   const auto file = checked_fd(::open(path, O_RDONLY | O_CLOEXEC));
@@ -103,11 +108,14 @@ core::Result<std::string> mountpoint_in(const PeerNamespace& where, uint32_t con
 core::Result<std::string> label_of_peer(int socket) {
   char text[512];
   socklen_t length = sizeof(text);
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERSEC, text, &length) < 0) {
-    if (errno == ENOPROTOOPT) return std::string();
-    return failure();
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERSEC, text, &length) == 0) {
+    return std::string(text, ::strnlen(text, length));
   }
-  return std::string(text, ::strnlen(text, length));
+  if (errno != ENOPROTOOPT) return failure();
+  // No module has a label for the socket; one may have one for the process (AppArmor before Linux 6.17).
+  auto label = label_in_proc_of_peer(socket);
+  if (!label.ok() && label.failure().error == EINVAL) return std::string();  // no module has any
+  return label;
 }
 
 }  // namespace sluice::os

@@ -1,12 +1,16 @@
 #include "os/passed_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <ctime>
+#include <iterator>
 
 #include "os/kernel_abi_more.h"
 
@@ -35,6 +39,19 @@ core::Result<PassedMessage> receive_passed(int socket, std::span<uint8_t> buffer
     return core::Failure{EPROTO, core::Reason::kProtocol};
   }
   return message;
+}
+
+void wait_for_hangup(std::span<const int> sockets, int device) {
+  struct pollfd entries[4];
+  size_t count = 0;
+  for (const int socket : sockets.first(std::min(sockets.size(), std::size(entries)))) entries[count++] = {socket, 0, 0};
+  for (;;) {
+    const struct timespec second {1, 0};
+    if (::ppoll(entries, count, &second, nullptr) != 0) return;
+    struct pollfd connection {device, 0, 0};
+    const struct timespec now {0, 0};
+    if (::ppoll(&connection, 1, &now, nullptr) != 0) return;
+  }
 }
 
 core::Result<int> open_flags(int fd) {

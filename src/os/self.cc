@@ -7,6 +7,6 @@ namespace sluice::os {
 
 core::Outcome become_undumpable() { return checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
 
-core::Outcome take_real_uid(uint32_t uid) { return checked(::setresuid(uid, ~0u, uid)); }
+core::Outcome take_uids(uint32_t real, uint32_t effective) { return checked(::setresuid(real, effective, real)); }
 
 }  // namespace sluice::os

@@ -11,9 +11,9 @@ namespace sluice::os {
 // memory, and it dumps no core.
 core::Outcome become_undumpable();
 
-// Real and saved uid from now on, so that processes of the effective uid can neither signal nor trace
-// this one (kill(2): the sender must match one of the two). Needs CAP_SETUID. Not possible before
-// exec: with no_new_privs, exec drops an effective uid that differs.
-core::Outcome take_real_uid(uint32_t uid);
+// Acts as effective from now on, and is owned by real, so that processes of the effective uid can neither signal,
+// trace nor limit this one (kill(2), prlimit(2): the sender must match the others). Needs CAP_SETUID. Not before
+// exec: with no_new_privs, exec drops an effective uid that differs; until here all of them are real.
+core::Outcome take_uids(uint32_t real, uint32_t effective);
 
 }  // namespace sluice::os

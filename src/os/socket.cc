@@ -129,6 +129,12 @@ core::Result<bool> peer_is_confined(int socket) {
 }
 
 core::Result<std::string> groups_of_peer(int socket) { return read_of_peer(socket, "cgroup"); }
+core::Result<std::string> label_in_proc_of_peer(int socket) {
+  auto label = read_of_peer(socket, "attr/current");
+  if (!label.ok() && label.failure().error == ENOENT) return core::Failure{EINVAL, core::Reason::kSystem};
+  if (label.ok() && label->ends_with('\n')) label->pop_back();
+  return label;
+}
 
 core::Outcome send_message(int socket, std::span<const uint8_t> bytes, std::span<const int> fds) {
   struct iovec piece {const_cast<uint8_t*>(bytes.data()), bytes.size()};
@@ -185,6 +191,10 @@ core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, siz
 core::Outcome set_timeout(int socket, uint32_t milliseconds) {
   const struct timeval time {milliseconds / 1000, milliseconds % 1000 * 1000};
   if (::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) < 0) return failure();
+  return set_send_timeout(socket, milliseconds);
+}
+core::Outcome set_send_timeout(int socket, uint32_t milliseconds) {
+  const struct timeval time {milliseconds / 1000, milliseconds % 1000 * 1000};
   return checked(::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)));
 }
 

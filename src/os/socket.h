@@ -34,6 +34,8 @@ core::Result<Peer> peer_of(int socket);
 core::Result<bool> peer_is_confined(int socket);
 // The control groups of the process that connected, as /proc/PID/cgroup has them. Linux 6.5.
 core::Result<std::string> groups_of_peer(int socket);
+// Its label, as /proc/PID/attr/current has it. EINVAL where no security module has one.
+core::Result<std::string> label_in_proc_of_peer(int socket);
 
 // fds (borrowed) go along. EPIPE instead of SIGPIPE.
 core::Outcome send_message(int socket, std::span<const uint8_t> bytes, std::span<const int> fds = {});
@@ -46,5 +48,7 @@ core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, siz
 
 // Receiving and sending on it fail with EAGAIN after so long.
 core::Outcome set_timeout(int socket, uint32_t milliseconds);
+// Sending alone does.
+core::Outcome set_send_timeout(int socket, uint32_t milliseconds);
 
 }  // namespace sluice::os

@@ -14,12 +14,14 @@ namespace {
 // SIGSYS: what a seccomp policy kills with.
 constexpr int kSigsys = 31;
 constexpr int64_t kGraceMilliseconds = 200;
+// It closes what it granted first: what is killed before that leaves it to the kernel.
+constexpr int64_t kForeignGraceMilliseconds = 1500;
 
 }  // namespace
 
 void Service::put_end(Ending ending) {
   if (ending.ours) {
-    ending.kill_at = now_milliseconds() + kGraceMilliseconds;
+    ending.kill_at = now_milliseconds() + (ending.grants > 0 ? kForeignGraceMilliseconds : kGraceMilliseconds);
   } else {
     os::kill_process(ending.process.get());
   }

@@ -11,12 +11,9 @@
 #include "wire/backing_message.h"
 
 namespace sluice::service {
-namespace {
 
 using core::Failure;
 using core::Reason;
-
-}  // namespace
 
 core::Outcome make_foreign(const Setup& setup, os::Fd device) {
   const os::Peer& peer = setup.identity;
@@ -28,8 +25,11 @@ core::Outcome make_foreign(const Setup& setup, os::Fd device) {
   if (!where.ok()) return where.failure();
   const auto mountpoint = os::mountpoint_in(*where, *connection);
   if (!mountpoint.ok()) return mountpoint.failure();
+  // Its number was this connection's all the time: it has not ended meanwhile, and left it to another.
+  if (const auto still = os::connection_served_by(device.get()); !still.ok()) return still.failure();
   const auto label = os::label_of_peer(setup.peer);
   if (!label.ok()) return label.failure();
+  if (!core::is_unconfined(*label)) return Failure{EACCES, Reason::kPeerLabelled};
   const auto reserved = ask(setup, {wire::ReportKind::kReserveConnection, peer.uid, *connection, {}, {}, {}});
   if (!reserved.ok()) return reserved.failure();
 
@@ -40,7 +40,7 @@ core::Outcome make_foreign(const Setup& setup, os::Fd device) {
                        static_cast<uint32_t>(setup.view_id % core::Limits::kPrivateUids);
   config.missing = setup.options.missing;
   // What a grant writes is judged by the broker's label, which is not the peer's.
-  config.may_write = core::is_unconfined(*label) ? 1 : 0;
+  config.uid = peer.uid;
   config.audit = setup.options.audit ? 1 : 0;
   config.mount_namespace = where->id;
   auto broker = start_foreign_broker(setup.executables->foreign_broker.get(), device.get(),

@@ -14,6 +14,11 @@
 #include "sandbox/fds.h"
 
 namespace sluice::service {
+namespace {
+
+constexpr uint32_t kReplyMilliseconds = 3000;
+
+}  // namespace
 
 core::Result<ForeignBroker> start_foreign_broker(int executable, int device, const Identity& identity,
                                                  const wire::ForeignConfig& config) {
@@ -32,6 +37,10 @@ core::Result<ForeignBroker> start_foreign_broker(int executable, int device, con
   const auto set = config.audit != 0 ? os::set_timeout(events->second.get(), kAuditMilliseconds)
                                      : os::set_nonblocking(events->second.get());
   if (!set.ok()) return set.failure();
+  // A server that reads no replies is one that has gone, or is as good as gone.
+  for (const os::Fd* channel : {&read_only->first, &read_write->first}) {
+    if (auto timeout = os::set_send_timeout(channel->get(), kReplyMilliseconds); !timeout.ok()) return timeout.failure();
+  }
   auto null = os::checked_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null.ok()) return null.failure();
 
@@ -48,10 +57,10 @@ core::Result<ForeignBroker> start_foreign_broker(int executable, int device, con
                 {read_only->first.get(), sandbox::kFdGrantRo},
                 {events->second.get(), sandbox::kFdEvents},
                 {configuration->get(), sandbox::kFdConfig}};
-  broker.uid = identity.uid;
+  broker.uid = config.private_uid;  // the server's user from when it runs
   broker.gid = identity.gid;
   broker.groups.assign(identity.groups.begin(), identity.groups.end());
-  // SETUID only until the broker has its real uid, SETPCAP until it has locked its securebits.
+  // SETUID only until the broker has its uids, SETPCAP until it has locked its securebits.
   broker.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
   broker.namespaces = kNamespaces;
   // A descriptor a grant, and those that it starts with.

@@ -16,15 +16,24 @@ constexpr int64_t kMostMilliseconds = 60'000;
 
 void Service::tell_manager() {
   if (!said_ready_) said_ready_ = options_.notifier.say("READY=1\nSTATUS=no views");
-  if (said_ready_ && views_.size() != views_said_ &&
-      options_.notifier.say(absl::StrCat("STATUS=", views_.size(), " views"))) {
-    views_said_ = views_.size();
+  const size_t views = count(false), connections = count(true);
+  if (said_ready_ && (views != views_said_ || connections != connections_said_) &&
+      options_.notifier.say(absl::StrCat("STATUS=", views, " views",
+                                         connections == 0 ? "" : absl::StrCat(", ", connections, " connections")))) {
+    views_said_ = views;
+    connections_said_ = connections;
   }
   const int64_t often = options_.notifier.watchdog_milliseconds();
   const int64_t now = now_milliseconds();
   if (often == 0 || now - watched_at_ < often) return;
   const bool said = options_.notifier.say("WATCHDOG=1");
   watched_at_ = said ? now : now - often + std::min(often, kAgainMilliseconds);
+}
+
+size_t Service::count(bool foreign) const {
+  return static_cast<size_t>(std::count_if(views_.begin(), views_.end(), [foreign](const auto& entry) {
+    return entry.second->info.foreign == foreign;
+  }));
 }
 
 int Service::milliseconds_to_wait() const {

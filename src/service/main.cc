@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/connection_limits.h"
 #include "core/escape.h"
 #include "core/limits.h"
 #include "core/protection_names.h"
@@ -207,9 +208,14 @@ int run(int argc, char** argv) {
   options.idle_milliseconds = int64_t{idle_seconds} * 1000;
   // Up to two descriptors a grant, and as many again for operations under way.
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
-  // Seven descriptors a view, and three for each peer that is being served.
-  options.views = std::clamp((os::most_files() - kFilesLeast / 8 - 3 * core::Limits::kSetupsPerHost) / 7, 1u,
-                             core::Limits::kViewsPerHost);
+  // Seven descriptors a view, two a connection of another server, and three for each peer that is being served.
+  // Where that is more than there are, both have fewer: neither takes what the other needs.
+  using Connections = core::ConnectionLimits;
+  const uint64_t all = 7 * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
+  const uint64_t left = os::most_files() - kFilesLeast / 8 - 3 * core::Limits::kSetupsPerHost;
+  const auto part = [&](uint32_t most) { return static_cast<uint32_t>(std::clamp<uint64_t>(most * left / all, 1, most)); };
+  options.views = part(core::Limits::kViewsPerHost);
+  options.connections = part(Connections::kPerHost);
   const int directory = listener.directory ? listener.directory.get() : -1;
   if (auto done = confine(directory, allowed_missing); !done.ok()) {
     return fail("confinement", done.failure());

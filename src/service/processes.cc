@@ -101,11 +101,12 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
                 {pairs[2].first.get(), sandbox::kFdData},
                 {pairs[3].second.get(), sandbox::kFdEvents},
                 {configuration->get(), sandbox::kFdConfig}};
-  // In preserve mode the broker is nobody: it owns nothing.
-  broker.uid = config.preserve ? config.private_uid : identity.uid;
+  // The view's user from when they run: before, that user could limit and stop them. In preserve mode the broker
+  // stays nobody: it owns nothing.
+  broker.uid = config.private_uid;
   broker.gid = config.preserve ? config.private_uid : identity.gid;
   if (!config.preserve) broker.groups.assign(identity.groups.begin(), identity.groups.end());
-  // SETUID only until the broker has its real uid, SETPCAP until it has locked its securebits.
+  // SETUID only until the broker has its uids, SETPCAP until it has locked its securebits.
   broker.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
   if (config.preserve) broker.capabilities.insert(broker.capabilities.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER});
   broker.namespaces = kNamespaces;
@@ -129,7 +130,7 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     broker.fds.push_back({trees[i].read_write.get(), first + 1});
     worker.fds.push_back({trees[i].read_write.get(), sandbox::kFdGrafts + static_cast<int>(i) - 1});
   }
-  worker.uid = config.preserve ? 0 : identity.uid;
+  worker.uid = config.preserve ? 0 : config.private_uid;
   worker.gid = config.preserve ? 0 : identity.gid;
   if (!config.preserve) worker.groups.assign(identity.groups.begin(), identity.groups.end());
   // The same, and SYS_ADMIN only until the worker has made the source tree its root.

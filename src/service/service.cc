@@ -31,7 +31,7 @@ Service::Service(Options options, Maker maker, os::Poller poller, os::Fd signals
       maker_(std::move(maker)),
       poller_(std::move(poller)),
       signals_(std::move(signals)),
-      table_(options_.grants_per_view, options_.views) {
+      table_(options_.grants_per_view, options_.views, options_.connections) {
   totals_.started = options_.started;
   totals_.service_pid = options_.pid;
   totals_.maker_pid = maker_.pid();
@@ -243,6 +243,7 @@ core::Result<wire::Reply> Service::answer(uint64_t id, const Pending& pending,
   if (report.kind == wire::ReportKind::kReserveConnection) {
     ViewTable::Stuck stuck;
     for (const auto& [which, ending] : ending_) {
+      stuck.grants_on_host += ending.grants;
       if (!ending.ours || ending.uid != peer) continue;
       ++stuck.brokers;
       stuck.grants += ending.grants;

@@ -28,6 +28,7 @@ struct Options {
   os::Fd first_peer;     // embedded: the one peer that is already connected
   uint32_t grants_per_view = 0;
   uint32_t views = 0;    // on this host
+  uint32_t connections = 0;  // of other FUSE servers, too
   bool audit = false;    // every grant and refusal is logged
   Notifier notifier;
   int64_t started = 0;   // seconds since 1970
@@ -108,6 +109,7 @@ class Service {
   // Every turn of the loop, and so only while it turns: what the service manager hears.
   void tell_manager();
   int milliseconds_to_wait() const;
+  size_t count(bool foreign) const;
   bool idle() const { return views_.empty() && pending_.empty() && ending_.empty(); }
   wire::ViewInfo info_of(const View& view) const;
 
@@ -121,7 +123,7 @@ class Service {
   bool stopping_ = false;
   bool maker_gone_ = false;
   bool said_ready_ = false;
-  size_t views_said_ = 0;
+  size_t views_said_ = 0, connections_said_ = 0;
   int64_t watched_at_ = 0;  // when the manager heard last
   int64_t busy_at_ = 0;     // when there was last something to do
   absl::btree_map<uint64_t, std::unique_ptr<View>> views_;

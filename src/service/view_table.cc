@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/connection_limits.h"
 #include "core/limits.h"
 
 namespace sluice::service {
@@ -37,10 +36,8 @@ core::Result<const ViewTable::Entry*> ViewTable::reserve(uint64_t id, uint32_t o
   if (owner != 0 && count_of(owner, false) >= std::min(Limits::kViewsPerUser, std::max(views_ / 4, 1u))) {
     return Failure{EDQUOT, Reason::kLimitViewsOfUser};
   }
-  const std::string chosen = name.empty() ? absl::StrCat("view-", id) : std::string(name);
-  for (const auto& [other, entry] : entries_) {
-    if (entry.name == chosen) return Failure{EEXIST, Reason::kNameTaken};
-  }
+  const std::string chosen = name.empty() ? free_name("view-", id) : std::string(name);
+  if (is_taken(chosen)) return Failure{EEXIST, Reason::kNameTaken};
   const auto share = share_of(uid);
   if (!share.ok()) return share.failure();
   return &(entries_[id] = Entry{owner, uid, *share, chosen, 0});
@@ -50,20 +47,37 @@ core::Result<const ViewTable::Entry*> ViewTable::reserve_connection(uint64_t id,
                                                                     Stuck stuck) {
   using Most = core::ConnectionLimits;
   if (entries_.contains(id) || connection == 0) return Failure{EPROTO, Reason::kProtocol};
-  const std::string name = absl::StrCat("connection-", id);
   uint32_t left = Most::kGrantsPerUser - std::min(Most::kGrantsPerUser, stuck.grants);
+  uint32_t left_on_host = Most::kGrantsPerHost - std::min(Most::kGrantsPerHost, stuck.grants_on_host);
   for (const auto& [other, entry] : entries_) {
-    if (entry.name == name) return Failure{EEXIST, Reason::kNameTaken};
+    if (entry.connection == 0) continue;
+    left_on_host -= std::min(left_on_host, entry.grants);
+    if (entry.owner != owner) continue;
+    // By others it may not be taken: they could have had the number before, and keep it.
     if (entry.connection == connection) return Failure{EBUSY, Reason::kConnectionTaken};
-    if (entry.owner == owner && entry.connection != 0) left -= std::min(left, entry.grants);
+    left -= std::min(left, entry.grants);
   }
   const size_t mine = count_of(owner, true) + stuck.brokers;
-  if (count(true) >= Most::kPerHost) return Failure{ENOSPC, Reason::kLimitConnections};
-  if (mine >= Most::kPerUser) return Failure{EDQUOT, Reason::kLimitConnectionsOfUser};
+  const size_t most = std::min(Most::kPerUser, std::max(connections_ / 4, 1u));
+  if (count(true) >= connections_ || left_on_host < Most::kGrantsLeast) {
+    return Failure{ENOSPC, Reason::kLimitConnections};
+  }
+  if (mine >= most) return Failure{EDQUOT, Reason::kLimitConnectionsOfUser};
   // What each of those that may still come needs at the least is set aside; of the rest, a quarter.
-  const auto aside = static_cast<uint32_t>(Most::kPerUser - mine) * Most::kGrantsLeast;
+  const auto aside = static_cast<uint32_t>(most - mine) * Most::kGrantsLeast;
   const uint32_t share = Most::kGrantsLeast + (left > aside ? (left - aside) / 4 : 0);
-  return &(entries_[id] = Entry{owner, owner, std::min({share, Most::kGrants, grants_per_view_}), name, connection});
+  return &(entries_[id] = Entry{owner, owner, std::min({share, left_on_host, Most::kGrants, grants_per_view_}),
+                                free_name("connection-", id), connection});
+}
+
+bool ViewTable::is_taken(std::string_view name) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.second.name == name; });
+}
+// Whatever names others have chosen, there is one.
+std::string ViewTable::free_name(std::string_view kind, uint64_t id) const {
+  std::string name = absl::StrCat(std::string(kind), id);
+  for (int more = 2; is_taken(name); ++more) name = absl::StrCat(std::string(kind), id, ".", more);
+  return name;
 }
 
 size_t ViewTable::count(bool foreign) const {

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/connection_limits.h"
 #include "core/limits.h"
 #include "core/result.h"
 
@@ -18,9 +19,10 @@ namespace sluice::service {
 class ViewTable {
  public:
   // grants_per_view: what the descriptors of one broker suffice for.
-  // views: as many on this host, of which a quarter at the most are one user's.
-  explicit ViewTable(uint32_t grants_per_view, uint32_t views = core::Limits::kViewsPerHost)
-      : grants_per_view_(grants_per_view), views_(views) {}
+  // views, connections: as many on this host, of each of which a quarter at the most are one user's.
+  explicit ViewTable(uint32_t grants_per_view, uint32_t views = core::Limits::kViewsPerHost,
+                     uint32_t connections = core::ConnectionLimits::kPerHost)
+      : grants_per_view_(grants_per_view), views_(views), connections_(connections) {}
 
   struct Entry {
     uint32_t owner = 0;   // the peer that asked for it
@@ -39,8 +41,9 @@ class ViewTable {
   struct Stuck {
     size_t brokers = 0;
     uint32_t grants = 0;
+    uint32_t grants_on_host = 0;  // of every owner's
   };
-  // The same for the connection of another FUSE server. kConnectionTaken where it is here already.
+  // The same for the connection of another FUSE server. kConnectionTaken where this owner has it here already.
   core::Result<const Entry*> reserve_connection(uint64_t id, uint32_t owner, uint32_t connection, Stuck stuck);
   void release(uint64_t id) { entries_.erase(id); }
 
@@ -53,11 +56,13 @@ class ViewTable {
 
  private:
   core::Result<uint32_t> share_of(uint32_t uid) const;
+  bool is_taken(std::string_view name) const;
+  std::string free_name(std::string_view kind, uint64_t id) const;
   size_t count(bool foreign) const;
   size_t count_of(uint32_t owner, bool foreign) const;
 
   const uint32_t grants_per_view_;
-  const uint32_t views_;
+  const uint32_t views_, connections_;
   absl::btree_map<uint64_t, Entry> entries_;
 };
 

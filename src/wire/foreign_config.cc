@@ -16,7 +16,7 @@ core::Result<ForeignConfig> decode_foreign_config(std::span<const uint8_t> bytes
       config.most_grants > core::ConnectionLimits::kGrants ||
       config.private_uid < core::Limits::kFirstPrivateUid ||
       config.private_uid - core::Limits::kFirstPrivateUid >= core::Limits::kPrivateUids ||
-      (config.missing & ~core::kAllMissing) != 0 || config.may_write > 1 || config.audit > 1) {
+      (config.missing & ~core::kAllMissing) != 0 || config.audit > 1) {
     return core::Failure{EPROTO, core::Reason::kProtocol};
   }
   return config;

@@ -18,7 +18,7 @@ struct ForeignConfig {
   uint32_t most_grants;      // at once, > 0
   uint32_t private_uid;      // the broker's real uid: nobody's, so that nobody can signal it
   uint32_t missing;          // protections that the administrator allowed to be missing
-  uint32_t may_write;        // 1, or 0: no security module could judge what a grant writes
+  uint32_t uid;              // and whom it acts as: the server's
   uint32_t audit;            // 1: every grant and refusal is reported
   uint64_t mount_namespace;  // the peer's, by the number that the kernel gives to no other
 };

@@ -34,6 +34,7 @@ core::Result<ViewConfig> decode_view_config(std::span<const uint8_t> bytes) {
   config.coherence_milliseconds = header.coherence_milliseconds;
   config.most_grants = header.most_grants;
   config.private_uid = header.private_uid;
+  config.uid = header.uid;
   config.missing = header.missing;
   config.init.assign(init.begin(), init.end());
   config.rules = *std::move(decoded);

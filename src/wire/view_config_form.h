@@ -15,7 +15,7 @@ struct Header {
   uint32_t flags;
   uint32_t coherence_milliseconds;
   uint32_t most_grants;
-  uint32_t private_uid;
+  uint32_t private_uid, uid;
   uint32_t missing;
   uint32_t init_length;
   uint32_t rules_length;

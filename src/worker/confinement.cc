@@ -33,6 +33,10 @@ core::Outcome attach_grafts(std::span<const core::Graft> grafts) {
 }  // namespace
 
 core::Outcome confine(const wire::ViewConfig& config, const char** step) {
+  *step = "uids";
+  if (!config.preserve) {
+    if (auto done = os::take_uids(config.private_uid, config.uid); !done.ok()) return done;
+  }
   *step = "root";
   auto root = os::duplicate(sandbox::kFdRoot);
   if (!root.ok()) return root.failure();
@@ -40,11 +44,12 @@ core::Outcome confine(const wire::ViewConfig& config, const char** step) {
   if (auto done = os::enter_tree(*std::move(root)); !done.ok()) return done;
   *step = "grafts";
   if (auto done = attach_grafts(config.grafts); !done.ok()) return done;
-  *step = "real uid";
+  *step = "files' uid";
   // In preserve mode its uid is root's, which nobody else can signal, and what it makes is nobody's until it
   // has found it again: by its owner it knows it from what others put in its place.
-  const auto uid = config.preserve ? os::set_files_uid(config.private_uid) : os::take_real_uid(config.private_uid);
-  if (!uid.ok()) return uid;
+  if (config.preserve) {
+    if (auto done = os::set_files_uid(config.private_uid); !done.ok()) return done;
+  }
   *step = "capabilities";
   // In preserve mode the worker has these in a user namespace of its own, and nowhere else.
   const int over_own_tree[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID};

@@ -36,6 +36,8 @@ std::string name_of(Reason reason) { return std::string(core::reason_name(reason
 std::string name_of(uint32_t reason) { return name_of(static_cast<Reason>(reason)); }
 os::Fd opened(const std::string& path, int flags) { return os::Fd(::open(path.c_str(), flags | O_CLOEXEC, 0644)); }
 
+void write_file(const std::string& path) { EXPECT_TRUE(os::Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644))); }
+
 // body in a process of kUser's, in namespaces of its own.
 void as_server(const Body& body, int seconds = 15) {
   in_process(kUser, seconds, [&] {
@@ -207,6 +209,7 @@ ATTACK(ForeignAttack, FilesOfEveryOtherKind) {
     };
     refused("O_PATH", opened(path + "/file", O_PATH), "file-mode");
     refused("write-only", opened(path + "/file", O_WRONLY), "file-mode");
+    refused("for neither", opened(path + "/file", 3), "file-mode");  // ioctl alone: open(2)
     refused("a directory", opened(path, O_RDONLY), "not-regular");
     refused("a terminal", opened("/dev/ptmx", O_RDWR | O_NOCTTY), "not-regular");
     refused("a device", opened("/dev/null", O_RDWR), "not-regular");
@@ -406,6 +409,112 @@ ATTACK(ForeignAttack, AMountNamespaceOfOthers) {
     ::prctl(PR_SET_DUMPABLE, 1);
     ASSERT_EQ(::unshare(CLONE_NEWUSER), 0);
     EXPECT_EQ(name_of(other.connect()), "connection-foreign");
+  });
+}
+
+// Invariant: with its end, by whoever, what a connection was granted goes from the kernel: no grant is out of sight.
+ATTACK(ForeignAttack, GrantsDoNotOutliveTheirBroker) {
+  const std::string path = foreign_ground();
+  auto service = std::make_unique<RunningService>();
+  as_server([&] {
+    ForeignServer server(path + "/point", 8);
+    for (int round = 0; round < 3; ++round) {
+      ASSERT_EQ(name_of(server.connect()), "none");
+      EXPECT_GE(server.most_grants(), 1000u) << round;
+      const auto granted = server.grant(0, opened(path + "/file", O_RDONLY).get());
+      ASSERT_EQ(granted.error, 0);
+      server.pass(granted.backing_id);
+      EXPECT_EQ(server.use([&] { return read_first(server.file()); }), 'c');
+      wire::Hello end;
+      end.kind = wire::HelloKind::kEnd;
+      end.name = server.name();
+      EXPECT_EQ(name_of(ask(end, {}).reason), "none");
+      EXPECT_TRUE(eventually(2000, [&] { return server.use([&] { return read_first(server.file()); }) == -EIO; }));
+    }
+  });
+  // Nor the service.
+  Program server([&] {
+    if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return;
+    enter_own_namespaces();
+    ForeignServer foreign(path + "/point", 8);
+    EXPECT_EQ(name_of(foreign.connect()), "none");
+    const auto granted = foreign.grant(0, opened(path + "/file", O_RDONLY).get());
+    foreign.pass(granted.backing_id);
+    EXPECT_EQ(foreign.use([&] { return read_first(foreign.file()); }), 'c');
+    write_file(path + "/granted");
+    EXPECT_TRUE(eventually(5000, [&] { return foreign.use([&] { return read_first(foreign.file()); }) == -EIO; }));
+  });
+  EXPECT_TRUE(eventually(5000, [&] { return ::access((path + "/granted").c_str(), F_OK) == 0; }));
+  ::kill(service->pid(), SIGKILL);
+  EXPECT_TRUE(server.ended(6000));
+  EXPECT_EQ(server.status(), 0);
+}
+
+// Invariant: a broker ends with its server, whatever that handed over: a file of the very filesystem that the broker
+// keeps alive, or its own channels.
+ATTACK(ForeignAttack, WhatKeepsItsOwnBrokerBusy) {
+  const std::string path = foreign_ground();
+  RunningService service;
+  service.note();
+  for (const bool channels : {false, true}) {
+    Program server([&] {
+      if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return;
+      enter_own_namespaces();
+      ForeignServer foreign(path + "/point", 8);
+      EXPECT_EQ(name_of(foreign.connect()), "none");
+      const wire::BackingRequest request{wire::BackingOp::kOpen, 0};
+      const std::span<const uint8_t> bytes{reinterpret_cast<const uint8_t*>(&request), sizeof(request)};
+      if (!channels) {
+        const int file = ::open(foreign.file().c_str(), O_RDWR);
+        foreign.fall_silent();
+        for (const int channel : {0, 1}) EXPECT_TRUE(send_raw(foreign.channel(channel), bytes, {file}));
+      } else {
+        // So many that the broker waits to reply; then its own ends of them behind.
+        const os::Fd file = opened(path + "/file", O_RDONLY);
+        for (const int channel : {0, 1}) {
+          ::fcntl(foreign.channel(channel), F_SETFL, O_NONBLOCK);
+          while (send_raw(foreign.channel(channel), bytes, {file.get()})) {
+          }
+        }
+        ::usleep(300'000);
+        for (int tries = 0; tries < 50; ++tries) {
+          for (const int channel : {0, 1}) {
+            (void)send_raw(foreign.channel(channel), bytes, {foreign.channel(0), foreign.channel(1)});
+          }
+        }
+      }
+      ::usleep(200'000);
+      ::kill(::getpid(), SIGKILL);
+    });
+    EXPECT_TRUE(server.ended(5000)) << channels;
+    service.expect_as_noted(channels ? "channels in themselves" : "a file of its own", 8000);
+  }
+}
+
+// Invariant: nobody has a connection's number in advance: it is the kernel's, who gives it to the next.
+ATTACK(ForeignAttack, NumbersOfOthers) {
+  const std::string path = foreign_ground();
+  ASSERT_EQ(::mkdir((path + "/victim").c_str(), 0755), 0);
+  ASSERT_EQ(::chown((path + "/victim").c_str(), kVictim, kVictim), 0);
+  RunningService service;
+  Program squatter([&] {
+    if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return;
+    enter_own_namespaces();
+    // The numbers that the next will get; the channels stay open, and the devices.
+    std::vector<ForeignServer*> all;
+    for (int i = 0; i < 4; ++i) all.push_back(new ForeignServer(path + "/point", 8));
+    for (ForeignServer* one : all) EXPECT_EQ(name_of(one->connect()), "none");
+    while (::umount2((path + "/point").c_str(), MNT_DETACH) == 0) {
+    }
+    EXPECT_EQ(name_of(all[0]->connect()), "connection-not-mounted") << "what is not mounted any more";
+    write_file(path + "/ready");
+    ::pause();
+  });
+  ASSERT_TRUE(eventually(8000, [&] { return ::access((path + "/ready").c_str(), F_OK) == 0; }));
+  in_process(kVictim, 10, [&] {
+    enter_own_namespaces();
+    ForeignServer server(path + "/victim", 8);
+    EXPECT_EQ(name_of(server.connect()), "none");
   });
 }
 

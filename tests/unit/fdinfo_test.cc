@@ -20,7 +20,8 @@ TEST(Fdinfo, TheConnection) {
 
 TEST(Fdinfo, ThereIsNone) {
   for (const std::string_view text : {"", "\n", "\n\n\n", "pos:\t0\nflags:\t0100002\nmnt_id:\t25\nino:\t90\n",
-                                      "pos:\t0\nx fuse_connection:\t72\n", "fuse_connections:\t72\n", "fuse_connection"}) {
+                                      "pos:\t0\nx fuse_connection:\t72\n", "fuse_connections:\t72\n", "fuse_connection",
+                                      "some_other_line:\t72\n"}) {
     EXPECT_FALSE(connection_in_fdinfo(text)) << text;
   }
 }

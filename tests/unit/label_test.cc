@@ -21,7 +21,7 @@ TEST(Label, WhoIsNot) {
        {// AppArmor, in its modes, stacked, and of a container's own policy namespace
         "/usr/sbin/cupsd (enforce)", "firefox (complain)", "unconfined (enforce)", "unconfined-looking (enforce)",
         "docker-default//&unconfined (enforce)", "docker-default (enforce)//&podman (unconfined)",
-        ":lxd-box_<var-lib-lxd>:unconfined", ":lxd-box://&podman (unconfined)",
+        ":lxd-box_<var-lib-lxd>:unconfined", ":lxd-box://&podman (unconfined)", ":lxd-box_<var-lib-lxd>:podman (unconfined)",
         // SELinux: user and role do not say it
         "unconfined_u:unconfined_r:mozilla_plugin_t:s0-s0:c0.c1023", "unconfined_u:unconfined_r:container_t:s0:c1,c2",
         "system_u:system_r:httpd_t:s0", "user_u:user_r:user_t:s0", "system_u:object_r:unlabeled_t:s0",

@@ -181,6 +181,18 @@ TEST(ViewTable, StuckBrokersKeepTheirPlacesAndShares) {
   EXPECT_EQ(reason_of(table.reserve_connection(9999, kAnn, 1, stuck)), Reason::kLimitConnectionsOfUser);
 }
 
+// Where there are fewer descriptors, and so fewer places, no user takes more than a quarter either.
+TEST(ViewTable, ConnectionsWhereThereIsLittle) {
+  ViewTable table(kPerView, 4, 8);
+  EXPECT_TRUE(table.reserve_connection(1, kAnn, 1, {}).ok());
+  EXPECT_TRUE(table.reserve_connection(2, kAnn, 2, {}).ok());
+  EXPECT_EQ(reason_of(table.reserve_connection(3, kAnn, 3, {})), Reason::kLimitConnectionsOfUser);
+  for (uint32_t id = 3; id <= 8; ++id) EXPECT_TRUE(table.reserve_connection(id, kAnn + id, id, {}).ok());
+  EXPECT_EQ(reason_of(table.reserve_connection(9, kBen + 100, 9, {})), Reason::kLimitConnections);
+  ViewTable one(kPerView, 1, 1);
+  EXPECT_TRUE(one.reserve_connection(1, kAnn, 1, {}).ok());
+}
+
 TEST(ViewTable, ConnectionsOfTheHost) {
   using Most = core::ConnectionLimits;
   ViewTable table(kPerView);

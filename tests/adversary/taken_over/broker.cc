@@ -39,7 +39,7 @@ int run() {
   const auto config = wire::decode_view_config(*bytes);
   auto tree = os::duplicate(sandbox::kFdRoot);
   must(os::enter_tree(*std::move(tree)), "enter the source tree");
-  must(os::take_real_uid(config->private_uid), "real uid");
+  must(os::take_uids(config->private_uid, config->uid), "uids");
   const int keep[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_FOWNER};
   must(sandbox::keep_capabilities({keep, config->preserve ? size_t{3} : size_t{1}}), "capabilities");
   must(os::landlock_restrict(os::kGrantReadWrite, {{sandbox::kFdRootRw}},

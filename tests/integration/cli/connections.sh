@@ -7,15 +7,16 @@ cp "${SLUICE_METRICS:?the program of metrics.cc}" /run/peer/metrics
 cp "${SLUICE_SERVER:?the program of server.cc}" /run/peer/server
 
 is_granted() { [ "$(cat "$W/said")" = none ]; }
-# A server of user A's at $W/point, to which $W/source/file is granted.
-start_server() {
+# A server of user A's at $W/point, or at what is named, to which $W/source/file is granted.
+start_server() { # [name]
+  local point=$W/${1:-point}
   make_source "$W/source"
-  mkdir "$W/point" "$W/target"
-  chown $USER_A "$W/point"
+  mkdir "$point" "$W/target"
+  chown $USER_A "$point"
   mkfifo "$W/stay"
   exec 8<> "$W/stay"
   start_service
-  /run/peer/server /run/sluice/sluice.sock "$W/point" $USER_A "$W/source/file" < "$W/stay" > "$W/said" 8>&- &
+  /run/peer/server /run/sluice/sluice.sock "$point" $USER_A "$W/source/file" < "$W/stay" > "$W/said" 8>&- &
   SERVER=$!
   STARTED+=("$SERVER")
   expect_soon "the server is granted a file" 5 is_granted || { cat "$W/said"; return 1; }
@@ -95,6 +96,21 @@ case_metrics() {
   expect_match "of the service" "sluice_service_grants_total\{$of\} 1" "$all"
   expect_match "its limit" "sluice_connection_open_grants_limit\{$of,connection=\"$NAME\"\} [1-9]" "$all"
   expect_no_match "nothing of it as of a view" "view=\"$NAME\"" "$all"
+  stop_server
+  stop_service
+}
+
+# Where a server mounts is its own choice, and is shown.
+case_names() {
+  local name=$'a\e[31m\n"b' out
+  start_server "$name" || return
+  for out in "$(timed sluice ls)" "$(timed sluice ls --json)" "$(timed sluice ls --open)" "$(timed sluice ls --open --by-mount)" \
+    "$(timed sluice status)" "$(timed sluice top --once)" "$(timed sluice status --metrics)" "$(cat "$W/service.log")"; do
+    expect_no_match "no byte of a terminal's" $'\e' "$out"
+    expect_no_match "no line of its own" $'\n"b' "$out"
+  done
+  expect_match "it is escaped" 'a\\x1b\[31m\\x0a\\x22b' "$(timed sluice ls)"
+  expect_eq "metrics are valid" "" "$(timed sluice status --metrics | /run/peer/metrics)"
   stop_server
   stop_service
 }
