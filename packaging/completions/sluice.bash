@@ -44,7 +44,7 @@ _sluice() {
     --identity) COMPREPLY=($(compgen -u -W preserve -- "$cur")); return ;;
     --op) COMPREPLY=($(compgen -W 'look list read write change make remove' -- "$cur")); return ;;
     --view | --socket) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --only) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    --only | --mount) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --hide | --graft | --coherence | --name | --allow-missing) return ;;
   esac
   if [[ $cur == -* ]]; then

@@ -41,7 +41,7 @@ _sluice() {
     --identity) _alternative 'users:user:_users' 'modes:mode:(preserve)'; return ;;
     --op) compadd look list read write change make remove; return ;;
     --view | --socket) _files; return ;;
-    --only) _files -/; return ;;
+    --only | --mount) _files -/; return ;;
     --hide | --graft | --coherence | --name | --allow-missing) return ;;
   esac
   if [[ $PREFIX == -* ]]; then

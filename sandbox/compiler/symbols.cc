@@ -4,6 +4,8 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/kcmp.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/fanotify.h>
@@ -78,6 +80,7 @@ constexpr Symbol kSymbols[] = {
     SYMBOL(MAP_FIXED_NOREPLACE),
     SYMBOL(MADV_DONTNEED),
     SYMBOL(MADV_FREE),
+    SYMBOL(MADV_WIPEONFORK),
 
     SYMBOL(FUTEX_WAIT),
     SYMBOL(FUTEX_WAKE),
@@ -121,13 +124,17 @@ constexpr Symbol kSymbols[] = {
     SYMBOL(F_GETFL),
     SYMBOL(F_SETFL),
     SYMBOL(F_GETFD),
+    SYMBOL(F_DUPFD_CLOEXEC),
+    SYMBOL(KCMP_FILE),
 
     SYMBOL(AF_UNIX),
     SYMBOL(SOCK_SEQPACKET),
     SYMBOL(SOCK_CLOEXEC),
+    SYMBOL(SOCK_NONBLOCK),
     SYMBOL(SOL_SOCKET),
     SYMBOL(SO_PEERCRED),
     SYMBOL(SO_PEERGROUPS),
+    SYMBOL(MSG_DONTWAIT),
     SYMBOL(MSG_NOSIGNAL),
     SYMBOL(MSG_CMSG_CLOEXEC),
     SYMBOL(P_PIDFD),
@@ -156,6 +163,11 @@ constexpr Symbol kSymbols[] = {
 
     {"FUSE_DEV_IOC_BACKING_OPEN", os::abi::kFuseBackingOpen},
     {"FUSE_DEV_IOC_BACKING_CLOSE", os::abi::kFuseBackingClose},
+
+    SYMBOL(SECCOMP_IOCTL_NOTIF_RECV),
+    SYMBOL(SECCOMP_IOCTL_NOTIF_SEND),
+    SYMBOL(SECCOMP_IOCTL_NOTIF_ID_VALID),
+    {"PIDFD_THREAD", O_EXCL},  // include/uapi/linux/pidfd.h, Linux 6.9
 
     // The descriptor tables of our processes.
     {"FD_RECORD", kFdRecord},

@@ -29,19 +29,6 @@ constexpr char kRunDirectory[] = "/run/sluice";
 constexpr char kDefaultSocket[] = "/run/sluice/sluice.sock";
 constexpr char kPrivatePrefix[] = "private-";
 
-// sluiced lies beside this command in a build tree, and in libexec when installed.
-std::string service_program() {
-  char self[PATH_MAX];
-  const ssize_t length = ::readlink("/proc/self/exe", self, sizeof(self) - 1);
-  std::string directory(self, length < 0 ? 0 : static_cast<size_t>(length));
-  directory.resize(directory.rfind('/') + 1);
-  for (const char* beside : {"sluiced", "../libexec/sluice/sluiced"}) {
-    const std::string path = directory + beside;
-    if (::access(path.c_str(), X_OK) == 0) return path;
-  }
-  return directory + "sluiced";
-}
-
 std::string private_socket_of(pid_t pid) {
   return absl::StrCat(kRunDirectory, "/", kPrivatePrefix, pid, ".sock");
 }
@@ -104,7 +91,7 @@ absl::StatusOr<Service> start_private_service(const PrivateService& how) {
   }
   auto pair = os::socket_pair();
   if (!pair.ok()) return problem(pair.failure(), "socketpair");
-  const std::string program = service_program();
+  const std::string program = program_beside("sluiced");
   const pid_t pid = ::fork();
   if (pid < 0) return problem(os::failure(), "fork");
   if (pid == 0) {
@@ -148,6 +135,18 @@ absl::Status list_at(const std::string& socket, std::vector<ListedView>& views) 
 }
 
 }  // namespace
+
+std::string program_beside(const std::string& name) {
+  char self[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", self, sizeof(self) - 1);
+  std::string directory(self, length < 0 ? 0 : static_cast<size_t>(length));
+  directory.resize(directory.rfind('/') + 1);
+  for (const char* beside : {"", "../libexec/sluice/"}) {
+    const std::string path = absl::StrCat(directory, beside, name);
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return directory + name;
+}
 
 std::string service_socket(const std::string& option) {
   if (!option.empty()) return option;

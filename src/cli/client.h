@@ -15,6 +15,8 @@ namespace sluice::cli {
 
 // The socket that an option, SLUICE_SOCKET or the default names.
 std::string service_socket(const std::string& option);
+// A program of ours, which lies beside this command in a build tree, and in libexec when installed.
+std::string program_beside(const std::string& name);
 
 // The host's service, or a private one.
 struct Service {

@@ -42,6 +42,16 @@ struct LearnOptions {
 };
 int policy_learn_command(const LearnOptions& options);
 
+struct ExecOptions {
+  std::string mount;
+  std::string socket;
+  bool unshare = false;
+  std::vector<std::string> more = {};    // none: take_server() has taken them
+  std::vector<std::string> server = {};  // the program and its words
+};
+// Becomes the server; returns only where the words are wrong.
+int exec_command(const ExecOptions& options);
+
 struct ListOptions {
   std::string socket;
   std::string name;  // status: of one view

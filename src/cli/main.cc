@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "cli/commands.h"
+#include "cli/exec_words.h"
 #include "cli/mount_helper.h"
 #include "cli/output.h"
 #include "cli/policy_command.h"
@@ -22,6 +23,7 @@ constexpr char kVersion[] = "sluice " SLUICE_VERSION;
 struct Commands {
   MountOptions mount;
   RunOptions run;
+  ExecOptions exec;
   ListOptions list;
   ReloadOptions reload;
   UmountOptions umount;
@@ -50,6 +52,10 @@ void describe(CLI::App& app, Commands& commands, int& status) {
   add_view_options(run, commands.run.view);
   add_run_options(run, commands.run);
   run.callback([&] { status = run_command(commands.run); });
+
+  CLI::App& exec = *app.add_subcommand("exec", "become the FUSE server SERVER, with passthrough");
+  add_exec_options(exec, commands.exec);
+  exec.callback([&] { status = exec_command(commands.exec); });
 
   CLI::App& ls = *app.add_subcommand("ls", "list views");
   CLI::App& one = *app.add_subcommand("status", "what a view, or every view, does");
@@ -135,6 +141,7 @@ int run(int argc, char** argv) {
   int status = kExitOk;
   describe(app, commands, status);
   take_command(argc, argv, commands.run, commands.learn.run);
+  take_server(argc, argv, commands.exec);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

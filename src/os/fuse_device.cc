@@ -35,7 +35,7 @@ core::Result<Fd> make_fuse_mount(int device, const FuseMount& options) {
   if (!context.ok()) return context.failure();
   const int fs = context->get();
   const CString source(options.source);
-  if (set_string(fs, "source", source.get()) < 0 || set_string(fs, "subtype", "sluice") < 0 ||
+  if (set_string(fs, "source", source.get()) < 0 || set_string(fs, "subtype", options.subtype) < 0 ||
       set_number(fs, "fd", static_cast<uint32_t>(device), "%u") < 0 ||
       set_number(fs, "rootmode", S_IFDIR, "%o") < 0 ||
       set_number(fs, "user_id", options.uid, "%u") < 0 ||

@@ -18,9 +18,10 @@ struct FuseMount {
   bool allow_other;  // preserve mode: everybody, as the modes say
   bool read_only;
   std::string_view source;  // shown in mountinfo; the kernel escapes it
+  const char* subtype = "sluice";  // the same: "fuse.sluice" is a view
 };
 
-// Service. Makes the superblock on device (borrowed) and returns its detached mount: nosuid, nodev,
+// Service, and the command. Makes the superblock on device (borrowed) and returns its detached mount: nosuid, nodev,
 // default_permissions. The kernel has sent INIT when this returns. Needs CAP_SYS_ADMIN.
 core::Result<Fd> make_fuse_mount(int device, const FuseMount& options);
 

@@ -9,6 +9,7 @@ CONCEPTS=docs/man/sluice.7
 POLICY=docs/man/sluice-policy.5
 SERVICE=docs/man/sluiced.8
 HELPER=docs/man/mount.sluice.8
+LIBRARY=docs/man/libsluice.3
 
 FAILED=0
 complain() { # what lines

@@ -12,7 +12,7 @@ done
 
 pages=$(find docs/man -type f | sort)
 [ -n "$pages" ] || complain "there are manuals" "none in docs/man"
-same "docs/man holds the manuals and nothing else" "$pages" "$(printf '%s\n' $MANUAL $POLICY $CONCEPTS $SERVICE $HELPER)"
+same "docs/man holds the manuals and nothing else" "$pages" "$(printf '%s\n' $MANUAL $POLICY $CONCEPTS $SERVICE $HELPER $LIBRARY)"
 for page in $pages; do
   complain "mandoc -Tlint: $page" "$(mandoc -Tlint -W warning "$page" 2>&1)"
   complain "man --warnings: $page" \

@@ -127,6 +127,15 @@ named_in() { section "$1" ENVIRONMENT | sed -nE 's/^\.It Ev //p'; }
 same "sluice.1, ENVIRONMENT" "$(read_in src/cli)" "$(named_in $MANUAL)"
 same "sluiced.8, ENVIRONMENT" "$(read_in src/service)" "$(named_in $SERVICE)"
 
+# ---- libsluice ----
+
+# Its functions, with their parameters, as the header has them; and the variable that it reads.
+declared=$(tr '\n' ' ' < include/sluice/sluice.h | grep -oE 'SLUICE_API [^;]*;' | grep -oE 'sluice_[a-z_]+\([^)]*\)' | sed 's/(void)/()/')
+written=$(section $LIBRARY SYNOPSIS | sed -nE 's/^\.Fn ([a-z_]+) (.*)$/\1 \2/p' |
+  sed -E 's/^([a-z_]+) void$/\1()/; s/^([a-z_]+) "(.*)"$/\1(\2)/; s/" "/, /g')
+same "libsluice.3: functions" "$declared" "$written"
+same "libsluice.3, ENVIRONMENT" "$(grep -rhoE 'secure_getenv\("[A-Z_]+"\)' src/os | grep -oE '[A-Z_]{2,}')" "$(named_in $LIBRARY)"
+
 # ---- README and its like ----
 
 TEXTS='README.md SECURITY.md CONTRIBUTING.md'

@@ -8,6 +8,7 @@
 #include "generated/release/broker_policy.h"
 #include "generated/release/foreign_broker_policy.h"
 #include "generated/release/sluiced_policy.h"
+#include "generated/release/supervisor_policy.h"
 #include "generated/release/worker_ro_policy.h"
 #include "generated/release/worker_rw_policy.h"
 #include "sandbox/compiler/compile.h"
@@ -23,7 +24,7 @@ struct Case {
 };
 
 const Case kCases[] = {{kWorkerRoPolicy, 20}, {kWorkerRwPolicy, 36}, {kBrokerPolicy, 28},
-                       {kForeignBrokerPolicy, 12}, {kSluicedPolicy, 24}};
+                       {kForeignBrokerPolicy, 12}, {kSluicedPolicy, 24}, {kSupervisorPolicy, 32}};
 
 Policy source_of(const CompiledPolicy& compiled) {
   Diagnostics diagnostics;

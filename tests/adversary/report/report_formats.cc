@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "core/limits.h"
+#include "live_supervisor.h"
 #include "live_views.h"
 
 namespace sluice::adversary {
@@ -27,6 +28,7 @@ std::string descriptors_of(const ProcessFacts& process) {
 std::string who(uint32_t uid, const ProcessFacts& process) {
   using core::Limits;
   if (uid == kReportedUser) return process.name == "sluice-foreign-broker" ? "the server's user" : "the view's user";
+  if (uid == kReportedServer) return "the server's user";
   if (uid >= Limits::kFirstPrivateUid && uid < Limits::kFirstPrivateUid + Limits::kPrivateUids) {
     return "nobody's";
   }

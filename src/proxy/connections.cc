@@ -1,0 +1,53 @@
+#include "proxy/connections.h"
+
+#include <cerrno>
+
+#include "os/foreign.h"
+#include "os/other_process.h"
+#include "os/service_link.h"
+
+namespace sluice::proxy {
+
+core::Result<sluice_session*> Connections::of(int device, pid_t thread) {
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (!os::same_open_file(entries_[i].device.get(), device)) continue;
+    if (!os::connection_ended(device)) return entries_[i].session.get();
+    forget(i);
+    break;
+  }
+  const auto number = os::connection_served_by(device);
+  if (!number.ok()) return number.failure();
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    // Another descriptor of it (FUSE_DEV_IOC_CLONE): while this one is held and its mount is there, no other
+    // connection has the number.
+    if (entries_[i].number != *number) continue;
+    if (!os::connection_ended(entries_[i].device.get())) return entries_[i].session.get();
+    forget(i);
+    break;
+  }
+  if (entries_.size() == os::kMostWatched) return core::Failure{EMFILE, core::Reason::kLimitConnections};
+  auto held = os::duplicate_privately(device);
+  if (!held.ok()) return held.failure();
+  auto process = os::hold_process_of(thread);
+  if (!process.ok()) return process.failure();
+  sluice_session* session = nullptr;
+  if (const int error = sluice_open(device, socket_.c_str(), &session); error < 0) {
+    return core::Failure{-error, core::Reason::kSystem};
+  }
+  processes_.push_back(process->get());
+  entries_.push_back({*std::move(held), *std::move(process), *number, Session(session)});
+  return session;
+}
+
+void Connections::end(uint64_t places) {
+  for (size_t i = entries_.size(); i-- > 0;) {
+    if ((places >> i & 1) != 0) forget(i);
+  }
+}
+
+void Connections::forget(size_t place) {
+  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(place));
+  processes_.erase(processes_.begin() + static_cast<std::ptrdiff_t>(place));
+}
+
+}  // namespace sluice::proxy
