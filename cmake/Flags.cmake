@@ -24,6 +24,12 @@ else()
   target_compile_options(sluice_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
 endif()
 
+# What a fuzzing engine is guided by, and the coverage that fuzz/run reports. AFL++'s compiler adds its own.
+if(SLUICE_FUZZ STREQUAL "libfuzzer")
+  target_compile_options(sluice_flags INTERFACE -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(sluice_flags INTERFACE -fprofile-instr-generate)
+endif()
+
 # Privileged and confined processes neither throw nor catch: a failed allocation ends them.
 add_library(sluice_noexcept INTERFACE)
 target_compile_options(sluice_noexcept INTERFACE -fno-exceptions -fno-rtti)

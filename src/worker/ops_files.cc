@@ -59,6 +59,8 @@ void read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_fil
   if (node == nullptr || node->grant == 0 || !worker.rules.is_window(node)) {
     return fail(req, {EBADF, core::Reason::kGrantUnknown});
   }
+  // To the broker this would be a message that no honest worker sends.
+  if (offset < 0) return fail(req, {EINVAL, core::Reason::kProtocol});
   wire::BrokerRequest request{};
   request.op = BrokerOp::kReadWindow;
   request.grant = node->grant;

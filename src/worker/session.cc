@@ -60,6 +60,7 @@ std::unique_ptr<Session> Session::create(Worker& worker) {
   struct fuse_args args = FUSE_ARGS_INIT(1, argv);
   std::unique_ptr<Session> session(new Session(worker));
   session->session_ = fuse_session_new(&args, &ops, sizeof(ops), &worker);
+  fuse_opt_free_args(&args);
   if (session->session_ == nullptr) return nullptr;
   struct fuse_custom_io io {};
   io.writev = write_reply;

@@ -21,12 +21,15 @@ class Session {
   // Serves until the view is unmounted or aborted. Confined from here on.
   void run();
 
+  // One request, as the kernel sent it, in a buffer whose bytes behind it may be read too: libfuse trusts
+  // the kernel for the lengths in it.
+  void serve(std::span<uint8_t> message);
+
  private:
   explicit Session(Worker& worker)
       : worker_(worker), patience_(std::thread::hardware_concurrency() > 1) {}
   core::Outcome wait(int milliseconds);
   core::Result<size_t> next(std::span<uint8_t> buffer);
-  void serve(std::span<uint8_t> message);
   void carry_out(const wire::FuseInHeader& header, std::span<uint8_t> message);
   static ssize_t write_reply(int fd, struct iovec* pieces, int count, void* worker);
 
