@@ -117,7 +117,7 @@ void messages(Seeds& seeds) {
     config.read_only = config.audit = each.empty();
     config.preserve = !each.empty();
     config.coherence_milliseconds = 1000, config.most_grants = 300;
-    config.private_uid = core::Limits::kFirstPrivateUid + 7, config.missing = 2;
+    config.private_uid = core::Limits::kFirstPrivateUid + 7, config.uid = 1000, config.missing = 2;
     config.init.assign(104, 1);
     config.rules = each;
     config.grafts = grafts;

@@ -34,7 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       model.erase(id);
     } else {
       const auto entry = table.reserve(id, owner, uid, name);
-      const std::string chosen = name.empty() ? "view-" + std::to_string(id) : std::string(name);
+      // Without a name of the peer's there is always one.
+      const std::string chosen = name.empty() && entry.ok() ? (*entry)->name : std::string(name);
       size_t of_owner = 0;
       uint64_t given = 0;
       bool taken = false;

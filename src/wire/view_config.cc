@@ -20,7 +20,7 @@ core::Result<ViewConfig> decode_view_config(std::span<const uint8_t> bytes) {
   if (!grafts.ok()) return grafts.failure();
   if (!reader.finished() || header.magic != kMagic || (header.flags & ~(kReadOnly | kPreserve | kAudit)) != 0 ||
       (header.missing & ~core::kAllMissing) != 0 ||
-      header.private_uid - core::Limits::kFirstPrivateUid >= core::Limits::kPrivateUids ||
+      header.private_uid - core::Limits::kFirstPrivateUid >= core::Limits::kPrivateUids || header.uid == 0 ||
       header.most_grants == 0 || header.most_grants > core::Limits::kGrantsPerView ||
       header.coherence_milliseconds > core::Limits::kCoherenceMillisecondsMost) {
     return core::Failure{EPROTO, core::Reason::kProtocol};

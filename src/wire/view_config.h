@@ -21,7 +21,7 @@ struct ViewConfig {
   uint32_t coherence_milliseconds = 0;
   uint32_t most_grants = 0;
   uint32_t private_uid = 0;  // the processes' real uid: nobody's, so that nobody can signal them
-  uint32_t uid = 0;          // and whom they act as; of the worker of a preserve view root
+  uint32_t uid = 0;          // and whom they act as, never root; the worker of a preserve view has another for that
   uint32_t missing = 0;      // protections that the administrator allowed to be missing
   std::vector<uint8_t> init;  // the kernel's INIT message as the service read it
   core::Rules rules;

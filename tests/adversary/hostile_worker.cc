@@ -90,6 +90,7 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core
   config.preserve = preserve;
   config.most_grants = most_grants;
   config.private_uid = core::Limits::kFirstPrivateUid;
+  config.uid = preserve ? config.private_uid : kUser;
   config.init = connection_.init;
   config.rules = rules;
   std::vector<os::Fd> trees;

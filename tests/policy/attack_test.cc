@@ -95,10 +95,10 @@ const Attack kAttacks[] = {
     {"open_by_handle_at", kNobody, SYS_open_by_handle_at, {4, kPath, 0}},
 
     {"close", kEach, SYS_close, {10}},
-    {"close the device", kNobody, SYS_close, {3}},
+    {"close the device", kForeign, SYS_close, {3}},
     {"close a channel", kNobody, SYS_close, {6}},
     {"close the events", kNobody, SYS_close, {9}},
-    {"close the device with a dirty register", kNobody, SYS_close, {kDirty | 3}},
+    {"close the device with a dirty register", kForeign, SYS_close, {kDirty | 3}},
     {"dup of a held file", kRw | kBroker, SYS_dup, {12}},
     {"dup of the device", kNobody, SYS_dup, {3}},
     {"dup2 over a channel", kNobody, SYS_dup2, {12, 6}},

@@ -24,7 +24,7 @@ struct Case {
 };
 
 const Case kCases[] = {{kWorkerRoPolicy, 20}, {kWorkerRwPolicy, 36}, {kBrokerPolicy, 28},
-                       {kForeignBrokerPolicy, 12}, {kSluicedPolicy, 24}, {kSupervisorPolicy, 32}};
+                       {kForeignBrokerPolicy, 13}, {kSluicedPolicy, 24}, {kSupervisorPolicy, 32}};
 
 Policy source_of(const CompiledPolicy& compiled) {
   Diagnostics diagnostics;

@@ -18,7 +18,7 @@ using test::Bytes;
 using test::with;
 
 enum Offset : size_t {
-  kMagicAt = 0, kFlagsAt = 4, kCoherenceAt = 8, kGrantsAt = 12, kPrivateUidAt = 16,
+  kMagicAt = 0, kFlagsAt = 4, kCoherenceAt = 8, kGrantsAt = 12, kPrivateUidAt = 16, kUidAt = 20,
   kMissingAt = 24, kInitLengthAt = 28, kRulesLengthAt = 32
 };
 
@@ -69,6 +69,7 @@ TEST(ViewConfig, NoRulesAndNoInit) {
   ViewConfig config;
   config.most_grants = 1;
   config.private_uid = Limits::kFirstPrivateUid;
+  config.uid = 1;
   const auto decoded = decode_view_config(encode_view_config(config));
   ASSERT_TRUE(decoded.ok());
   EXPECT_TRUE(decoded->rules.empty());
@@ -101,6 +102,7 @@ TEST(ViewConfig, OutOfRange) {
                              Limits::kFirstPrivateUid + Limits::kPrivateUids, ~0u}) {
     EXPECT_FALSE(decode_view_config(with(good, kPrivateUidAt, uid)).ok()) << uid;
   }
+  EXPECT_FALSE(decode_view_config(with(good, kUidAt, 0u)).ok()) << "nobody's view is root's";
   EXPECT_TRUE(decode_view_config(with(good, kMissingAt, core::kAllMissing)).ok());
   EXPECT_FALSE(decode_view_config(with(good, kMissingAt, core::kAllMissing + 1)).ok());
   for (const size_t at : {kInitLengthAt, kRulesLengthAt}) {
