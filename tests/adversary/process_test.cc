@@ -293,7 +293,7 @@ TEST_F(ForeignBrokerProcess, Capabilities) {
 }
 TEST_F(ForeignBrokerProcess, NoNewPrivileges) { EXPECT_EQ(field(broker, "NoNewPrivs"), "1"); }
 TEST_F(ForeignBrokerProcess, Filters) {
-  EXPECT_EQ(threads(broker).size(), 2u);
+  EXPECT_EQ(threads(broker).size(), 3u);
   filtered(broker, sandbox::foreign_broker_policy());
 }
 TEST_F(ForeignBrokerProcess, Descriptors) {
