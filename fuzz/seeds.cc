@@ -23,6 +23,8 @@
 #include "fuzz/target.h"
 #include "os/change_watch.h"
 #include "os/fuse_device.h"
+#include "wire/backing_message.h"
+#include "wire/foreign_config.h"
 #include "wire/broker_request_writer.h"
 #include "wire/control.h"
 #include "wire/event.h"
@@ -95,6 +97,25 @@ std::vector<core::Rules> some_rules() {
                     {"a/**", {Effect::kHide}},
                     {"[[:alpha:]-]", {Effect::kHide}},
                     {"a/b/c", {Effect::kReadOnly}}})};
+}
+
+// A number of descriptors, and a message.
+void backing(Seeds& seeds) {
+  const auto bytes_of = [](const auto& words) {
+    Bytes bytes(sizeof(words));
+    std::memcpy(bytes.data(), &words, sizeof(words));
+    return bytes;
+  };
+  seeds.add_choice("backing", 1, bytes_of(wire::ForeignHello{wire::kForeignMagic, wire::kForeignVersion, 0, 0}));
+  seeds.add_choice("backing", 1, bytes_of(wire::ForeignHello{wire::kForeignMagic, 2, 0, 0}));
+  seeds.add_choice("backing", 1, bytes_of(wire::BackingRequest{wire::BackingOp::kOpen, 0}));
+  seeds.add_choice("backing", 0, bytes_of(wire::BackingRequest{wire::BackingOp::kClose, 7}));
+  seeds.add_choice("backing", 0, bytes_of(wire::ForeignConfig{wire::kForeignConfigMagic, 32, core::Limits::kFirstPrivateUid,
+                                                              0, 1000, 0, 1}));
+  for (const std::string text : {"pos:\t0\nflags:\t02\nfuse_connection:\t45\n", "fuse_connection: 4x\n", "fuse_connection:\n",
+                                 "fuse_connection:\t0", "x\n\nfuse_connection:\t12345678\n"}) {
+    seeds.add_choice("backing", 0, Bytes(text.begin(), text.end()));
+  }
 }
 
 void messages(Seeds& seeds) {
@@ -405,6 +426,7 @@ int main(int count, char** words) {
   }
   Seeds seeds(words[2]);
   messages(seeds);
+  backing(seeds);
   texts(seeds, words[1]);
   recordings(seeds);
   choices(seeds);

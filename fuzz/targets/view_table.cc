@@ -18,18 +18,47 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Choices choices(data, size);
   const uint32_t most = 1 + choices.below(40);
   const uint32_t each = core::Limits::kGrantsLeast * (1 + choices.below(64));
-  service::ViewTable table(each, most);
+  const uint32_t most_connections = 1 + choices.below(40);
+  service::ViewTable table(each, most, most_connections);
   struct Known {
     uint32_t owner, uid, grants;
     std::string name;
   };
   std::map<uint64_t, Known> model;
+  struct Connection {
+    uint32_t owner, connection, grants;
+  };
+  std::map<uint64_t, Connection> connections;
   for (int steps = 0; choices.more() && steps < 120; ++steps) {
     const uint8_t step = choices.byte();
     const uint64_t id = 1 + choices.below(16);
     const uint32_t owner = choices.one_of(kUsers), uid = choices.one_of(kUsers);
     const std::string_view name = choices.one_of(kNames);
-    if (step % 3 == 2) {
+    if (step % 16 == 15) {
+      // Connections are counted by themselves, and are one owner's.
+      const uint32_t connection = choices.below(12);
+      size_t of_owner = 0;
+      uint64_t given = 0;
+      bool taken = false;
+      for (const auto& [other, known] : connections) {
+        taken = taken || (known.owner == owner && known.connection == connection);
+        of_owner += known.owner == owner;
+        if (known.owner == owner) given += known.grants;
+      }
+      const auto entry = table.reserve_connection(id, owner, connection, {});
+      if (entry.ok()) {
+        FUZZ_HOLDS(connection != 0 && !taken && !model.contains(id) && !connections.contains(id));
+        FUZZ_HOLDS((*entry)->owner == owner && (*entry)->uid == owner && (*entry)->connection == connection);
+        FUZZ_HOLDS((*entry)->grants > 0 && (*entry)->grants <= each);
+        FUZZ_HOLDS(given + (*entry)->grants <= core::ConnectionLimits::kGrantsPerUser);
+        connections[id] = {owner, connection, (*entry)->grants};
+      } else if (connection != 0 && !taken && !model.contains(id) && !connections.contains(id)) {
+        FUZZ_HOLDS(of_owner >= std::max(most_connections / 4, 1u) || connections.size() >= most_connections);
+      }
+    } else if (connections.contains(id)) {
+      table.release(id);
+      connections.erase(id);
+    } else if (step % 3 == 2) {
       table.release(id);
       model.erase(id);
     } else {
@@ -58,8 +87,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         FUZZ_HOLDS(given + core::Limits::kGrantsLeast > core::Limits::kGrantsPerUser);
       }
     }
-    FUZZ_HOLDS(table.size() == model.size() && model.size() <= most);
+    FUZZ_HOLDS(table.size() == model.size() + connections.size() && model.size() <= most);
+    if (connections.contains(id)) continue;
     for (const uint64_t any : {id, 1 + choices.below(16) + uint64_t{0}}) {
+      if (connections.contains(any)) continue;
       const auto known = model.find(any);
       const auto* found = table.find(any);
       FUZZ_HOLDS((found != nullptr) == (known != model.end()));
