@@ -38,7 +38,8 @@ target_compile_options(sluice_noexcept INTERFACE -fno-exceptions -fno-rtti)
 # time of all of them, are compiled as one, since most of the time goes to the headers that they share.
 # What is packaged, linted and changed by tests/adversary/removals is compiled one by one.
 function(sluice_compiled_together target)
-  if(NOT SLUICE_SANITIZER)
+  # Not for the fuzz targets, which put single files of a library in the place of its own.
+  if(NOT SLUICE_SANITIZER OR SLUICE_FUZZ)
     return()
   endif()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
