@@ -9,7 +9,6 @@
 
 #include "core/filesystem.h"
 #include "os/backing.h"
-#include "os/file.h"
 #include "os/passed_file.h"
 
 namespace sluice::broker {
@@ -26,7 +25,7 @@ core::FileId key_of(int backing_id) { return {0, static_cast<uint64_t>(backing_i
 // In this order, since a file may be of a filesystem of the server's own: what comes before the filesystem is
 // known asks it nothing. What is refused is closed by the caller, which may wait for such a filesystem for ever:
 // the server has then stopped its own broker, but for the thread that sees to its end.
-Outcome ForeignGrants::check(ForeignDomain domain, int file) const {
+Outcome ForeignGrants::check(ForeignDomain domain, int file, const os::Stat& stat) const {
   const auto flags = os::open_flags(file);
   if (!flags.ok()) return flags.failure();
   const int access = *flags & O_ACCMODE;
@@ -34,9 +33,7 @@ Outcome ForeignGrants::check(ForeignDomain domain, int file) const {
   // A grant reads anywhere, and writes anywhere: no file that is open for less.
   if ((*flags & O_PATH) != 0 || (access != O_RDONLY && access != O_RDWR)) return Failure{EACCES, Reason::kFileMode};
   if (write && (access != O_RDWR || (*flags & O_APPEND) != 0)) return Failure{EACCES, Reason::kFileMode};
-  const auto stat = os::stat_held(file);
-  if (!stat.ok()) return stat.failure();
-  if (!S_ISREG(stat->stx_mode)) return Failure{EINVAL, Reason::kNotRegular};
+  if (!S_ISREG(stat.stx_mode)) return Failure{EINVAL, Reason::kNotRegular};
   // And in the server's own mount namespace: nothing that it was handed from elsewhere.
   const auto filesystem = os::filesystem_in_namespace(file, config_.mount_namespace);
   if (!filesystem.ok()) return Failure{EOPNOTSUPP, Reason::kFileFilesystem};
@@ -44,7 +41,7 @@ Outcome ForeignGrants::check(ForeignDomain domain, int file) const {
   if (!core::is_served(*filesystem)) return Failure{EOPNOTSUPP, Reason::kFileFilesystem};
   if (!write) return core::Done{};
   // The kernel does not enforce these on a passed-through file before Linux 7.3.
-  if ((stat->stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0) {
+  if ((stat.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0) {
     return Failure{EPERM, Reason::kImmutable};
   }
   // By this process's ids, which are the server's, without its capabilities in a namespace of its own.
@@ -52,8 +49,8 @@ Outcome ForeignGrants::check(ForeignDomain domain, int file) const {
   return core::Done{};
 }
 
-core::Result<int> ForeignGrants::open(ForeignDomain domain, os::Fd file) {
-  if (auto checked = check(domain, file.get()); !checked.ok()) return checked.failure();
+core::Result<int> ForeignGrants::open(ForeignDomain domain, os::Fd file, const os::Stat& stat) {
+  if (auto checked = check(domain, file.get(), stat); !checked.ok()) return checked.failure();
   const std::lock_guard lock(mutex_);
   if (ledger_.size() >= ledger_.capacity()) return Failure{ENFILE, Reason::kLimitGrants};
   auto id = os::backing_open(device_, file.get());
@@ -67,8 +64,6 @@ core::Result<int> ForeignGrants::open(ForeignDomain domain, os::Fd file) {
   grant = ledger_.insert(key_of(*id));
   grant->backing_id = *id;
   grant->file_fd = file.release();
-  grant->write_fd = -1;
-  grant->writable = domain == ForeignDomain::kReadWrite;
   return *id;
 }
 

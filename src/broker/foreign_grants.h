@@ -1,6 +1,6 @@
 // The grants of a foreign connection: files that its server handed over, and that the kernel may pass through.
 //
-// Broker of a foreign connection only; both of its threads. The connection is one domain of trust: whoever serves
+// Broker of a foreign connection only; any of its threads. The connection is one domain of trust: whoever serves
 // it may name any id of it. What is bound is what a grant can do: no more than the server itself could.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "core/ledger.h"
 #include "core/result.h"
 #include "os/fd.h"
+#include "os/file.h"
 #include "wire/foreign_config.h"
 
 namespace sluice::broker {
@@ -24,15 +25,16 @@ class ForeignGrants {
   ForeignGrants(int device, const wire::ForeignConfig& config)
       : device_(device), config_(config), ledger_(config.most_grants) {}
 
-  // Consumes file, which it keeps open while the grant lives: there lsof(8) finds it. The backing id, > 0.
-  core::Result<int> open(ForeignDomain domain, os::Fd file);
+  // Consumes file, which it keeps open while the grant lives: there lsof(8) finds it. stat: of file itself. The
+  // backing id, > 0.
+  core::Result<int> open(ForeignDomain domain, os::Fd file, const os::Stat& stat);
   // Any id of the connection: one that a broker before this one gave, too.
   core::Outcome close(int backing_id);
   // Of what was not closed. Nothing is granted or closed after that, and whoever tries waits.
   void close_for_good();
 
  private:
-  core::Outcome check(ForeignDomain domain, int file) const;
+  core::Outcome check(ForeignDomain domain, int file, const os::Stat& stat) const;
 
   const int device_;
   const wire::ForeignConfig config_;

@@ -17,12 +17,9 @@ using wire::EventKind;
 namespace {
 
 // A file has no name here. Which it is, its filesystem and its number say.
-void describe(int file, char (&name)[64]) {
-  name[0] = '\0';
-  const auto stat = os::stat_held(file);
-  if (!stat.ok()) return;
-  std::snprintf(name, sizeof(name), "inode %" PRIu64 " of %u:%u", uint64_t{stat->stx_ino}, stat->stx_dev_major,
-                stat->stx_dev_minor);
+void describe(const os::Stat& stat, char (&name)[64]) {
+  std::snprintf(name, sizeof(name), "inode %" PRIu64 " of %u:%u", uint64_t{stat.stx_ino}, stat.stx_dev_major,
+                stat.stx_dev_minor);
 }
 
 }  // namespace
@@ -51,9 +48,11 @@ wire::BackingReply ForeignServer::answer(const wire::BackingRequest& request, os
     return closed.ok() ? wire::BackingReply{0, 0, request.backing_id, 0} : refuse(closed.failure());
   }
   // Before it is granted: the server may close the id at any time after that.
+  const auto stat = os::stat_held(file.get());
+  if (!stat.ok()) return refuse(stat.failure());
   char name[64];
-  describe(file.get(), name);
-  const auto id = grants_.open(domain_, std::move(file));
+  describe(*stat, name);
+  const auto id = grants_.open(domain_, std::move(file), *stat);
   const auto op = static_cast<uint32_t>(request.op);
   if (!id.ok()) {
     events_.send(EventKind::kRefused, id.failure(), op, name);

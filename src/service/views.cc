@@ -110,7 +110,7 @@ void Service::end_view(uint64_t id, const char* why) {
   log(Level::kInfo, of.foreign ? "connection-ended" : "view-ended",
       {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"why", why}}, true);
   // The last descriptors of a view's connection close here: the kernel aborts it, and its clients are free. That of
-  // another server is its own, and goes on with what it was granted.
+  // another server is its own, and goes on without what its broker granted, which closes it.
 }
 
 }  // namespace sluice::service

@@ -39,6 +39,13 @@ os::Fd opened(const std::string& path, int flags) { return os::Fd(::open(path.c_
 
 void write_file(const std::string& path) { EXPECT_TRUE(os::Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644))); }
 
+// Makes this process one of kUser's, in namespaces of its own.
+bool be_server() {
+  if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return false;
+  enter_own_namespaces();
+  return true;
+}
+
 // body in a process of kUser's, in namespaces of its own.
 void as_server(const Body& body, int seconds = 15) {
   in_process(kUser, seconds, [&] {
@@ -243,8 +250,7 @@ ATTACK(ForeignAttack, AFileThatCannotBeClosed) {
   service.note();
   auto* step = new (::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) std::atomic<int>(0);
   Program attacker([&] {
-    if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return;
-    enter_own_namespaces();
+    if (!be_server()) return;
     ForeignServer silent(path + "/silent", 8), server(path + "/point", 8);
     const os::Fd file = opened(silent.file(), O_RDWR);
     EXPECT_TRUE(file);
@@ -329,8 +335,7 @@ ATTACK(ForeignAttack, ConnectionsOfEveryOtherKind) {
   int pair[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
   Program other([&] {
-    if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return;
-    enter_own_namespaces();
+    if (!be_server()) return;
     const ForeignServer server(path + "/other", 8);
     (void)send_raw(pair[1], {reinterpret_cast<const uint8_t*>("x"), 1}, {server.device()});
     ::pause();
@@ -435,8 +440,7 @@ ATTACK(ForeignAttack, GrantsDoNotOutliveTheirBroker) {
   });
   // Nor the service.
   Program server([&] {
-    if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return;
-    enter_own_namespaces();
+    if (!be_server()) return;
     ForeignServer foreign(path + "/point", 8);
     EXPECT_EQ(name_of(foreign.connect()), "none");
     const auto granted = foreign.grant(0, opened(path + "/file", O_RDONLY).get());
@@ -548,8 +552,7 @@ ATTACK(ForeignAttack, NumbersOfOthers) {
   ASSERT_EQ(::chown((path + "/victim").c_str(), kVictim, kVictim), 0);
   RunningService service;
   Program squatter([&] {
-    if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return;
-    enter_own_namespaces();
+    if (!be_server()) return;
     // The numbers that the next will get; the channels stay open, and the devices.
     std::vector<ForeignServer*> all;
     for (int i = 0; i < 4; ++i) all.push_back(new ForeignServer(path + "/point", 8));
@@ -610,8 +613,7 @@ ATTACK(ForeignAttack, ServersThatEndAtEachStep) {
   service.note();
   for (int step = 0; step < 24; ++step) {
     Program server([&] {
-      if (::setresgid(kUser, kUser, kUser) != 0 || ::setresuid(kUser, kUser, kUser) != 0) return;
-      enter_own_namespaces();
+      if (!be_server()) return;
       ForeignServer foreign(path + "/point", 8);
       const wire::ForeignHello hello{wire::kForeignMagic, wire::kForeignVersion, 0, 0};
       if (step % 6 == 0) {
