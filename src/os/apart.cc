@@ -1,8 +1,6 @@
 #include "os/apart.h"
 
 #include <cap-ng.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -14,8 +12,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include <cstddef>
 #include <cstring>
+
+#include "os/ioctl_filter.h"
 
 namespace sluice::os {
 
@@ -58,35 +57,8 @@ core::Outcome leave_keyring() {
 }
 
 core::Outcome refuse_typing() {
-  constexpr uint32_t kArchitecture = offsetof(struct seccomp_data, arch);
-  constexpr uint32_t kNumber = offsetof(struct seccomp_data, nr);
-  constexpr uint32_t kRequest = offsetof(struct seccomp_data, args[1]);  // its lower half, little-endian
-  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
-#if defined(__x86_64__)
-  constexpr uint32_t kNative = AUDIT_ARCH_X86_64, kOld = AUDIT_ARCH_I386, kOldIoctl = 54;
-  constexpr uint32_t kOtherIoctl = 0x40000000 + 514;  // x32
-#elif defined(__aarch64__)
-  constexpr uint32_t kNative = AUDIT_ARCH_AARCH64, kOld = AUDIT_ARCH_ARM, kOldIoctl = 54;
-  constexpr uint32_t kOtherIoctl = SYS_ioctl;
-#else
-#error "which numbers ioctl has here"
-#endif
-  struct sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kArchitecture),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kNative, 3, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOld, 0, 8),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNumber),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOldIoctl, 3, 6),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNumber),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 1, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOtherIoctl, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kRequest),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCSTI, 2, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCLINUX, 1, 0),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-  };
-  const struct sock_fprog filter {sizeof(program) / sizeof(program[0]), program};
+  auto program = ioctl_filter(TIOCSTI, TIOCLINUX, SECCOMP_RET_ERRNO | EPERM);
+  const struct sock_fprog filter {program.size(), program.data()};
   return checked(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
 }
 

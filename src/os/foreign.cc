@@ -1,7 +1,6 @@
 #include "os/foreign.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -47,8 +46,7 @@ core::Result<uint32_t> connection_served_by(int device) {
     return kNotFuse;
   }
   // Its mount may be gone, and the number another's, while what is open goes on showing it.
-  struct pollfd ended {device, 0, 0};
-  if (::poll(&ended, 1, 0) != 0) return core::Failure{ENOTCONN, core::Reason::kConnectionNotMounted};
+  if (connection_ended(device)) return core::Failure{ENOTCONN, core::Reason::kConnectionNotMounted};
   char path[64];
   std::snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", device);
   const auto file = checked_fd(::open(path, O_RDONLY | O_CLOEXEC));

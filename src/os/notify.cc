@@ -1,32 +1,17 @@
 #include "os/notify.h"
 
 #include <cap-ng.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include <cstddef>
-
+#include "os/ioctl_filter.h"
 #include "os/kernel_abi.h"
 
 namespace sluice::os {
 namespace {
 
-constexpr uint32_t kArchitecture = offsetof(struct seccomp_data, arch);
-constexpr uint32_t kNumber = offsetof(struct seccomp_data, nr);
-constexpr uint32_t kRequest = offsetof(struct seccomp_data, args[1]);  // its lower half, little-endian
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
-#if defined(__x86_64__)
-constexpr uint32_t kNative = AUDIT_ARCH_X86_64, kOld = AUDIT_ARCH_I386, kOldIoctl = 54;
-constexpr uint32_t kOtherIoctl = 0x40000000 + 514;  // x32
-#elif defined(__aarch64__)
-constexpr uint32_t kNative = AUDIT_ARCH_AARCH64, kOld = AUDIT_ARCH_ARM, kOldIoctl = 54;
-constexpr uint32_t kOtherIoctl = SYS_ioctl;
-#else
-#error "which numbers ioctl has here"
-#endif
 // include/uapi/linux/seccomp.h, Linux 6.6
 constexpr unsigned long kSetFlags = SECCOMP_IOW(4, __u64);
 constexpr unsigned long kSyncWakeUp = 1;
@@ -34,21 +19,7 @@ constexpr unsigned long kSyncWakeUp = 1;
 constexpr auto kOpen = static_cast<uint32_t>(abi::kFuseBackingOpen);
 constexpr auto kClose = static_cast<uint32_t>(abi::kFuseBackingClose);
 
-const struct sock_filter kProgram[] = {
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kArchitecture),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kNative, 3, 0),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOld, 0, 8),
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNumber),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOldIoctl, 3, 6),
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNumber),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 1, 0),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOtherIoctl, 0, 3),
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kRequest),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOpen, 2, 0),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kClose, 1, 0),
-    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-};
+constexpr auto kProgram = ioctl_filter(kOpen, kClose, SECCOMP_RET_USER_NOTIF);
 
 core::Outcome respond(int listener, const struct seccomp_notif_resp& answer) {
   return checked(::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
@@ -59,7 +30,7 @@ core::Outcome respond(int listener, const struct seccomp_notif_resp& answer) {
 std::span<const struct sock_filter> notification_program() { return kProgram; }
 
 core::Result<Fd> install_notification() {
-  const struct sock_fprog filter {sizeof(kProgram) / sizeof(kProgram[0]), const_cast<struct sock_filter*>(kProgram)};
+  const struct sock_fprog filter {kProgram.size(), const_cast<struct sock_filter*>(kProgram.data())};
   constexpr unsigned long kFlags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
   auto listener = checked_fd(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kFlags, &filter));
   // The caller waits for the supervisor and the supervisor for the caller: they take turns on one processor,

@@ -53,12 +53,6 @@ bool same_open_file(int a, int b) {
   return ::syscall(SYS_kcmp, self, self, KCMP_FILE, a, b) == 0;
 }
 
-bool connection_ended(int device) {
-  struct pollfd state {device, 0, 0};
-  const struct timespec at_once {0, 0};
-  return ::ppoll(&state, 1, &at_once, nullptr) != 0;
-}
-
 core::Result<HeldFile> look_at(int file) {
   const int flags = ::fcntl(file, F_GETFL);
   if (flags < 0) return failure();

@@ -20,8 +20,6 @@ core::Outcome read_memory(pid_t thread, uint64_t address, std::span<uint8_t> byt
 
 // Whether two descriptors are of one open file.
 bool same_open_file(int a, int b);
-// Whether a FUSE connection has ended: the number that it had may be another's.
-bool connection_ended(int device);
 
 // The file that is held, opened anew: for reading and writing, or for reading. By its own user's permissions, its
 // mount's and its leases', without waiting. Only of regular files, and of what its filesystem says without being

@@ -41,6 +41,12 @@ core::Result<PassedMessage> receive_passed(int socket, std::span<uint8_t> buffer
   return message;
 }
 
+bool connection_ended(int device) {
+  struct pollfd state {device, 0, 0};
+  const struct timespec at_once {0, 0};
+  return ::ppoll(&state, 1, &at_once, nullptr) != 0;
+}
+
 void wait_for_hangup(std::span<const int> sockets, int device) {
   struct pollfd entries[4];
   size_t count = 0;
@@ -48,9 +54,7 @@ void wait_for_hangup(std::span<const int> sockets, int device) {
   for (;;) {
     const struct timespec second {1, 0};
     if (::ppoll(entries, count, &second, nullptr) != 0) return;
-    struct pollfd connection {device, 0, 0};
-    const struct timespec now {0, 0};
-    if (::ppoll(&connection, 1, &now, nullptr) != 0) return;
+    if (connection_ended(device)) return;
   }
 }
 

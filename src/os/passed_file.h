@@ -17,6 +17,9 @@ struct PassedMessage {
 // kProtocol where there was more, which the kernel has then closed.
 core::Result<PassedMessage> receive_passed(int socket, std::span<uint8_t> buffer);
 
+// Whether the FUSE connection that device serves is not mounted, or has ended: the number that it had may be another's.
+bool connection_ended(int device);
+
 // Until one of the sockets is closed at its other end, or the connection that device serves is gone. The latter is
 // looked at once a second: to wait for it is to wake up with each request of the kernel.
 void wait_for_hangup(std::span<const int> sockets, int device);

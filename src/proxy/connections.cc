@@ -4,6 +4,7 @@
 
 #include "os/foreign.h"
 #include "os/other_process.h"
+#include "os/passed_file.h"
 #include "os/service_link.h"
 
 namespace sluice::proxy {
