@@ -21,5 +21,6 @@ inline constexpr int kFdCounters = 11; // worker: counter page; closed after it 
 // the worker one, which it closes.
 inline constexpr int kFdGrafts = 12;
 inline constexpr int kMostFdGrafts = 30;
+inline constexpr int kFdTable = 30;    // worker: the table of nodes, for who comes after it; closed after it was mapped
 
 }  // namespace sluice::sandbox

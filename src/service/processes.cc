@@ -18,6 +18,7 @@
 #include "service/log.h"
 #include "wire/counters.h"
 #include "wire/event_reader.h"
+#include "wire/node_record.h"
 #include "wire/view_config_writer.h"
 
 namespace sluice::service {
@@ -72,6 +73,8 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   if (!configuration.ok()) return configuration.failure();
   auto counters = os::counter_file("sluice-counters", wire::kCounterPage);
   if (!counters.ok()) return counters.failure();
+  auto table = os::counter_file("sluice-table", wire::kTableBytes);
+  if (!table.ok()) return table.failure();
   std::vector<std::pair<os::Fd, os::Fd>> pairs;  // three channels, then each one's events
   for (int i = 0; i < 5; ++i) {
     auto pair = os::socket_pair();
@@ -123,7 +126,8 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
                 {pairs[2].second.get(), sandbox::kFdData},
                 {pairs[4].second.get(), sandbox::kFdEvents},
                 {configuration->get(), sandbox::kFdConfig},
-                {counters->get(), sandbox::kFdCounters}};
+                {counters->get(), sandbox::kFdCounters},
+                {table->get(), sandbox::kFdTable}};
   for (size_t i = 1; i < trees.size(); ++i) {
     const int first = sandbox::kFdGrafts + static_cast<int>(2 * (i - 1));
     broker.fds.push_back({trees[i].read_only.get(), first});
