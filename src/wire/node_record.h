@@ -13,10 +13,12 @@
 
 namespace sluice::wire {
 
-// More nodes, or longer names, are not recorded: their files are looked up again by a later worker.
+// More nodes, or longer names, are not recorded: their files are looked up again by a later worker. Of more places, those
+// who go on with their listing hear EINVAL.
 inline constexpr uint32_t kTableNodes = 1u << 20;
 inline constexpr uint32_t kTableNames = 1u << 21;
 inline constexpr uint32_t kTableFacets = 4096;
+inline constexpr uint32_t kTablePlaces = 1u << 14;
 
 // A node, at the place that the lower half of its nodeid says.
 struct NodeRecord {
@@ -47,6 +49,17 @@ struct NameCell {
   char bytes[46];
 };
 static_assert(sizeof(NameCell) == 64);
+
+// Places in a directory that is open, in the order of their numbers: what cookies of listings stand for where names may be
+// hidden. The others need nothing: their cookies are the filesystem's own.
+struct PlacesRecord {
+  static constexpr uint32_t kPlaces = 126;
+  uint64_t handle;  // of the open directory; 0: free. Stored last
+  uint32_t first;   // number of the first place, a multiple of kPlaces
+  uint32_t count;   // stored after the place
+  int64_t places[kPlaces];
+};
+static_assert(sizeof(PlacesRecord) == 1024);
 
 // What the rules say of nodes, by their facet: the first is that no rule says anything, and is not stored.
 struct FacetRecord {
@@ -84,6 +97,7 @@ struct TableHeader {
   uint64_t workers;   // that have begun to write
   uint64_t nodes;     // places from here on were never used
   uint64_t cells;     // likewise
+  uint64_t places;    // likewise
   uint64_t facets;    // in use, the first one included
   IntentRecord intent;
 };
@@ -93,8 +107,9 @@ inline constexpr uint64_t kTableMagic = 0x31'65'63'69'75'6C'73;  // another layo
 inline constexpr size_t kTableFacetsAt = 4096;
 inline constexpr size_t kTableNodesAt = size_t{1024} * 1024;
 inline constexpr size_t kTableNamesAt = kTableNodesAt + kTableNodes * sizeof(NodeRecord);
+inline constexpr size_t kTablePlacesAt = kTableNamesAt + kTableNames * sizeof(NameCell);
 // Sparse: a page that nobody wrote to is none.
-inline constexpr size_t kTableBytes = kTableNamesAt + kTableNames * sizeof(NameCell);
+inline constexpr size_t kTableBytes = kTablePlacesAt + kTablePlaces * sizeof(PlacesRecord);
 static_assert(kTableFacetsAt + kTableFacets * sizeof(FacetRecord) <= kTableNodesAt);
 
 }  // namespace sluice::wire

@@ -74,6 +74,7 @@ class TableReader {
     read_nodes(static_cast<uint32_t>(std::min<uint64_t>(header.nodes, kTableNodes)));
     drop_doubles();
     settle_parents();
+    read_places(static_cast<uint32_t>(std::min<uint64_t>(header.places, kTablePlaces)));
     return std::move(left_);
   }
 
@@ -136,6 +137,23 @@ class TableReader {
     taken_.push_back(number);
     cell = take<NameCell>(table_, kTableNamesAt + (number - 1) * sizeof(NameCell));
     return true;
+  }
+
+  // What does not follow on what comes before it is left out, and all behind it.
+  void read_places(uint32_t count) {
+    left_.places = count;
+    std::map<std::pair<uint64_t, uint32_t>, uint32_t> order;
+    for (uint32_t i = 0; i < count; ++i) {
+      const auto record = take<PlacesRecord>(table_, kTablePlacesAt + i * sizeof(PlacesRecord));
+      if (record.handle != 0) order.try_emplace({record.handle, record.first}, i);
+    }
+    for (const auto& [key, i] : order) {
+      LeftListing& listing = left_.listings[key.first];
+      const auto record = take<PlacesRecord>(table_, kTablePlacesAt + i * sizeof(PlacesRecord));
+      if (record.first != listing.places.size() || record.count > PlacesRecord::kPlaces) continue;
+      listing.places.insert(listing.places.end(), record.places, record.places + record.count);
+      listing.records.push_back(i);
+    }
   }
 
   void drop_doubles() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,11 +34,19 @@ struct LeftNode {
   uint32_t write_opens() const { return static_cast<uint32_t>(record.opens); }
 };
 
+// Places of an open directory: the first one's number is 1.
+struct LeftListing {
+  std::vector<int64_t> places;
+  std::vector<uint32_t> records;  // in which they are
+};
+
 struct LeftTable {
   std::vector<core::Terms> facets;     // the first: no rule says anything
   std::vector<LeftNode> nodes;         // by slot; no two are the same file by the same facet
   std::vector<uint32_t> generations;   // by slot, of what is to be at each that is free, or becomes free
   std::vector<bool> cells;             // whose names are in use, by their number
+  std::map<uint64_t, LeftListing> listings;  // by the handle of the open directory
+  uint32_t places;                     // records of places that are in use or were
   IntentRecord intent;                 // as it is
   uint64_t workers;
 };

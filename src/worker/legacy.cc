@@ -37,6 +37,52 @@ Legacy::Legacy(std::span<uint8_t> table, const wire::LeftTable* left) : table_(t
   for (uint32_t number = 1; number <= left->cells.size(); ++number) {
     if (!left->cells[number - 1]) free_cells_.push_back(number);
   }
+  take_places(*left);
+}
+
+void Legacy::take_places(const wire::LeftTable& left) {
+  put(header().places, uint64_t{left.places});
+  std::vector<bool> used(left.places);
+  for (const auto& [handle, listing] : left.listings) {
+    for (const uint32_t record : listing.records) used[record] = true;
+  }
+  for (uint32_t record = 0; record < left.places; ++record) {
+    if (used[record]) continue;
+    put(places_at(record).handle, uint64_t{0});
+    free_places_.push_back(record);
+  }
+}
+
+void Legacy::add_place(uint64_t handle, uint32_t index, int64_t place, std::vector<uint32_t>& records) {
+  constexpr uint32_t kPlaces = wire::PlacesRecord::kPlaces;
+  if (index / kPlaces > records.size()) return;  // there was no room for what comes before
+  if (index / kPlaces == records.size()) {
+    uint32_t record;
+    if (!free_places_.empty()) {
+      record = free_places_.back();
+      free_places_.pop_back();
+    } else if (header().places < wire::kTablePlaces) {
+      record = static_cast<uint32_t>(header().places);
+      put(header().places, header().places + 1);
+    } else {
+      return;
+    }
+    put(places_at(record).first, index);
+    put(places_at(record).count, uint32_t{0});
+    put(places_at(record).handle, handle);
+    records.push_back(record);
+  }
+  wire::PlacesRecord& into = places_at(records[index / kPlaces]);
+  put(into.places[index % kPlaces], place);
+  put(into.count, index % kPlaces + 1);
+}
+
+void Legacy::drop_places(std::vector<uint32_t>& records) {
+  for (const uint32_t record : records) {
+    put(places_at(record).handle, uint64_t{0});
+    free_places_.push_back(record);
+  }
+  records.clear();
 }
 
 wire::NodeRecord* Legacy::of(const Node& node) {

@@ -39,6 +39,12 @@ class Legacy {
 
   Intent& intent() { return intent_; }
 
+  // A handle of an open directory, which no worker before has given.
+  uint64_t new_handle() { return (header().workers + 1) << 40 | ++handles_; }
+  // Its next place. records: where its places are; grows.
+  void add_place(uint64_t handle, uint32_t index, int64_t place, std::vector<uint32_t>& records);
+  void drop_places(std::vector<uint32_t>& records);
+
  private:
   wire::TableHeader& header() { return *reinterpret_cast<wire::TableHeader*>(table_); }
   wire::NodeRecord& at(uint32_t slot) { return reinterpret_cast<wire::NodeRecord*>(table_ + wire::kTableNodesAt)[slot]; }
@@ -48,13 +54,20 @@ class Legacy {
   // nullptr: it is not recorded.
   wire::NodeRecord* of(const Node& node);
   uint32_t take_cell();
+  void take_places(const wire::LeftTable& left);
   // The first cell + 1; 0: there is no room.
   uint32_t write_name(const Node* parent, std::string_view name, uint32_t next);
   void free_names(uint32_t first);
 
   uint8_t* const table_;
   uint32_t first_generation_ = 0;
+  wire::PlacesRecord& places_at(uint32_t record) {
+    return reinterpret_cast<wire::PlacesRecord*>(table_ + wire::kTablePlacesAt)[record];
+  }
+
   std::vector<uint32_t> free_cells_;  // numbers
+  std::vector<uint32_t> free_places_;
+  uint64_t handles_ = 0;
   Intent intent_;
 };
 

@@ -101,8 +101,9 @@ int run() {
   DataThread data(sandbox::kFdData);
   ViewRules rules(*table, std::move(config.rules), before);
   Forgetter forgetter(sandbox::kFdFuse);
-  Worker worker{config,    *table,    rules,     files,           names,              data,
-                watches,   forgetter, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
+  Listings listings(legacy, left ? left->listings : std::map<uint64_t, wire::LeftListing>());
+  Worker worker{config,  *table,    rules,     files,            listings,           names, data,
+                watches, forgetter, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
   std::optional<Record> record;
   if (recorded) worker.record = &record.emplace(*table, sandbox::kFdRecord);
   const auto session = Session::create(worker);

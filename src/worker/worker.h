@@ -18,6 +18,7 @@
 #include "wire/view_config.h"
 #include "worker/data_thread.h"
 #include "worker/forgetter.h"
+#include "worker/listings.h"
 #include "worker/names.h"
 #include "worker/open_files.h"
 #include "worker/record.h"
@@ -32,6 +33,7 @@ struct Worker {
   Table& table;
   ViewRules& rules;
   OpenFiles& files;
+  Listings& listings;
   Names& names;
   DataThread& data;
   Watches& watches;
