@@ -93,6 +93,8 @@ void put_services(Text& text, const std::vector<ServiceNumbers>& services,
   one("service_peers", "counter", "Clients that the service admitted.", &wire::Totals::peers);
   one("service_views_started", "counter", "Views that have started.", &wire::Totals::views_started);
   one("service_views_ended", "counter", "Views that have ended.", &wire::Totals::views_ended);
+  one("service_workers_replaced", "counter", "Workers that took the place of one that had ended.",
+      &wire::Totals::workers_replaced);
   one("service_connections_started", "counter", "Connections of other FUSE servers that got a broker.",
       &wire::Totals::connections_started);
   one("service_connections_ended", "counter", "Those of them whose broker has ended.", &wire::Totals::connections_ended);

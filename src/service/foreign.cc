@@ -30,7 +30,7 @@ core::Outcome make_foreign(const Setup& setup, os::Fd device) {
   const auto label = os::label_of_peer(setup.peer);
   if (!label.ok()) return label.failure();
   if (!core::is_unconfined(*label)) return Failure{EACCES, Reason::kPeerLabelled};
-  const auto reserved = ask(setup, {wire::ReportKind::kReserveConnection, peer.uid, *connection, {}, {}, {}});
+  const auto reserved = ask(setup.report, {wire::ReportKind::kReserveConnection, peer.uid, *connection, {}, {}, {}});
   if (!reserved.ok()) return reserved.failure();
 
   wire::ForeignConfig config{};
@@ -65,7 +65,7 @@ core::Outcome make_foreign(const Setup& setup, os::Fd device) {
   fds[kConnectionBroker] = broker->process.pidfd.get();
   fds[kConnectionBrokerEvents] = broker->events.get();
   const std::string name = info.name;
-  if (auto made = ask(setup, {wire::ReportKind::kMadeConnection, 0, 0, {}, std::move(info), {}}, fds); !made.ok()) {
+  if (auto made = ask(setup.report, {wire::ReportKind::kMadeConnection, 0, 0, {}, std::move(info), {}}, fds); !made.ok()) {
     os::end_child(broker->process);
     return made.failure();
   }

@@ -45,6 +45,10 @@ int Service::milliseconds_to_wait() const {
   if (const int64_t often = options_.notifier.watchdog_milliseconds(); often > 0) {
     at_most(watched_at_ + often);
   }
+  for (const uint64_t id : lacking_) {
+    const auto view = views_.find(id);
+    if (view != views_.end() && view->second->replacement == 0) at_most(view->second->mend_at);
+  }
   if (options_.idle_milliseconds > 0 && idle()) at_most(busy_at_ + options_.idle_milliseconds);
   return static_cast<int>(std::min(wait, kMostMilliseconds));
 }

@@ -19,6 +19,7 @@
 
 #include "core/connection_limits.h"
 #include "core/escape.h"
+#include "core/grafts.h"
 #include "core/limits.h"
 #include "core/protection_names.h"
 #include "core/reason_text.h"
@@ -208,10 +209,11 @@ int run(int argc, char** argv) {
   options.idle_milliseconds = int64_t{idle_seconds} * 1000;
   // Up to two descriptors a grant, and as many again for operations under way.
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
-  // Seven descriptors a view, two a connection of another server, and three for each peer that is being served.
+  // Fourteen descriptors a view and one for each of its grafts, two a connection of another server, and three for each
+  // peer that is being served.
   // Where that is more than there are, both have fewer: neither takes what the other needs.
   using Connections = core::ConnectionLimits;
-  const uint64_t all = 7 * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
+  const uint64_t all = (14 + core::kMostGrafts) * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
   const uint64_t left = os::most_files() - kFilesLeast / 8 - 3 * core::Limits::kSetupsPerHost;
   const auto part = [&](uint32_t most) { return static_cast<uint32_t>(std::clamp<uint64_t>(most * left / all, 1, most)); };
   options.views = part(core::Limits::kViewsPerHost);

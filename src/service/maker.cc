@@ -9,15 +9,23 @@
 #include "os/socket.h"
 #include "service/log.h"
 #include "service/setup.h"
+#include "wire/writer.h"
 
 namespace sluice::service {
 namespace {
 
-// Between two processes forked from one program; nobody else is on the channel.
+enum class For : uint32_t { kPeer, kWorker, kWorkerOfOtherRules };
+
+// Between two processes forked from one program; nobody else is on the channel. Behind it the other rules, where there
+// are any.
 struct Order {
   uint64_t id;
-  uint64_t log_refusal;
+  uint32_t log_refusal;
+  For what;
 };
+// What goes along: of a peer, or for a worker, where what is kept follows.
+enum OrderFd { kOrderReport, kOrderPeer, kPeerFds, kOrderDevice = kOrderPeer, kOrderCounters, kOrderKept };
+constexpr size_t kMostOrderFds = kOrderKept + kKeptLeast + core::kMostGrafts;
 
 struct Workshop {
   int channel;
@@ -25,35 +33,60 @@ struct Workshop {
   MakerOptions options;
 };
 
-void serve_order(const Workshop& workshop, const Order& order, int peer, int report) {
-  auto identity = os::peer_of(peer);
-  if (!identity.ok()) return;
-  Setup setup{peer, report, *std::move(identity), workshop.executables, workshop.options,
-              order.log_refusal != 0, order.id};
-  const int keep[] = {peer, report, workshop.executables->broker.get(),
-                      workshop.executables->worker.get(), workshop.executables->foreign_broker.get(), log_descriptor()};
-  auto child = os::fork_helper(
-      keep, [](void* argument) { run_setup(*static_cast<Setup*>(argument)); }, &setup);
+// Forks the process that carries out an order, and says so.
+void start(const Workshop& workshop, uint64_t id, std::vector<int> keep, void (*body)(void*), void* argument) {
+  const Executables& programs = *workshop.executables;
+  for (const os::Fd* program : {&programs.broker, &programs.worker, &programs.foreign_broker}) keep.push_back(program->get());
+  keep.push_back(log_descriptor());
+  auto child = os::fork_helper(keep, body, argument);
   if (!child.ok()) {
     log(Level::kError, "fork-failed", {{"reason", describe(child.failure())}});
     return;
   }
-  uint8_t answer[sizeof(order.id)];
-  std::memcpy(answer, &order.id, sizeof(answer));
+  uint8_t answer[sizeof(id)];
+  std::memcpy(answer, &id, sizeof(answer));
   const int pidfd = child->pidfd.get();
   (void)os::send_message(workshop.channel, answer, {&pidfd, 1});
+}
+
+void serve_peer(const Workshop& workshop, const Order& order, std::span<const int> fds) {
+  if (fds.size() != kPeerFds) return;
+  auto identity = os::peer_of(fds[kOrderPeer]);
+  if (!identity.ok()) return;
+  Setup setup{fds[kOrderPeer], fds[kOrderReport], *std::move(identity), workshop.executables, workshop.options,
+              order.log_refusal != 0, order.id};
+  start(workshop, order.id, {fds.begin(), fds.end()},
+        [](void* argument) { run_setup(*static_cast<Setup*>(argument)); }, &setup);
+}
+
+void serve_worker(const Workshop& workshop, const Order& order, std::span<const int> fds,
+                  std::span<const uint8_t> rules) {
+  if (fds.size() < kOrderKept + kKeptLeast) return;
+  auto decoded = core::Rules::decode(rules);
+  if (!decoded.ok()) return;
+  struct Task {
+    const Executables* executables;
+    Replacement replacement;
+  } task{workshop.executables, {fds[kOrderReport], fds[kOrderDevice], fds[kOrderCounters], fds.subspan(kOrderKept),
+                                order.what == For::kWorkerOfOtherRules ? &*decoded : nullptr}};
+  start(workshop, order.id, {fds.begin(), fds.end()}, [](void* argument) {
+    const auto& of = *static_cast<Task*>(argument);
+    run_replacement(*of.executables, of.replacement);
+  }, &task);
 }
 
 void work(const Workshop& workshop) {
   os::name_process("sluiced-maker");
   os::let_children_go();
+  std::vector<uint8_t> bytes(sizeof(Order) + core::kMaxRulesBytes);
   for (;;) {
-    uint8_t bytes[sizeof(Order)];
-    auto message = os::receive_message(workshop.channel, bytes, 2);
-    if (!message.ok() || message->length != sizeof(Order) || message->fds.size() != 2) return;
+    auto message = os::receive_message(workshop.channel, bytes, kMostOrderFds);
+    if (!message.ok() || message->length < sizeof(Order)) return;
     Order order;
-    std::memcpy(&order, bytes, sizeof(order));
-    serve_order(workshop, order, message->fds[0].get(), message->fds[1].get());
+    std::memcpy(&order, bytes.data(), sizeof(order));
+    const auto rest = std::span(bytes).first(message->length).subspan(sizeof(order));
+    const auto fds = numbers_of(message->fds);
+    order.what == For::kPeer ? serve_peer(workshop, order, fds) : serve_worker(workshop, order, fds, rest);
   }
 }
 
@@ -73,10 +106,19 @@ core::Result<Maker> Maker::start(const Executables& executables, MakerOptions op
 }
 
 core::Outcome Maker::ask(uint64_t id, bool log_refusal, int peer, int report) const {
-  const Order order{id, log_refusal ? 1u : 0u};
-  const int fds[] = {peer, report};
+  const Order order{id, log_refusal ? 1u : 0u, For::kPeer};
+  const int fds[] = {report, peer};
   return os::send_message(channel_.get(), {reinterpret_cast<const uint8_t*>(&order), sizeof(order)},
                           fds);
+}
+
+core::Outcome Maker::ask_for_worker(uint64_t id, const Replacement& replacement) const {
+  wire::Writer writer;
+  writer.put(Order{id, 0, replacement.rules == nullptr ? For::kWorker : For::kWorkerOfOtherRules});
+  if (replacement.rules != nullptr) writer.put_bytes(replacement.rules->bytes());
+  std::vector<int> fds = {replacement.report, replacement.device, replacement.counters};
+  fds.insert(fds.end(), replacement.kept.begin(), replacement.kept.end());
+  return os::send_message(channel_.get(), writer.finish(), fds);
 }
 
 core::Result<Maker::Started> Maker::started() const {

@@ -8,6 +8,7 @@
 
 #include "os/process.h"
 #include "service/processes.h"
+#include "service/replacement.h"
 
 namespace sluice::service {
 
@@ -27,6 +28,8 @@ class Maker {
   pid_t pid() const { return pid_; }
   // Asks for a process that serves one hello. peer, report: borrowed; they go along.
   core::Outcome ask(uint64_t id, bool log_refusal, int peer, int report) const;
+  // Asks for one that starts another worker (service/replacement.h). All borrowed. EAGAIN: the maker is busy.
+  core::Outcome ask_for_worker(uint64_t id, const Replacement& replacement) const;
   struct Started {
     uint64_t id;
     os::Fd process;  // pidfd; the maker's child, reaped by nobody here

@@ -9,6 +9,7 @@
 
 #include "os/channel.h"
 #include "os/memory_file.h"
+#include "os/mount.h"
 #include "os/poller.h"
 #include "os/self.h"
 #include "os/service_self.h"
@@ -20,6 +21,7 @@
 #include "wire/event_reader.h"
 #include "wire/node_record.h"
 #include "wire/view_config_writer.h"
+#include "wire/worker_start.h"
 
 namespace sluice::service {
 namespace {
@@ -66,32 +68,29 @@ core::Result<Executables> open_executables() {
   return executables;
 }
 
-core::Result<Processes> start_processes(const Executables& executables, int device,
-                                        std::span<const Tree> trees, const Identity& identity,
-                                        const wire::ViewConfig& config, int record) {
+core::Result<Processes> start_processes(const Executables& executables, int device, std::vector<Tree> trees,
+                                        const Identity& identity, const wire::ViewConfig& config, os::Fd record) {
   auto configuration = os::sealed_file("sluice-view", wire::encode_view_config(config));
   if (!configuration.ok()) return configuration.failure();
+  auto start = os::sealed_file("sluice-start", wire::encode_worker_start({identity.gid, identity.groups, config}));
+  if (!start.ok()) return start.failure();
   auto counters = os::counter_file("sluice-counters", wire::kCounterPage);
   if (!counters.ok()) return counters.failure();
   auto table = os::counter_file("sluice-table", wire::kTableBytes);
   if (!table.ok()) return table.failure();
-  std::vector<std::pair<os::Fd, os::Fd>> pairs;  // three channels, then each one's events
-  for (int i = 0; i < 5; ++i) {
+  std::vector<std::pair<os::Fd, os::Fd>> pairs;  // three channels, then the broker's events
+  for (int i = 0; i < 4; ++i) {
     auto pair = os::socket_pair();
     if (!pair.ok()) return pair.failure();
     pairs.push_back(*std::move(pair));
   }
-  // Neither waits for this service, but for the broker of an audited view, for a second.
-  for (int i : {3, 4}) {
-    const int events = pairs[i].second.get();
-    auto set = config.audit && i == 3 ? os::set_timeout(events, kAuditMilliseconds)
-                                      : os::set_nonblocking(events);
-    if (!set.ok()) return set.failure();
-  }
+  // It does not wait for this service, but for a second in an audited view.
+  const int events = pairs[3].second.get();
+  auto set = config.audit ? os::set_timeout(events, kAuditMilliseconds) : os::set_nonblocking(events);
+  if (!set.ok()) return set.failure();
   auto null = os::checked_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null.ok()) return null.failure();
 
-  const uint32_t files = os::most_files();
   os::ChildSpec broker{};
   broker.executable = executables.broker.get();
   broker.name = "sluice-broker";
@@ -102,8 +101,13 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
                 {pairs[0].first.get(), sandbox::kFdGrantRw},
                 {pairs[1].first.get(), sandbox::kFdGrantRo},
                 {pairs[2].first.get(), sandbox::kFdData},
-                {pairs[3].second.get(), sandbox::kFdEvents},
+                {events, sandbox::kFdEvents},
                 {configuration->get(), sandbox::kFdConfig}};
+  for (size_t i = 1; i < trees.size(); ++i) {
+    const int first = sandbox::kFdGrafts + static_cast<int>(2 * (i - 1));
+    broker.fds.push_back({trees[i].read_only.get(), first});
+    broker.fds.push_back({trees[i].read_write.get(), first + 1});
+  }
   // The view's user from when they run: before, that user could limit and stop them. In preserve mode the broker
   // stays nobody: it owns nothing.
   broker.uid = config.private_uid;
@@ -113,59 +117,50 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   broker.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
   if (config.preserve) broker.capabilities.insert(broker.capabilities.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER});
   broker.namespaces = kNamespaces;
-  broker.most_files = files;
-
-  os::ChildSpec worker{};
-  worker.executable = executables.worker.get();
-  worker.name = "sluice-worker";
-  worker.fds = {{null->get(), 0}, {record >= 0 ? record : null->get(), sandbox::kFdRecord}, {STDERR_FILENO, 2},
-                {device, sandbox::kFdFuse},
-                {trees[0].read_write.get(), sandbox::kFdRoot},
-                {pairs[0].second.get(), sandbox::kFdGrantRw},
-                {pairs[1].second.get(), sandbox::kFdGrantRo},
-                {pairs[2].second.get(), sandbox::kFdData},
-                {pairs[4].second.get(), sandbox::kFdEvents},
-                {configuration->get(), sandbox::kFdConfig},
-                {counters->get(), sandbox::kFdCounters},
-                {table->get(), sandbox::kFdTable}};
-  for (size_t i = 1; i < trees.size(); ++i) {
-    const int first = sandbox::kFdGrafts + static_cast<int>(2 * (i - 1));
-    broker.fds.push_back({trees[i].read_only.get(), first});
-    broker.fds.push_back({trees[i].read_write.get(), first + 1});
-    worker.fds.push_back({trees[i].read_write.get(), sandbox::kFdGrafts + static_cast<int>(i) - 1});
-  }
-  worker.uid = config.preserve ? 0 : config.private_uid;
-  worker.gid = config.preserve ? 0 : identity.gid;
-  if (!config.preserve) worker.groups.assign(identity.groups.begin(), identity.groups.end());
-  // The same, and SYS_ADMIN only until the worker has made the source tree its root.
-  worker.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
-  worker.namespaces = kNamespaces;
-  worker.most_files = files;
-  if (config.preserve) {
-    worker.namespaces |= CLONE_NEWUSER;
-    worker.map_all_ids = true;
-    for (const int capability : {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID}) {
-      worker.capabilities.push_back(capability);
-    }
-  }
+  broker.most_files = os::most_files();
 
   auto broker_child = os::spawn(broker);
   if (!broker_child.ok()) return broker_child.failure();
-  auto worker_child = os::spawn(worker);
-  if (!worker_child.ok()) {
-    os::end_child(*broker_child);
-    return worker_child.failure();
+  std::vector<os::Fd> kept(kKeptLeast);
+  kept[kKeptStart] = *std::move(start);
+  kept[kKeptTable] = *std::move(table);
+  for (const int i : {0, 1, 2}) {
+    kept[kKeptGrantRw + i] = std::move(pairs[i].second);
+    pairs[i].first.reset();
   }
-  for (auto& [service_end, child_end] : pairs) child_end.reset();
+  kept[kKeptRecord] = record ? std::move(record) : *std::move(null);
+  kept.pop_back();
+  std::vector<int> roots;
+  bool can_copy = true;
+  for (const Tree& tree : trees) {
+    roots.push_back(tree.read_write.get());
+    auto copy = os::clone_tree(roots.back(), false);  // before it is attached
+    can_copy = can_copy && copy.ok();
+    if (copy.ok()) kept.push_back(*std::move(copy));
+  }
+  auto worker = spawn_worker(executables.worker.get(), device, counters->get(), numbers_of(kept), roots, nullptr);
+  if (!worker.ok()) {
+    os::end_child(*broker_child);
+    return worker.failure();
+  }
+  // Before Linux 6.15 a detached tree has no copies: there a view ends with its worker.
+  if (!can_copy) kept.clear();
+  pairs[3].second.reset();
   auto ready = wait_ready("broker", pairs[3].first.get());
-  if (ready.ok()) ready = wait_ready("worker", pairs[4].first.get());
+  if (ready.ok()) ready = wait_ready("worker", worker->events.get());
   if (!ready.ok()) {
     os::end_child(*broker_child);
-    os::end_child(*worker_child);
+    os::end_child(worker->child);
     return ready.failure();
   }
-  return Processes{*std::move(broker_child), *std::move(worker_child), std::move(pairs[3].first),
-                   std::move(pairs[4].first), *std::move(counters)};
+  return Processes{*std::move(broker_child), std::move(worker->child), std::move(pairs[3].first),
+                   std::move(worker->events), *std::move(counters), std::move(kept)};
+}
+
+std::vector<int> numbers_of(std::span<const os::Fd> fds) {
+  std::vector<int> numbers;
+  for (const os::Fd& fd : fds) numbers.push_back(fd.get());
+  return numbers;
 }
 
 }  // namespace sluice::service

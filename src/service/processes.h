@@ -10,6 +10,7 @@
 #include "core/result.h"
 #include "os/fd.h"
 #include "os/process.h"
+#include "service/worker_process.h"
 #include "wire/view_config.h"
 
 namespace sluice::service {
@@ -35,6 +36,7 @@ struct Processes {
   os::Fd broker_events;
   os::Fd worker_events;
   os::Fd counters;
+  std::vector<os::Fd> kept;  // as service/worker_process.h has it; none where no other worker can be started
 };
 
 // What each of them has of its own.
@@ -53,11 +55,12 @@ struct Tree {
   os::Fd read_write;  // where nothing in it may be written, read-only too
 };
 
-// Set-up process. Starts both and waits until they are confined and serve. device, trees (of the
-// source, then of each graft of the configuration) and record (where the worker writes what is touched;
-// < 0: nowhere) are borrowed. On failure neither is left.
-core::Result<Processes> start_processes(const Executables& executables, int device,
-                                        std::span<const Tree> trees, const Identity& identity,
-                                        const wire::ViewConfig& config, int record);
+// Set-up process. Starts both and waits until they are confined and serve. trees: of the source, then of each graft of
+// the configuration. record: where the worker writes what is touched, or none. device is borrowed. On failure neither is
+// left.
+core::Result<Processes> start_processes(const Executables& executables, int device, std::vector<Tree> trees,
+                                        const Identity& identity, const wire::ViewConfig& config, os::Fd record);
+
+std::vector<int> numbers_of(std::span<const os::Fd> fds);  // borrowed
 
 }  // namespace sluice::service

@@ -17,6 +17,8 @@ core::Outcome Service::begin_reload(uint64_t id, uint64_t which, core::Rules rul
   if (view.reload != 0) return core::Failure{EAGAIN, core::Reason::kLimitSetups};
   if (auto sent = os::send_message(view.broker_events.get(), rules.bytes()); !sent.ok()) return sent;
   view.reload = id;
+  view.reloaded = true;
+  view.broker_has_rules = false;
   view.rules = std::move(rules);
   return core::Done{};
 }
@@ -26,6 +28,8 @@ core::Outcome Service::begin_reload(uint64_t id, uint64_t which, core::Rules rul
 void Service::go_on_reloading(View& view, bool from_broker, uint32_t open) {
   if (view.reload == 0) return;  // who was not asked says nothing
   if (from_broker) {
+    view.broker_has_rules = true;
+    if (!view.worker) return;  // the next begins with them
     const auto sent = os::send_message(view.worker_events.get(), view.rules.bytes());
     if (!sent.ok()) end_view(view.info.id, "worker does not listen");
     return;

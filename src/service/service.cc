@@ -62,6 +62,7 @@ core::Outcome Service::run() {
     }
     for (const uint64_t event : *events) handle(event);
     expire_setups();
+    mend_views();
     kill_late();
   }
   (void)options_.notifier.say("STOPPING=1");
@@ -123,7 +124,7 @@ void Service::handle_view(uint64_t id, Source source) {
       end_view(id, "broker ended");
       return;
     case kWorkerEnd:
-      end_view(id, "worker ended");
+      worker_ended(id, *found->second);
       return;
     case kPeer:
       end_view(id, "client ended");
@@ -136,6 +137,7 @@ void Service::handle_view(uint64_t id, Source source) {
 void Service::admit(os::Fd peer, bool log_refusal) {
   auto identity = os::peer_of(peer.get());
   if (!identity.ok()) return;
+  const size_t setups = pending_.size() - replacements_;
   const auto mine = std::count_if(pending_.begin(), pending_.end(), [&](const auto& entry) {
     return entry.second->identity.uid == identity->uid;
   });
@@ -144,7 +146,7 @@ void Service::admit(os::Fd peer, bool log_refusal) {
     return !entry.second.ours && entry.second.uid == identity->uid;
   });
   const bool busy =
-      pending_.size() >= core::Limits::kSetupsPerHost || mine + stuck >= core::Limits::kSetupsPerUser;
+      setups >= core::Limits::kSetupsPerHost || mine + stuck >= core::Limits::kSetupsPerUser;
   if (busy || maker_gone_) {
     const core::Failure why = busy ? core::Failure{EAGAIN, core::Reason::kLimitSetups}
                                    : core::Failure{EIO, core::Reason::kChildFailed};
@@ -166,7 +168,7 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   ++totals_.peers;
   pending_[id] = std::make_unique<Pending>(
       Pending{os::Fd(), std::move(peer), std::move(report->first), *std::move(identity),
-              now_milliseconds() + int64_t{core::Limits::kSetupSeconds} * 1000});
+              now_milliseconds() + int64_t{core::Limits::kSetupSeconds} * 1000, 0});
 }
 
 void Service::take_started() {
@@ -192,13 +194,21 @@ void Service::take_report(uint64_t id) {
   if (found == pending_.end()) return;
   Pending& pending = *found->second;
   std::vector<uint8_t> buffer(wire::kReportMost);
-  auto message = os::receive_message(pending.report.get(), buffer, kViewFds);
+  auto message = os::receive_message(pending.report.get(), buffer, kViewFds + kKeptLeast + core::kMostGrafts);
   if (!message.ok() || message->length == 0) return finish_setup(id, true);
   auto report = wire::decode_report({buffer.data(), message->length});
   const bool made = report.ok() && report->kind == wire::ReportKind::kMade;
   const bool connection = report.ok() && report->kind == wire::ReportKind::kMadeConnection;
-  const size_t fds = made ? size_t{kViewFds} : connection ? size_t{kConnectionFds} : 0;
-  if (!report.ok() || message->fds.size() != fds) return finish_setup(id, true);
+  const bool worker = report.ok() && report->kind == wire::ReportKind::kMadeWorker;
+  const size_t fds = made         ? size_t{kViewFds}
+                     : connection ? size_t{kConnectionFds}
+                     : worker     ? size_t{kWorkerFds}
+                                  : 0;
+  const size_t more = made ? kKeptLeast + core::kMostGrafts : 0;
+  if (!report.ok() || worker != (pending.worker_of != 0) || message->fds.size() < fds ||
+      message->fds.size() > fds + more) {
+    return finish_setup(id, true);
+  }
   if (report->kind == wire::ReportKind::kReload) {
     // The reply follows when both processes have the rules.
     const uint64_t which = table_.id_of(report->name, pending.identity.uid);
@@ -212,6 +222,7 @@ void Service::take_report(uint64_t id) {
   }
   auto reply = made         ? add_view(id, std::move(report->view), std::move(message->fds))
                : connection ? add_connection(id, std::move(report->view), std::move(message->fds))
+               : worker     ? take_worker(pending, report->after, std::move(message->fds))
                             : answer(id, pending, *report);
   const wire::Reply wanted = reply.ok() ? *reply
                                         : wire::Reply{reply.failure().error, reply.failure().reason, 0, {}};
@@ -286,6 +297,7 @@ void Service::finish_setup(uint64_t id, bool in_time) {
   pending_.erase(found);
   poller_.remove(pending->report.get());
   if (!views_.contains(id)) table_.release(id);
+  if (pending->worker_of != 0) end_replacement(id, pending->worker_of);
   for (auto& [which, view] : views_) {
     if (view->reload == id) view->reload = kNobody;  // it goes on all the same
   }

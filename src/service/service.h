@@ -6,11 +6,13 @@
 #pragma once
 
 #include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "core/recovery.h"
 #include "os/poller.h"
 #include "os/process.h"
 #include "os/socket.h"
@@ -50,6 +52,7 @@ class Service {
     wire::ViewInfo info;
     os::Fd device, broker_events, worker_events, counters, peer;
     os::Fd broker, worker;
+    std::vector<os::Fd> kept;  // for its next worker: service/worker_process.h
     struct Lines {  // of one process, in this second
       int64_t second = 0;
       uint32_t logged = 0, dropped = 0;
@@ -60,12 +63,19 @@ class Service {
     uint64_t refused[static_cast<size_t>(core::Reason::kCount)] = {};
     uint64_t reload = 0;  // the set-up process that waits for it; 0: there is none
     core::Rules rules;
+    bool reloaded = false;          // it has these rules, or is about to
+    bool broker_has_rules = false;  // of the reload under way
+    // While it has no worker: when another is asked for, and the set-up process that makes one; 0: there is none yet.
+    core::Recovery recovery;
+    int64_t mend_at = 0;
+    uint64_t replacement = 0;
   };
   struct Pending {  // a set-up process
     os::Fd process;  // once the maker has said
     os::Fd peer, report;
     os::Peer identity;
-    int64_t deadline;
+    int64_t deadline = 0;
+    uint64_t worker_of = 0;  // the view for which it makes a worker; 0: it serves a peer
   };
   struct Ending {
     os::Fd process;
@@ -94,6 +104,13 @@ class Service {
   void take_event(View& view, bool from_broker);
   void log_event(View& view, bool from_broker, const wire::DecodedEvent& event);
   void end_view(uint64_t id, const char* why);
+  // Each may end the view.
+  void worker_ended(uint64_t id, View& view);
+  void mend_views();
+  void mend(uint64_t id, View& view);
+  void plan_replacement(uint64_t id, View& view);
+  core::Result<wire::Reply> take_worker(const Pending& pending, uint64_t pid, std::vector<os::Fd> fds);
+  void end_replacement(uint64_t pending, uint64_t of);
   // A broker or worker without its view ends by itself; one that does not is killed a moment later,
   // a set-up process at once. It is reaped when it is gone, which may take a while: never waited for.
   void put_end(Ending ending);
@@ -129,6 +146,8 @@ class Service {
   absl::btree_map<uint64_t, std::unique_ptr<View>> views_;
   absl::btree_map<uint64_t, std::unique_ptr<Pending>> pending_;
   absl::btree_map<uint64_t, Ending> ending_;
+  absl::btree_set<uint64_t> lacking_;  // views without a worker
+  uint32_t replacements_ = 0;          // under way
 };
 
 }  // namespace sluice::service

@@ -38,12 +38,12 @@ std::string unit_of_peer(int peer) {
   return groups.ok() ? core::unit_of(*groups) : std::string();
 }
 
-core::Result<wire::Reply> ask(const Setup& setup, const wire::Report& question, std::span<const int> fds) {
-  if (auto sent = os::send_message(setup.report, wire::encode_report(question), fds); !sent.ok()) {
+core::Result<wire::Reply> ask(int report, const wire::Report& question, std::span<const int> fds) {
+  if (auto sent = os::send_message(report, wire::encode_report(question), fds); !sent.ok()) {
     return sent.failure();
   }
   std::array<uint8_t, 512> buffer;
-  auto message = os::receive_message(setup.report, buffer, 0);
+  auto message = os::receive_message(report, buffer, 0);
   if (!message.ok()) return message.failure();
   auto reply = wire::decode_reply({buffer.data(), message->length});
   if (reply.ok() && reply->reason != Reason::kNone) return Failure{reply->error, reply->reason};
@@ -133,7 +133,7 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   auto identity = decide_identity(setup, hello);
   if (!identity.ok()) return identity.failure();
   const auto reserved =
-      ask(setup, {wire::ReportKind::kReserve, identity->uid, 0, hello.name, {}, {}});
+      ask(setup.report, {wire::ReportKind::kReserve, identity->uid, 0, hello.name, {}, {}});
   if (!reserved.ok()) return reserved.failure();
   auto trees = make_trees(hello, std::move(fds_of_trees));
   if (!trees.ok()) return trees.failure();
@@ -160,8 +160,8 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
     if (!pipe.ok()) return pipe.failure();
     record = *std::move(pipe);
   }
-  auto processes = start_processes(*setup.executables, connection->device.get(), *trees, *identity,
-                                   config, record.second.get());
+  auto processes = start_processes(*setup.executables, connection->device.get(), *std::move(trees), *identity,
+                                   config, std::move(record.second));
   if (!processes.ok()) return processes.failure();
 
   wire::ViewInfo view;
@@ -184,16 +184,17 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   view.target = hello.target;
   view.unit = unit_of_peer(setup.peer);
   view.connection = os::connection_of(connection->mount.get());
-  std::array<int, kViewFds> fds{};
+  std::vector<int> fds(kViewFds);
   fds[kViewDevice] = connection->device.get();
   fds[kViewBroker] = processes->broker.pidfd.get();
   fds[kViewWorker] = processes->worker.pidfd.get();
   fds[kViewBrokerEvents] = processes->broker_events.get();
   fds[kViewWorkerEvents] = processes->worker_events.get();
   fds[kViewCounters] = processes->counters.get();
+  for (const int kept : numbers_of(processes->kept)) fds.push_back(kept);
   // The main process knows of the view before the client has it: it can always end it.
   const std::string name = view.name;
-  if (auto made = ask(setup, {wire::ReportKind::kMade, 0, 0, {}, std::move(view), {}}, fds); !made.ok()) {
+  if (auto made = ask(setup.report, {wire::ReportKind::kMade, 0, 0, {}, std::move(view), {}}, fds); !made.ok()) {
     os::end_child(processes->broker);
     os::end_child(processes->worker);
     return made.failure();
@@ -207,7 +208,7 @@ core::Outcome list_views(const Setup& setup) {
   std::vector<std::vector<uint8_t>> views;
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
   for (uint64_t after = 0;;) {
-    auto reply = ask(setup, {wire::ReportKind::kNext, 0, after, {}, {}, {}});
+    auto reply = ask(setup.report, {wire::ReportKind::kNext, 0, after, {}, {}, {}});
     if (!reply.ok()) return reply.failure();
     if (reply->count == 0) break;
     auto message = os::receive_message(setup.report, buffer, 0);
@@ -225,7 +226,7 @@ core::Outcome list_views(const Setup& setup) {
 }
 
 core::Outcome give_totals(const Setup& setup) {
-  if (auto reply = ask(setup, {wire::ReportKind::kTotals, 0, 0, {}, {}, {}}); !reply.ok()) {
+  if (auto reply = ask(setup.report, {wire::ReportKind::kTotals, 0, 0, {}, {}, {}}); !reply.ok()) {
     return reply.failure();
   }
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
@@ -236,7 +237,7 @@ core::Outcome give_totals(const Setup& setup) {
 }
 
 core::Outcome end_view(const Setup& setup, const Hello& hello) {
-  auto ended = ask(setup, {wire::ReportKind::kEnd, 0, 0, hello.name, {}, {}});
+  auto ended = ask(setup.report, {wire::ReportKind::kEnd, 0, 0, hello.name, {}, {}});
   if (!ended.ok()) return ended.failure();
   answer(setup, {});
   return core::Done{};
@@ -249,7 +250,7 @@ core::Outcome reload_view(const Setup& setup, Hello hello) {
   if (!confined.ok()) return Failure{confined.failure().error, Reason::kNotPermitted};
   if (*confined) return Failure{EPERM, Reason::kNotPermitted};
   auto reloaded =
-      ask(setup, {wire::ReportKind::kReload, 0, 0, hello.name, {}, std::move(hello.rules)});
+      ask(setup.report, {wire::ReportKind::kReload, 0, 0, hello.name, {}, std::move(hello.rules)});
   if (!reloaded.ok()) return reloaded.failure();
   answer(setup, {0, Reason::kNone, reloaded->count, {}});
   return core::Done{};

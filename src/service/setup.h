@@ -21,7 +21,7 @@ struct Setup {
   uint64_t view_id;             // of the view that may come of it
 };
 
-// What goes along with a report of kMade.
+// What goes along with a report of kMade; behind it what is kept for the next worker (service/worker_process.h).
 enum ViewFd { kViewDevice, kViewBroker, kViewWorker, kViewBrokerEvents, kViewWorkerEvents, kViewCounters, kViewFds };
 
 // The same of kMadeConnection.
@@ -30,7 +30,7 @@ enum ConnectionFd { kConnectionBroker, kConnectionBrokerEvents, kConnectionFds }
 // What is said to the peer; one question to the main process and its answer; the unit that the peer is of, shown
 // only, so that it may be missing.
 void answer(const Setup& setup, const wire::Reply& reply, std::span<const int> fds = {});
-core::Result<wire::Reply> ask(const Setup& setup, const wire::Report& question, std::span<const int> fds = {});
+core::Result<wire::Reply> ask(int report, const wire::Report& question, std::span<const int> fds = {});
 std::string unit_of_peer(int peer);
 
 // Set-up process. Serves one hello and returns.

@@ -38,6 +38,8 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
   view->broker_events = std::move(fds[kViewBrokerEvents]);
   view->worker_events = std::move(fds[kViewWorkerEvents]);
   view->counters = std::move(fds[kViewCounters]);
+  for (size_t i = kViewFds; i < fds.size(); ++i) view->kept.push_back(std::move(fds[i]));
+  view->recovery.started(now_milliseconds());
   // The connection stays with the view, which ends with it or lets go of it.
   if (info.tied) view->peer = std::move(pending_.find(id)->second->peer);
   take_reserved(info, id, *entry);
@@ -95,13 +97,14 @@ void Service::end_view(uint64_t id, const char* why) {
   views_.erase(found);
   ++(of.foreign ? totals_.connections_ended : totals_.views_ended);
   table_.release(id);
+  lacking_.erase(id);
   for (const os::Fd* fd : {&view->device, &view->broker_events, &view->worker_events, &view->broker,
                            &view->worker, &view->peer}) {
     if (*fd) poller_.remove(fd->get());
   }
   for (auto [process, name] : {std::pair<os::Fd*, const char*>{&view->broker, "broker"},
                                std::pair<os::Fd*, const char*>{&view->worker, "worker"}}) {
-    if (!*process) continue;  // a foreign connection has no worker
+    if (!*process) continue;  // a foreign connection has no worker, and a view may have none just now
     Ending ending{std::move(*process), true, of.name, name, now_milliseconds(), of.foreign ? of.owner : ~0u,
                   of.foreign ? of.most_grants : 0};
     if (!reap(ending)) put_end(std::move(ending));

@@ -25,6 +25,7 @@ enum class ReportKind : uint32_t {
   kRefused,      // the peer was refused, by the reason of the number `after`; there is no reply
   kReserveConnection,  // a name and a number of grants for the foreign connection of the number `after`
   kMadeConnection,     // it has its broker, whose descriptors are along
+  kMadeWorker,   // the worker of the process id `after`, in the place of one that has ended; its descriptors are along
 };
 
 struct Report {

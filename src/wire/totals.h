@@ -16,6 +16,7 @@ struct Totals {
   int64_t service_pid = 0, maker_pid = 0;
   uint64_t peers = 0;  // that were admitted
   uint64_t views_started = 0, views_ended = 0;
+  uint64_t workers_replaced = 0;  // of views whose worker had ended
   uint64_t connections_started = 0, connections_ended = 0;  // of other FUSE servers
   uint64_t granted = 0;         // files, as brokers reported
   uint64_t dropped = 0;         // events that brokers and workers could not report

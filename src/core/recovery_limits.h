@@ -1,0 +1,23 @@
+// How often a view gets another worker. PURE.
+//
+// A table of its own, as connection_limits.h: the broker reads neither.
+#pragma once
+
+#include <cstdint>
+
+namespace sluice::core {
+
+struct RecoveryLimits {
+  // A worker may end so many times in a row, and once more after each of these times; then its view ends too.
+  static constexpr uint32_t kWorkerEnds = 30;
+  static constexpr int64_t kForgivenMilliseconds = 2000;
+  // One that lived for less than this is followed after a pause, twice as long each time.
+  static constexpr int64_t kQuickMilliseconds = 1000;
+  static constexpr int64_t kFirstPauseMilliseconds = 5;
+  static constexpr int64_t kMostPauseMilliseconds = 250;
+  static constexpr uint32_t kWithoutPause = 3;  // in a row
+  // Replacements under way, on a host.
+  static constexpr uint32_t kReplacements = 16;
+};
+
+}  // namespace sluice::core

@@ -1,0 +1,123 @@
+// Another worker for a view whose worker has ended: open files and the view itself go on meanwhile, and what the kernel
+// has asked for waits.
+#include <absl/strings/str_cat.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "core/reason_text.h"
+#include "os/poller.h"
+#include "os/socket.h"
+#include "service/clock.h"
+#include "service/log.h"
+#include "service/service.h"
+
+namespace sluice::service {
+namespace {
+
+constexpr int kSigsys = 31;  // what a seccomp policy kills with
+constexpr int64_t kAgainMilliseconds = 10;
+
+}  // namespace
+
+// One that ended because its connection did is not replaced: the end of the connection was to be seen before.
+void Service::worker_ended(uint64_t id, View& view) {
+  poller_.remove(view.worker.get());
+  view.mend_at = now_milliseconds();
+  lacking_.insert(id);
+  mend(id, view);
+}
+
+void Service::mend_views() {
+  for (const uint64_t id : std::vector<uint64_t>(lacking_.begin(), lacking_.end())) {
+    const auto found = views_.find(id);
+    if (found == views_.end()) {
+      lacking_.erase(id);
+    } else if (found->second->replacement == 0 && found->second->mend_at <= now_milliseconds()) {
+      mend(id, *found->second);
+    }
+  }
+}
+
+// Ends the view where it cannot go on.
+void Service::mend(uint64_t id, View& view) {
+  if (view.worker) {
+    const auto end = os::reap(view.worker.get());
+    if (!end.ok() && os::kill_process(view.worker.get())) {
+      // Its parent, a set-up process, is not quite gone: then it is ours.
+      view.mend_at = now_milliseconds() + kAgainMilliseconds;
+      return;
+    }
+    view.worker.reset();
+    view.info.worker_pid = 0;
+    const bool violated = end.ok() && !end->exited && end->code == kSigsys;
+    log(Level::kError, violated ? core::reason_name(core::Reason::kConfinementViolated) : "worker-ended",
+        {{"view", view.info.name}, {"process", "worker"},
+         {!end.ok() || end->exited ? "status" : "signal", end.ok() ? absl::StrCat(end->code) : "unknown"}});
+    // One that did what no worker does may have been taken over: who did it gets no second try.
+    if (violated) return end_view(id, "worker violated its confinement");
+    if (view.kept.empty()) return end_view(id, "worker ended");
+    return plan_replacement(id, view);
+  }
+  if (replacements_ >= core::RecoveryLimits::kReplacements || maker_gone_) {
+    if (maker_gone_) return end_view(id, "worker ended");
+    view.mend_at = now_milliseconds() + kAgainMilliseconds;
+    return;
+  }
+  auto report = os::socket_pair();
+  if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return plan_replacement(id, view);
+  const uint64_t pending = ++last_id_;
+  const auto kept = numbers_of(view.kept);
+  const auto asked = maker_.ask_for_worker(
+      pending, {report->second.get(), view.device.get(), view.counters.get(), kept, view.reloaded ? &view.rules : nullptr});
+  if (!asked.ok()) return plan_replacement(id, view);
+  (void)poller_.add(report->first.get(), tag(pending, kReport));
+  auto process = std::make_unique<Pending>();
+  process->report = std::move(report->first);
+  process->identity.uid = ~0u;  // nobody's place is taken
+  process->deadline = now_milliseconds() + int64_t{core::Limits::kSetupSeconds} * 1000;
+  process->worker_of = id;
+  pending_[pending] = std::move(process);
+  view.replacement = pending;
+  ++replacements_;
+}
+
+void Service::plan_replacement(uint64_t id, View& view) {
+  const auto next = view.recovery.ended(now_milliseconds());
+  if (!next) return end_view(id, "worker keeps ending");
+  view.mend_at = *next;
+  if (*next <= now_milliseconds()) mend(id, view);
+}
+
+core::Result<wire::Reply> Service::take_worker(const Pending& pending, uint64_t pid, std::vector<os::Fd> fds) {
+  const auto found = views_.find(pending.worker_of);
+  if (found == views_.end()) return core::Failure{ENOENT, core::Reason::kNoSuchView};
+  const uint64_t id = found->first;
+  View& view = *found->second;
+  if (view.worker || fds.size() != kWorkerFds) return core::Failure{EPROTO, core::Reason::kProtocol};
+  if (auto set = os::set_nonblocking(fds[kWorkerEventsEnd].get()); !set.ok()) return set.failure();
+  poller_.remove(view.worker_events.get());
+  view.worker = std::move(fds[kWorkerProcess]);
+  view.worker_events = std::move(fds[kWorkerEventsEnd]);
+  view.info.worker_pid = static_cast<pid_t>(pid);
+  view.recovery.started(now_milliseconds());
+  (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
+  (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
+  lacking_.erase(id);
+  ++totals_.workers_replaced;
+  log(Level::kNotice, "worker-replaced", {{"view", view.info.name}, {"worker", absl::StrCat(pid)}}, true);
+  // It began with the rules that its predecessor was to take, and says so when it gets them once more.
+  if (view.reload != 0 && view.broker_has_rules) go_on_reloading(view, true, 0);
+  return wire::Reply{};
+}
+
+// Its set-up process has ended: with a worker, or without.
+void Service::end_replacement(uint64_t pending, uint64_t of) {
+  --replacements_;
+  const auto found = views_.find(of);
+  if (found == views_.end() || found->second->replacement != pending) return;
+  found->second->replacement = 0;
+  if (!found->second->worker) plan_replacement(of, *found->second);
+}
+
+}  // namespace sluice::service

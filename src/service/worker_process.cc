@@ -1,0 +1,74 @@
+#include "service/worker_process.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <unistd.h>
+
+#include "os/memory_file.h"
+#include "os/poller.h"
+#include "os/service_self.h"
+#include "os/shared_file.h"
+#include "os/socket.h"
+#include "sandbox/fds.h"
+#include "service/processes.h"
+#include "wire/view_config_writer.h"
+#include "wire/worker_start.h"
+
+namespace sluice::service {
+
+core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, std::span<const int> kept,
+                                         std::span<const int> trees, const core::Rules* rules) {
+  auto bytes = os::read_sealed_file(kept[kKeptStart], wire::kWorkerStartMost);
+  if (!bytes.ok()) return bytes.failure();
+  auto start = wire::decode_worker_start(*bytes);
+  if (!start.ok()) return start.failure();
+  wire::ViewConfig& config = start->config;
+  // From its first request on: what other rules hide, a worker with the first ones would show.
+  if (rules != nullptr) config.rules = *rules;
+  if (trees.size() != 1 + config.grafts.size()) return core::Failure{EPROTO, core::Reason::kProtocol};
+  auto configuration = os::sealed_file("sluice-view", wire::encode_view_config(config));
+  if (!configuration.ok()) return configuration.failure();
+  auto events = os::socket_pair();
+  if (!events.ok()) return events.failure();
+  // It does not wait for this service.
+  if (auto set = os::set_nonblocking(events->second.get()); !set.ok()) return set.failure();
+  auto null = os::checked_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null.ok()) return null.failure();
+
+  os::ChildSpec worker{};
+  worker.executable = executable;
+  worker.name = "sluice-worker";
+  worker.fds = {{null->get(), 0}, {kept[kKeptRecord], sandbox::kFdRecord}, {STDERR_FILENO, 2},
+                {device, sandbox::kFdFuse},
+                {trees[0], sandbox::kFdRoot},
+                {kept[kKeptGrantRw], sandbox::kFdGrantRw},
+                {kept[kKeptGrantRo], sandbox::kFdGrantRo},
+                {kept[kKeptData], sandbox::kFdData},
+                {events->second.get(), sandbox::kFdEvents},
+                {configuration->get(), sandbox::kFdConfig},
+                {counters, sandbox::kFdCounters},
+                {kept[kKeptTable], sandbox::kFdTable}};
+  for (size_t i = 1; i < trees.size(); ++i) {
+    worker.fds.push_back({trees[i], sandbox::kFdGrafts + static_cast<int>(i) - 1});
+  }
+  worker.uid = config.preserve ? 0 : config.private_uid;
+  worker.gid = config.preserve ? 0 : start->gid;
+  if (!config.preserve) worker.groups.assign(start->groups.begin(), start->groups.end());
+  // SETUID only until the worker has its uids, SETPCAP until it has locked its securebits, and SYS_ADMIN only until it
+  // has made the source tree its root.
+  worker.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
+  worker.namespaces = kNamespaces;
+  worker.most_files = os::most_files();
+  if (config.preserve) {
+    worker.namespaces |= CLONE_NEWUSER;
+    worker.map_all_ids = true;
+    for (const int capability : {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID}) {
+      worker.capabilities.push_back(capability);
+    }
+  }
+  auto child = os::spawn(worker);
+  if (!child.ok()) return child.failure();
+  return WorkerProcess{*std::move(child), std::move(events->first)};
+}
+
+}  // namespace sluice::service

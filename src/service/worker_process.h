@@ -1,0 +1,31 @@
+// A view's worker: what it is started with, by the set-up process that makes the view and by one that puts another in
+// its place.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/result.h"
+#include "core/rules.h"
+#include "os/fd.h"
+#include "os/process.h"
+
+namespace sluice::service {
+
+// What stays with the main process of a view for its next worker, in this order; behind it the grafts' trees, of which,
+// as of the source's, each worker gets a copy. The channels' are the worker's ends: the broker does not notice that another
+// holds them.
+enum Kept { kKeptStart, kKeptTable, kKeptGrantRw, kKeptGrantRo, kKeptData, kKeptRecord, kKeptRoot };
+inline constexpr size_t kKeptLeast = kKeptRoot + 1;
+
+struct WorkerProcess {
+  os::Child child;
+  os::Fd events;  // the service's end
+};
+
+// Set-up process. All borrowed. trees: detached, of the source and of each graft; the worker attaches them, so that they
+// serve no other. rules: other ones than the view began with, or nullptr. Started only: wait_ready().
+core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, std::span<const int> kept,
+                                         std::span<const int> trees, const core::Rules* rules);
+
+}  // namespace sluice::service

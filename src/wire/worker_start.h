@@ -1,0 +1,26 @@
+// What it takes to start a view's worker, the first time and again after one has ended. PURE.
+//
+// One memfd, sealed by the set-up process that makes the view. The main process keeps it and hands it back, and can make
+// none: whoever takes it over starts no worker as anybody who has no view.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "wire/view_config.h"
+
+namespace sluice::wire {
+
+struct WorkerStart {
+  uint32_t gid = 0;
+  std::vector<uint32_t> groups;
+  ViewConfig config;
+};
+
+inline constexpr size_t kWorkerStartMost = 512 * 1024;
+
+std::vector<uint8_t> encode_worker_start(const WorkerStart& start);
+core::Result<WorkerStart> decode_worker_start(std::span<const uint8_t> bytes);
+
+}  // namespace sluice::wire
