@@ -2,7 +2,7 @@
 
 #include <ctime>
 
-#include "core/limits.h"
+#include "core/view_limits.h"
 #include "os/channel.h"
 
 namespace sluice::broker {
@@ -11,7 +11,7 @@ bool Events::within_rate(wire::EventKind kind) {
   const auto index = static_cast<size_t>(kind);
   const auto now = static_cast<int64_t>(::time(nullptr));
   if (second_[index].exchange(now) != now) count_[index] = 0;
-  return ++count_[index] <= core::Limits::kLogLinesPerSecond;
+  return ++count_[index] <= core::ViewLimits::kLogLinesPerSecond;
 }
 
 void Events::send(wire::EventKind kind, core::Failure why, uint32_t op, std::string_view text,

@@ -174,6 +174,12 @@ void Grants::close(core::GrantId id) {
   ledger_.erase(grant);
 }
 
+uint64_t Grants::next(uint32_t slot) {
+  const std::lock_guard lock(book_.mutex);
+  while (slot < ledger_.capacity() && ledger_.at(slot) == nullptr) ++slot;
+  return slot < ledger_.capacity() ? ledger_.id_of(ledger_.at(slot)).packed() : 0;
+}
+
 core::Result<os::Fd> Grants::borrow(core::GrantId id, bool write) {
   const std::lock_guard lock(book_.mutex);
   const core::Grant* grant = ledger_.get(id);

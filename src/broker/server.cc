@@ -113,6 +113,10 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
       return names_.symlink(request.second, {request.path, file});
     case BrokerOp::kReadWindow:
       return read_window(header);
+    case BrokerOp::kNextGrant:
+      reply.grant = grants_.next(id.slot);
+      reply.value = header.length;
+      return core::Done{};
     default:
       break;
   }

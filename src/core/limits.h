@@ -1,11 +1,13 @@
-// Every limit of the service, the broker and the worker, in one table. PURE.
+// Every limit of the service, the broker and the worker, in one table: those that a broker reads are a part of it. PURE.
 #pragma once
 
 #include <cstdint>
 
+#include "core/view_limits.h"
+
 namespace sluice::core {
 
-struct Limits {
+struct Limits : ViewLimits {
   // Views on one host: each costs two processes and a connection.
   static constexpr uint32_t kViewsPerHost = 1000;
   // Views of one uid: a user cannot take the host's.
@@ -15,17 +17,10 @@ struct Limits {
   static constexpr uint32_t kSetupsPerUser = 8;
   // From a peer's connect to its view: a peer that dawdles loses its place.
   static constexpr uint32_t kSetupSeconds = 10;
-  // Grants of one connection: each holds up to two descriptors in the broker and kernel memory that
-  // no cgroup counts. The broker lowers it to a third of its RLIMIT_NOFILE.
-  static constexpr uint32_t kGrantsPerView = 16384;
   // Grants of all views of one uid, shared out when a view starts: a quarter of what is left each.
   static constexpr uint32_t kGrantsPerUser = 65536;
   // A view with fewer would be of no use: it is refused.
   static constexpr uint32_t kGrantsLeast = 256;
-  // Real uids of brokers and workers, one a view, in a range that no allocator of ids hands out
-  // (systemd's UIDS-GIDS.md: unused below 2^31).
-  static constexpr uint32_t kFirstPrivateUid = 0x7E000000;
-  static constexpr uint32_t kPrivateUids = 65536;
   // Grants that the worker keeps after the last close, so that the next open asks nobody.
   static constexpr uint32_t kIdleGrants = 1024;
   // How long it keeps them: a file deleted behind the view holds its blocks for so long.
@@ -43,8 +38,6 @@ struct Limits {
   static constexpr uint32_t kNamesToForget = 8192;
   // From one look at what has changed in the source to the next.
   static constexpr uint32_t kChangesMilliseconds = 2;
-  // A source path in the view, as the kernel bounds a path.
-  static constexpr uint32_t kPathBytes = 4095;
   // After so long without an answer the kernel aborts the connection. Long, because a slow disk may
   // take minutes for an fsync.
   static constexpr uint16_t kRequestTimeoutSeconds = 300;
@@ -54,13 +47,10 @@ struct Limits {
   // What the record of a view may hold before touches are lost: about as many as a build makes while its
   // reader waits for a processor.
   static constexpr uint32_t kRecordBytes = 256 * 1024;
-  // Log lines of one view in a second; the rest are counted.
-  static constexpr uint32_t kLogLinesPerSecond = 20;
   // Log lines of the service in a second, but for errors; the rest are counted.
   static constexpr uint32_t kLogLinesOfServicePerSecond = 500;
   // Coherence: how long the kernel may keep names and attributes.
   static constexpr uint32_t kCoherenceMilliseconds = 1000;  // also of what cannot be watched
-  static constexpr uint32_t kCoherenceMillisecondsMost = 86400000;
 };
 
 }  // namespace sluice::core

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "core/limits.h"
+#include "core/view_limits.h"
 #include "core/result.h"
 
 namespace sluice::wire {
@@ -29,6 +29,7 @@ enum class BrokerOp : uint32_t {
   kLinkNameless,  // grant, path, file: gives a nameless file a name
   kChange,        // grant, flags, mode, uid/gid, times: attributes of a nameless file
   kReadWindow,    // grant, offset, length, grant2: the kernel's request, to which the broker replies
+  kNextGrant,     // grant: a slot -> grant: of this slot, or the next one that is in use, 0: none; value: length
   // Of names; `file` and `file2` are the directories that path and second must be in.
   kRemove,        // path, file, flags
   kRename,        // path, file, second: its new path, file2, flags
@@ -82,7 +83,7 @@ struct BrokerReply {
 };
 static_assert(std::has_unique_object_representations_v<BrokerReply>);
 
-inline constexpr size_t kBrokerRequestMost = sizeof(BrokerRequest) + 2 * core::Limits::kPathBytes;
+inline constexpr size_t kBrokerRequestMost = sizeof(BrokerRequest) + 2 * core::ViewLimits::kPathBytes;
 
 struct DecodedRequest {
   BrokerRequest header;

@@ -9,7 +9,7 @@ namespace sluice::wire {
 size_t encode_request(BrokerRequest header, std::string_view path, std::string_view second,
                       std::span<uint8_t> out) {
   const size_t length = sizeof(header) + path.size() + second.size();
-  if (path.size() > core::Limits::kPathBytes || second.size() > core::Limits::kPathBytes ||
+  if (path.size() > core::ViewLimits::kPathBytes || second.size() > core::ViewLimits::kPathBytes ||
       length > out.size()) {
     return 0;
   }

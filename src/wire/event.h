@@ -8,7 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "core/limits.h"
+#include "core/view_limits.h"
 #include "core/result.h"
 
 namespace sluice::wire {
@@ -34,7 +34,7 @@ struct Event {
 };
 static_assert(std::has_unique_object_representations_v<Event>);
 
-inline constexpr size_t kEventMost = sizeof(Event) + core::Limits::kPathBytes;
+inline constexpr size_t kEventMost = sizeof(Event) + core::ViewLimits::kPathBytes;
 
 // Cuts the text where it does not fit; returns the length of the message.
 size_t encode_event(Event header, std::string_view text, std::span<uint8_t> out);

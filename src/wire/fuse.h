@@ -107,7 +107,10 @@ static_assert(sizeof(FuseNotifyInvalEntry) == 16);
 inline constexpr uint32_t kExpireOnly = 1;
 inline constexpr int32_t kNotifyInvalInode = 2;
 inline constexpr int32_t kNotifyInvalEntry = 3;
+inline constexpr int32_t kNotifyResend = 7;
 inline constexpr int32_t kNotifyIncEpoch = 8;  // Linux 6.16
+// In the number of a request that a server before this one has read and not answered.
+inline constexpr uint64_t kUniqueResend = 1ull << 63;
 
 // fuse_attr.flags
 inline constexpr uint32_t kAttrSubmount = 1;

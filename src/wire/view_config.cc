@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "core/limits.h"
+#include "core/view_limits.h"
 #include "core/protection.h"
 #include "wire/graft_list.h"
 #include "wire/view_config_form.h"
@@ -20,9 +20,9 @@ core::Result<ViewConfig> decode_view_config(std::span<const uint8_t> bytes) {
   if (!grafts.ok()) return grafts.failure();
   if (!reader.finished() || header.magic != kMagic || (header.flags & ~(kReadOnly | kPreserve | kAudit)) != 0 ||
       (header.missing & ~core::kAllMissing) != 0 ||
-      header.private_uid - core::Limits::kFirstPrivateUid >= core::Limits::kPrivateUids || header.uid == 0 ||
-      header.most_grants == 0 || header.most_grants > core::Limits::kGrantsPerView ||
-      header.coherence_milliseconds > core::Limits::kCoherenceMillisecondsMost) {
+      header.private_uid - core::ViewLimits::kFirstPrivateUid >= core::ViewLimits::kPrivateUids || header.uid == 0 ||
+      header.most_grants == 0 || header.most_grants > core::ViewLimits::kGrantsPerView ||
+      header.coherence_milliseconds > core::ViewLimits::kCoherenceMillisecondsMost) {
     return core::Failure{EPROTO, core::Reason::kProtocol};
   }
   auto decoded = core::Rules::decode(rules);

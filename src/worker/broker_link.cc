@@ -2,8 +2,10 @@
 
 #include <cerrno>
 
+#include "core/limits.h"
 #include "os/channel.h"
 #include "wire/broker_request_writer.h"
+#include "worker/step.h"
 
 namespace sluice::worker {
 namespace {
@@ -12,17 +14,62 @@ constexpr core::Failure kGone{EIO, core::Reason::kChildFailed};
 
 }  // namespace
 
-core::Result<wire::BrokerReply> BrokerLink::ask(const wire::BrokerRequest& request,
-                                                std::string_view path, std::string_view second) {
+core::Outcome BrokerLink::send(const wire::BrokerRequest& request, std::string_view path, std::string_view second) {
   uint8_t message[wire::kBrokerRequestMost];
   const size_t length = wire::encode_request(request, path, second, message);
   if (length == 0) return core::Failure{ENAMETOOLONG, core::Reason::kPathMalformed};
   if (!os::write_message(channel_, {message, length}).ok()) return kGone;
+  return core::Done{};
+}
+
+core::Result<wire::BrokerReply> BrokerLink::receive() {
   wire::BrokerReply reply;
   auto got = os::read_message(channel_, {reinterpret_cast<uint8_t*>(&reply), sizeof(reply)});
   if (!got.ok() || *got != sizeof(reply)) return kGone;
-  if (reply.error != 0) return core::Failure{reply.error, static_cast<core::Reason>(reply.reason)};
   return reply;
+}
+
+core::Result<wire::BrokerReply> BrokerLink::ask(const wire::BrokerRequest& request,
+                                                std::string_view path, std::string_view second) {
+  if (intent_ != nullptr) intent_->asks(request.op);
+  if (auto sent = send(request, path, second); !sent.ok()) return sent.failure();
+  step();
+  const auto reply = receive();
+  if (!reply.ok()) return reply;
+  if (reply->error != 0) return core::Failure{reply->error, static_cast<core::Reason>(reply->reason)};
+  if (intent_ != nullptr) intent_->answered(request.op);
+  return reply;
+}
+
+core::Outcome BrokerLink::catch_up(int64_t nonce) {
+  wire::BrokerRequest request{};
+  request.op = wire::BrokerOp::kNextGrant;
+  request.length = nonce;
+  if (auto sent = send(request, {}, {}); !sent.ok()) return sent;
+  bool done_last = false;
+  for (;;) {
+    const auto reply = receive();
+    if (!reply.ok()) return reply.failure();
+    if (reply->error == 0 && reply->value == nonce) break;
+    done_last = reply->error == 0;
+  }
+  if (intent_ != nullptr && done_last) intent_->answer_left();
+  return core::Done{};
+}
+
+core::Result<std::vector<uint64_t>> BrokerLink::list_grants() {
+  std::vector<uint64_t> grants;
+  wire::BrokerRequest request{};
+  request.op = wire::BrokerOp::kNextGrant;
+  do {
+    if (auto sent = send(request, {}, {}); !sent.ok()) return sent.failure();
+    const auto reply = receive();
+    if (!reply.ok()) return reply.failure();
+    if (reply->grant == 0) break;
+    grants.push_back(reply->grant);
+    request.grant = (reply->grant & 0xFFFFFFFF) + 1;
+  } while (grants.size() < core::Limits::kGrantsPerView);
+  return grants;
 }
 
 void BrokerLink::tell(const wire::BrokerRequest& request) {

@@ -3,16 +3,18 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 #include "wire/broker_message.h"
+#include "worker/intent.h"
 
 namespace sluice::worker {
 
 class BrokerLink {
  public:
-  // channel: borrowed. One thread uses it.
-  explicit BrokerLink(int channel) : channel_(channel) {}
+  // channel: borrowed. One thread uses it. intent: what is asked, and what is answered, is written down there.
+  explicit BrokerLink(int channel, Intent* intent = nullptr) : channel_(channel), intent_(intent) {}
 
   // Waits for the answer. The failure is the broker's verdict; EIO where it is gone.
   core::Result<wire::BrokerReply> ask(const wire::BrokerRequest& request, std::string_view path = {},
@@ -20,8 +22,18 @@ class BrokerLink {
   // For the requests without an answer.
   void tell(const wire::BrokerRequest& request);
 
+  // After another worker, before anything is asked: returns when the broker has done all that the other one asked for. nonce:
+  // a number, > 0, that no answer to the other one has as its value.
+  core::Outcome catch_up(int64_t nonce);
+  // All that is granted, by which another worker's leavings are compared. Writes nothing down.
+  core::Result<std::vector<uint64_t>> list_grants();
+
  private:
+  core::Outcome send(const wire::BrokerRequest& request, std::string_view path, std::string_view second);
+  core::Result<wire::BrokerReply> receive();
+
   int channel_;
+  Intent* intent_;
 };
 
 }  // namespace sluice::worker

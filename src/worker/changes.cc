@@ -81,6 +81,18 @@ int Worker::milliseconds_to_changes() const {
   return left <= 0 ? 0 : static_cast<int>(left / 1'000'000 + 1);
 }
 
+// What was told of changes while there was no worker is lost, and the attributes of what is open are not remembered.
+void Worker::go_on() {
+  const wire::FuseOutHeader resend{sizeof(resend), wire::kNotifyResend, 0};
+  (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&resend), sizeof(resend)});
+  forget_names();
+  const bool all = config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds;
+  table.for_each([&](const Node* node) {
+    if (node != table.root() && (all || node->opens > 0)) forget_attributes(node->id);
+  });
+  root_told();
+}
+
 void Worker::take_changes() {
   changes_due = nanoseconds() + kBetweenTurns;
   alignas(8) std::array<uint8_t, kBytesOfOneTurn> bytes;

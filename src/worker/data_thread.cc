@@ -4,8 +4,8 @@
 
 namespace sluice::worker {
 
-void DataThread::start() {
-  thread_.start([] {}, [this] { run(); });
+void DataThread::start(int64_t catch_up) {
+  thread_.start([] {}, [this, catch_up] { run(catch_up); });
 }
 
 void DataThread::push(Job job) {
@@ -25,7 +25,9 @@ void DataThread::submit_directory_sync(fuse_req_t req, std::shared_ptr<const os:
   push({req, Answer::kSyncDirectory, request, std::move(directory)});
 }
 
-void DataThread::run() {
+// What the worker before asked for may take long: the main thread does not wait for it.
+void DataThread::run(int64_t catch_up) {
+  if (catch_up != 0) (void)link_.catch_up(catch_up);
   for (;;) {
     Job job;
     {

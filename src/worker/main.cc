@@ -18,7 +18,9 @@
 #include "os/shared_file.h"
 #include "sandbox/fds.h"
 #include "wire/event.h"
+#include "wire/node_table.h"
 #include "worker/confinement.h"
+#include "worker/legacy.h"
 #include "worker/record.h"
 #include "worker/session.h"
 
@@ -70,7 +72,17 @@ int run() {
   void* page = os::map_counters(sandbox::kFdCounters, wire::kCounterPage, true);
   ::close(sandbox::kFdCounters);
   if (page == nullptr) must("counters", os::failure());
-  auto* counters = new (page) wire::Counters;
+  void* memory = os::map_counters(sandbox::kFdTable, wire::kTableBytes, true);
+  ::close(sandbox::kFdTable);
+  if (memory == nullptr) must("table", os::failure());
+  const std::span table_bytes(static_cast<uint8_t*>(memory), wire::kTableBytes);
+  std::optional<wire::LeftTable> left;
+  if (!wire::is_blank(table_bytes)) {
+    left = must_have("table", wire::read_table(table_bytes, static_cast<uint32_t>(config.grafts.size()) + 1));
+  }
+  const wire::LeftTable* before = left ? &*left : nullptr;
+  // What was counted goes on being counted.
+  auto* counters = before != nullptr ? static_cast<wire::Counters*>(page) : new (page) wire::Counters;
 
   const char* step = "";
   const auto confined = confine(config, &step);
@@ -79,25 +91,34 @@ int run() {
   std::iota(grafts.begin(), grafts.end(), sandbox::kFdGrafts);
   Watches watches;
   start_watches(watches, config, grafts);
-  const auto table = must_have("root", Table::create(sandbox::kFdRoot, grafts, watches));
+  Legacy legacy(table_bytes, before);
+  const auto table = must_have("root", Table::create(sandbox::kFdRoot, grafts, watches, legacy, before));
   for (const int graft : grafts) ::close(graft);
-  BrokerLink read_write(sandbox::kFdGrantRw);
+  BrokerLink read_write(sandbox::kFdGrantRw, &legacy.intent());
   BrokerLink read_only(sandbox::kFdGrantRo);
   OpenFiles files(*table, config.read_only, read_write, read_only, *counters);
   Names names(*table, read_write);
   DataThread data(sandbox::kFdData);
-  ViewRules rules(*table, std::move(config.rules));
+  ViewRules rules(*table, std::move(config.rules), before);
   Forgetter forgetter(sandbox::kFdFuse);
-  Worker worker{config,    *table,    rules,     files,           names,              data,
-                watches,   forgetter, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
+  Listings listings(legacy, left ? left->listings : std::map<uint64_t, wire::LeftListing>());
+  Worker worker{config,  *table,    rules,     files,            listings,           names, data,
+                watches, forgetter, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
   std::optional<Record> record;
   if (recorded) worker.record = &record.emplace(*table, sandbox::kFdRecord);
   const auto session = Session::create(worker);
   if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
-  data.start();
+  const int64_t nonce = before != nullptr ? Worker::nanoseconds() : 0;
+  if (before != nullptr) {
+    // First: what they still have to do may grant a file.
+    for (BrokerLink* link : {&read_only, &read_write}) must("broker", link->catch_up(nonce));
+    must("broker", files.take_over());
+  }
+  data.start(nonce);
   if (!forgetter.start()) must("forgetter", core::Failure{EINVAL, core::Reason::kSystem});
   must("seccomp", install_policy(config));
   report(wire::EventKind::kReady, {0, core::Reason::kNone}, "");
+  if (before != nullptr) worker.go_on();
   session->run();
   ::_exit(0);  // the data thread may be waiting for a disk
 }

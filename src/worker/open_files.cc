@@ -1,5 +1,6 @@
 #include "worker/open_files.h"
 
+#include <absl/container/flat_hash_set.h>
 #include <fcntl.h>
 
 #include <algorithm>
@@ -88,13 +89,61 @@ core::Outcome OpenFiles::open(Node* node, int flags) {
   } else if (auto got = get_grant(node, cut_here ? flags & ~O_TRUNC : flags); !got.ok()) {
     return got;
   }
-  if (node->idle_since != 0) {
-    node->idle_since = 0;
-    --idle_count_;
-  }
+  stop_idling(node);
   ++node->opens;
   if (write) ++node->write_opens;
+  table_.legacy().opened(*node);
   return core::Done{};
+}
+
+void OpenFiles::stop_idling(Node* node) {
+  if (node->idle_since == 0) return;
+  node->idle_since = 0;
+  --idle_count_;
+}
+
+core::Outcome OpenFiles::take_over() {
+  auto granted = read_only_link_.list_grants();
+  if (!granted.ok()) return granted.failure();
+  absl::flat_hash_set<uint64_t> left(granted->begin(), granted->end());
+  table_.for_each([&](Node* node) {
+    if (node->opens == 0 || !left.contains(node->grant)) {
+      node->grant = 0;
+      node->backing_id = 0;
+      node->opens = node->write_opens = 0;
+      return table_.legacy().opened(*node);
+    }
+    Users& users = users_[node->grant];
+    ++users.nodes;
+    node->writable = node->write_opens > 0;
+    if (node->writable) ++users.writers;
+    node->watched = true;
+    table_.find_again(node);
+  });
+  for (const uint64_t grant : *granted) {
+    const auto users = users_.find(grant);
+    if (users == users_.end()) {
+      read_write_.tell(about(BrokerOp::kClose, grant));
+    } else if (users->second.writers == 0) {
+      read_write_.tell(about(BrokerOp::kDropWrite, grant));
+    }
+  }
+  counters_.grants.store(users_.size(), std::memory_order_relaxed);
+  return core::Done{};
+}
+
+void OpenFiles::take_back(Node* node, uint64_t before) {
+  const auto opens = static_cast<uint32_t>(before >> 32);
+  const auto write_opens = static_cast<uint32_t>(before);
+  if (node->grant == 0) return;
+  if (node->opens == opens + 1) {
+    release(node, node->write_opens > write_opens);
+  } else if (node->opens + 1 == opens) {
+    stop_idling(node);
+    ++node->opens;
+    if (node->write_opens < write_opens) ++node->write_opens;
+    table_.legacy().opened(*node);
+  }
 }
 
 core::Outcome OpenFiles::get_grant(Node* node, int flags) {
@@ -126,6 +175,7 @@ void OpenFiles::take_grant(Node* node, const wire::BrokerReply& reply, bool writ
   }
   node->grant = reply.grant;
   node->backing_id = reply.backing_id;
+  table_.legacy().opened(*node);
 }
 
 core::Failure OpenFiles::lost_race() {
@@ -165,6 +215,7 @@ core::Result<Node*> OpenFiles::open_temp(Node* directory, uint32_t mode, bool ex
                                         directory->facet);
   take_grant(node, *reply, true);
   node->opens = node->write_opens = 1;
+  table_.legacy().opened(*node);
   *attributes = *reply;
   return node;
 }
@@ -173,9 +224,9 @@ void OpenFiles::release(Node* node, bool write) {
   if (node->opens == 0) return;
   --node->opens;
   const bool nameless = node->parent == nullptr;
-  if (write && node->write_opens > 0 && --node->write_opens == 0 && !(nameless && contested())) {
-    drop_write(node);
-  }
+  const bool last_writer = write && node->write_opens > 0 && --node->write_opens == 0;
+  table_.legacy().opened(*node);
+  if (last_writer && !(nameless && contested())) drop_write(node);
   if (node->opens > 0) return;
   node->watched = false;
   // Deleted: its blocks are freed soon. Not at once, since somebody may be about to open what has just
@@ -209,10 +260,8 @@ void OpenFiles::close_grant(Node* node) {
   node->grant = 0;
   node->backing_id = 0;
   node->writable = false;
-  if (node->idle_since != 0) {
-    node->idle_since = 0;
-    --idle_count_;
-  }
+  table_.legacy().opened(*node);
+  stop_idling(node);
   table_.let_go(node);
 }
 

@@ -28,6 +28,11 @@ class OpenFiles {
         read_only_link_(read_only_link),
         counters_(counters) {}
 
+  // After another worker: what of the files that it left is open stays so, and nothing else stays granted.
+  core::Outcome take_over();
+  // A count that the kernel was not told of is as it was before; as wire::NodeRecord has it.
+  void take_back(Node* node, uint64_t opens);
+
   // flags: of open(2). Afterwards the node has a grant and counts the open.
   core::Outcome open(Node* node, int flags);
   // A nameless file in a directory, open for writing; its attributes are in *attributes.
@@ -70,6 +75,7 @@ class OpenFiles {
   void take_grant(Node* node, const wire::BrokerReply& reply, bool write);
   void drop_write(Node* node);
   void close_grant(Node* node);
+  void stop_idling(Node* node);
   int expire(std::deque<Idle>& idle, int64_t most_milliseconds);
 
   Table& table_;

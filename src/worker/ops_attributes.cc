@@ -1,5 +1,9 @@
 // Attributes: stat, chmod, chown, truncate, times, symlink targets, extended attributes, statfs.
+#include <sys/xattr.h>
+
+#include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -184,15 +188,42 @@ void change_xattr(fuse_req_t req, fuse_ino_t nodeid, Call call) {
   fuse_reply_err(req, done.ok() ? 0 : done.failure().error);
 }
 
+// Whether the attribute was there before the request changed anything: the file as an intent notes it, or nothing.
+bool had_xattr(Worker& worker, const Node* node, os::Target target, const char* key) {
+  Intent& intent = worker.intent();
+  if (!intent.was_noted()) {
+    const bool there = os::get_xattr(target, key, {}).ok();
+    intent.note(there ? std::optional(Intent::There{node->key, node->facet}) : std::nullopt);
+  }
+  return intent.first().has_value();
+}
+
 void setxattr(fuse_req_t req, fuse_ino_t nodeid, const char* key, const char* value, size_t size,
               int flags) {
-  change_xattr(req, nodeid, [&](os::Target target) {
+  Worker& worker = worker_of(req);
+  change_xattr(req, nodeid, [&](os::Target target) -> core::Outcome {
+    if (flags != 0) {
+      const bool noted = worker.intent().was_noted();
+      const bool had = had_xattr(worker, worker.table.get(nodeid), target, key);
+      std::vector<char> now(size + 1);
+      const auto length = noted ? os::get_xattr(target, key, now) : core::Result<size_t>(size_t{0});
+      // There was none, and there is this one.
+      const bool set_before = noted && !had && length.ok() && *length == size && std::equal(value, value + size, now.data());
+      if (set_before && (flags & XATTR_CREATE) != 0) return core::Done{};
+    }
     return os::set_xattr(target, key, {value, size}, static_cast<uint32_t>(flags));
   });
 }
 
 void removexattr(fuse_req_t req, fuse_ino_t nodeid, const char* key) {
-  change_xattr(req, nodeid, [&](os::Target target) { return os::remove_xattr(target, key); });
+  Worker& worker = worker_of(req);
+  change_xattr(req, nodeid, [&](os::Target target) -> core::Outcome {
+    const bool noted = worker.intent().was_noted();
+    const bool had = had_xattr(worker, worker.table.get(nodeid), target, key);
+    const auto removed = os::remove_xattr(target, key);
+    if (!removed.ok() && removed.failure().error == ENODATA && noted && had) return core::Done{};
+    return removed;
+  });
 }
 
 }  // namespace

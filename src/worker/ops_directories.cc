@@ -1,91 +1,16 @@
 // Directories: opening and listing them.
-#include <absl/container/flat_hash_map.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <vector>
 
 #include "worker/worker.h"
 
 namespace sluice::worker {
 namespace {
-
-// As getdents64(2) returns it.
-struct RawEntry {
-  uint64_t ino;
-  int64_t next;
-  uint16_t length;
-  uint8_t type;
-  char name[];
-};
-
-// An open directory. Cookies are the filesystem's own, which stay valid under change. Where names may be
-// hidden they are numbered instead: the filesystem's tell of the name that comes next, seen or not.
-class Listing {
- public:
-  Listing(os::Fd fd, bool numbered)
-      : fd_(std::make_shared<const os::Fd>(std::move(fd))), numbered_(numbered) {}
-
-  const std::shared_ptr<const os::Fd>& fd() const { return fd_; }
-
-  core::Outcome go_to(int64_t cookie) {
-    int64_t place = cookie;
-    if (numbered_ && cookie != 0) {
-      if (cookie < 0 || static_cast<uint64_t>(cookie) > places_.size()) {
-        return core::Failure{EINVAL, core::Reason::kNone};
-      }
-      place = places_[static_cast<size_t>(cookie) - 1];
-    }
-    if (place == next_) return core::Done{};
-    start_ = end_ = 0;
-    auto moved = os::seek(fd_->get(), place, SEEK_SET);
-    if (!moved.ok()) return moved.failure();
-    next_ = place;
-    return core::Done{};
-  }
-
-  // The entry at the cookie; nullptr at the end. Stays until the next call.
-  core::Result<const RawEntry*> peek() {
-    if (start_ == end_) {
-      auto length = os::read_directory(fd_->get(), buffer_);
-      if (!length.ok()) return length.failure();
-      start_ = 0;
-      end_ = *length;
-      if (end_ == 0) return nullptr;
-    }
-    return reinterpret_cast<const RawEntry*>(buffer_ + start_);
-  }
-
-  // Of the place behind an entry that is shown: the same each time, whatever was listed in between.
-  int64_t cookie_behind(const RawEntry* entry) {
-    if (!numbered_) return entry->next;
-    const auto [known, is_new] =
-        numbers_.try_emplace(entry->next, static_cast<int64_t>(places_.size()) + 1);
-    if (is_new) places_.push_back(entry->next);
-    return known->second;
-  }
-
-  void advance(const RawEntry* entry) {
-    start_ += entry->length;
-    next_ = entry->next;
-  }
-
- private:
-  std::shared_ptr<const os::Fd> fd_;
-  bool numbered_;
-  std::vector<int64_t> places_;  // of each number, from 1 on
-  absl::flat_hash_map<int64_t, int64_t> numbers_;
-  int64_t next_ = 0;  // place
-  size_t start_ = 0;
-  size_t end_ = 0;
-  alignas(8) char buffer_[16384];
-};
-
-Listing* listing_of(const fuse_file_info* file) { return reinterpret_cast<Listing*>(file->fh); }
 
 // A directory that may be read and not searched cannot be opened from within.
 core::Result<os::Fd> open_by_name(Worker& worker, const Node* node) {
@@ -99,25 +24,37 @@ core::Result<os::Fd> open_by_name(Worker& worker, const Node* node) {
   return fd;
 }
 
+core::Result<os::Fd> open_to_list(Worker& worker, Node* node) {
+  if (auto may = worker.rules.may(node, core::Operation::kList); !may.ok()) return may.failure();
+  auto directory = worker.table.directory(node);
+  if (!directory.ok()) return directory.failure();
+  auto fd = os::open_directory((*directory)->get(), ".");
+  if (!fd.ok() && fd.failure().error == EACCES && node->parent != nullptr) return open_by_name(worker, node);
+  return fd;
+}
+
 void opendir(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
   Worker& worker = worker_of(req);
   Node* node = worker.get(nodeid);
   if (node == nullptr) return fail(req, kStale);
-  if (auto may = worker.rules.may(node, core::Operation::kList); !may.ok()) return fail(req, may.failure());
-  auto directory = worker.table.directory(node);
-  if (!directory.ok()) return fail(req, directory.failure());
-  auto fd = os::open_directory((*directory)->get(), ".");
-  if (!fd.ok() && fd.failure().error == EACCES && node->parent != nullptr) {
-    fd = open_by_name(worker, node);
-  }
+  auto fd = open_to_list(worker, node);
   if (!fd.ok()) return fail(req, fd.failure());
-  auto listing = std::make_unique<Listing>(*std::move(fd), !worker.rules.empty());
-  file->fh = reinterpret_cast<uint64_t>(listing.get());
-  if (fuse_reply_open(req, file) == 0) (void)listing.release();
+  file->fh = worker.listings.add(*std::move(fd), !worker.rules.empty());
+  if (fuse_reply_open(req, file) != 0) worker.listings.remove(file->fh);
+}
+
+// The listing of a directory that is open; one that the worker before this one had is opened anew.
+core::Result<Listing*> listing_of(Worker& worker, fuse_ino_t nodeid, const fuse_file_info* file) {
+  if (Listing* listing = worker.listings.find(file->fh); listing != nullptr) return listing;
+  Node* node = worker.get(nodeid);
+  if (node == nullptr) return kStale;
+  auto fd = open_to_list(worker, node);
+  if (!fd.ok()) return fd.failure();
+  return worker.listings.add_again(file->fh, *std::move(fd));
 }
 
 void releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info* file) {
-  delete listing_of(file);
+  worker_of(req).listings.remove(file->fh);
   fuse_reply_err(req, 0);
 }
 
@@ -157,7 +94,9 @@ void list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_fil
   Worker& worker = worker_of(req);
   Node* node = worker.get(nodeid);
   if (node == nullptr) return fail(req, kStale);
-  Listing& listing = *listing_of(file);
+  const auto found = listing_of(worker, nodeid, file);
+  if (!found.ok()) return fail(req, found.failure());
+  Listing& listing = **found;
   if (auto moved = listing.go_to(offset); !moved.ok()) return fail(req, moved.failure());
   const int dir = listing.fd()->get();
   PathBuffer buffer;
@@ -229,14 +168,16 @@ void readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
   list(req, nodeid, size, offset, file, true);
 }
 
-void fsyncdir(fuse_req_t req, fuse_ino_t, int data_only, fuse_file_info* file) {
+void fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int data_only, fuse_file_info* file) {
   Worker& worker = worker_of(req);
   // A read-only view has nothing to sync, and its worker may not.
   if (worker.config.read_only) {
     fuse_reply_err(req, 0);
     return;
   }
-  worker.data.submit_directory_sync(req, listing_of(file)->fd(), data_only != 0);
+  const auto listing = listing_of(worker, nodeid, file);
+  if (!listing.ok()) return fail(req, listing.failure());
+  worker.data.submit_directory_sync(req, (*listing)->fd(), data_only != 0);
 }
 
 }  // namespace

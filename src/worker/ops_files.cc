@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "os/channel.h"
+#include "worker/step.h"
 #include "worker/worker.h"
 
 namespace sluice::worker {
@@ -71,6 +72,15 @@ void read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_fil
   fuse_reply_none(req);
 }
 
+// What the broker has emptied for the worker before this one, somebody may have written to since.
+int without_truncation_done(Worker& worker, int flags) {
+  using wire::BrokerOp;
+  for (const BrokerOp op : {BrokerOp::kOpen, BrokerOp::kTruncate, BrokerOp::kTruncatePath}) {
+    if (worker.intent().has_done(op)) return flags & ~O_TRUNC;
+  }
+  return flags;
+}
+
 void open(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
   Worker& worker = worker_of(req);
   Node* node = worker.get(nodeid);
@@ -83,7 +93,7 @@ void open(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
     fuse_reply_buf(req, reinterpret_cast<const char*>(&empty), sizeof(empty));
     return;
   }
-  if (auto opened = worker.files.open(node, file->flags); !opened.ok()) {
+  if (auto opened = worker.files.open(node, without_truncation_done(worker, file->flags)); !opened.ok()) {
     return fail(req, opened.failure());
   }
   const wire::FuseOpenOut reply = open_reply(node, file->flags);
@@ -117,7 +127,10 @@ core::Result<MadeFile> make_file(Worker& worker, fuse_req_t req, Node* parent, c
   const uint32_t umask = fuse_req_ctx(req)->umask;
   const uint32_t needed = worker.config.preserve ? 0 : 0600 & ~(mode & ~umask);
   worker.use_umask(umask & ~needed);
-  auto made = os::make_node((*directory)->get(), name, S_IFREG | mode | needed);
+  core::Outcome made = core::Done{};
+  const bool made_before = worker.was_made(req, parent, name, S_IFREG | mode);
+  if (!made_before) made = os::make_node((*directory)->get(), name, S_IFREG | mode | needed);
+  step();
   const bool is_new = made.ok();
   if (!is_new && (made.failure().error != EEXIST || (flags & O_EXCL) != 0)) return made.failure();
   if (is_new) {
@@ -132,7 +145,13 @@ core::Result<MadeFile> make_file(Worker& worker, fuse_req_t req, Node* parent, c
     worker.table.forget(*node, 0);
     return kStale;
   }
-  auto opened = worker.files.open(*node, is_new ? flags & ~O_TRUNC : flags);
+  if (made_before && needed != 0) {
+    // It may have had its mode in the end.
+    auto held = worker.table.hold(*node);
+    if (held.ok()) (void)os::change_mode({(*held)->get(), {}}, (stat->stx_mode | needed) & 07777);
+    stat->stx_mode = static_cast<uint16_t>(stat->stx_mode | needed);
+  }
+  auto opened = worker.files.open(*node, is_new ? flags & ~O_TRUNC : without_truncation_done(worker, flags));
   if (opened.ok() && is_new && needed != 0) {
     auto held = worker.table.hold(*node);
     opened = held.ok() ? os::change_mode({(*held)->get(), {}}, stat->stx_mode & ~needed & 07777)
@@ -240,6 +259,15 @@ void write_reply(const Worker& worker, uint64_t unique, int error, std::span<con
   (void)os::write_message(worker.device, {message, header.len});
 }
 
+// The file without a name that the worker before this one was about to tell of: nobody else has it.
+void give_back_untold(Worker& worker) {
+  if (!worker.intent().is_resumed()) return;
+  Node* node = worker.table.get(worker.intent().counted().node);
+  if (node == nullptr || node->parent != nullptr || node->opens > 0) return;
+  worker.files.drop_idle(node);
+  worker.table.forget(node, node->lookups);
+}
+
 }  // namespace
 
 void serve_tmpfile(Worker& worker, std::span<const uint8_t> message) {
@@ -258,6 +286,7 @@ void serve_tmpfile(Worker& worker, std::span<const uint8_t> message) {
   // In preserve mode it would belong to the broker's user.
   if (worker.config.preserve) return write_reply(worker, header.unique, EOPNOTSUPP, {});
   const auto flags = static_cast<int>(in.flags);
+  give_back_untold(worker);
   wire::BrokerReply attributes;
   auto node = worker.files.open_temp(directory, in.mode & ~in.umask & 07777, (flags & O_EXCL) != 0,
                                      &attributes);

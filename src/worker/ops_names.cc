@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "worker/step.h"
 #include "worker/worker.h"
 
 namespace sluice::worker {
@@ -15,6 +16,7 @@ void lookup(fuse_req_t req, fuse_ino_t parent_id, const char* name) {
   Node* parent = worker.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
   os::Stat stat;
+  if (arm_steps(name)) return fail(req, {ENOENT, core::Reason::kNone});
   auto node = worker.look_up(parent, name, &stat);
   if (node.ok()) return worker.reply_entry(req, parent, *node, stat);
   if (node.failure().error != ENOENT) return fail(req, node.failure());
@@ -42,10 +44,10 @@ void forget_multi(fuse_req_t req, size_t count, fuse_forget_data* forgets) {
 }
 
 // Makes parent/name with `make`, unless a rule forbids it, and answers with what is there then.
-// linked: it is to be another name of what there is.
+// link: of what it is to be another name; nullptr: it is new.
 template <typename Make>
 void make_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, uint32_t mode, Make make,
-               bool linked = false) {
+               const Node* link = nullptr) {
   Worker& worker = worker_of(req);
   Node* parent = worker.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
@@ -54,9 +56,11 @@ void make_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, uint32_t 
   auto directory = worker.table.directory(parent);
   if (!directory.ok()) return fail(req, directory.failure());
   worker.use_umask(fuse_req_ctx(req)->umask);
-  auto made = make(parent, (*directory)->get());
+  core::Outcome made = core::Done{};
+  if (!worker.was_made(req, parent, name, mode, link)) made = make(parent, (*directory)->get());
+  step();
   // A link is not a new file: it keeps its owner.
-  if (made.ok() && !linked) made = worker.settle_owner(req, parent, name, mode);
+  if (made.ok() && link == nullptr) made = worker.settle_owner(req, parent, name, mode);
   if (!made.ok()) return fail(req, made.failure());
   auto stat = worker.table.stat_child(parent, name);
   if (!stat.ok()) return fail(req, stat.failure());
@@ -89,8 +93,29 @@ void link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent_id, const char* n
   make_name(req, parent_id, name, node->type, [&](Node* parent, int) {
     return node->parent == nullptr ? worker.files.link_temp(node, parent, name)
                                    : worker.names.link(node, parent, name);
-  }, true);
+  }, node);
 }
+
+// A name that is to change, and what is there.
+struct Side {
+  Node* parent;
+  std::string_view name;
+  std::optional<Intent::There> found{};
+  Node* node = nullptr;  // if the kernel knows it
+
+  core::Outcome look(Worker& worker) {
+    auto stat = worker.table.stat_child(parent, name);
+    if (!stat.ok()) return stat.failure();
+    const core::Decision decision = worker.rules.decide(parent, name).of(S_ISDIR(stat->stx_mode));
+    take(worker, Intent::There{worker.table.key_of(*stat), worker.rules.facet_of(decision)});
+    return core::Done{};
+  }
+  void take(Worker& worker, const std::optional<Intent::There>& what) {
+    found = what;
+    node = what.has_value() ? worker.table.find(what->key, what->facet) : nullptr;
+  }
+  bool is(const Intent::There& what) const { return found.has_value() && found->key == what.key; }
+};
 
 // Before a name goes away: what the kernel still refers to stays reachable by a descriptor.
 void keep_reachable(Worker& worker, Node* node, const Node* parent, std::string_view name,
@@ -101,16 +126,22 @@ void keep_reachable(Worker& worker, Node* node, const Node* parent, std::string_
 
 void remove(fuse_req_t req, fuse_ino_t parent_id, const char* name, bool want_directory) {
   Worker& worker = worker_of(req);
-  Node* parent = worker.get(parent_id);
-  if (parent == nullptr) return fail(req, kStale);
-  auto stat = worker.table.stat_child(parent, name);
-  if (!stat.ok()) return fail(req, stat.failure());
-  const core::Decision decision = worker.rules.decide(parent, name).of(S_ISDIR(stat->stx_mode));
-  Node* node = worker.table.find(*stat, worker.rules.facet_of(decision));
-  if (node != nullptr) keep_reachable(worker, node, parent, name, false);
-  auto removed = worker.names.remove(parent, name, want_directory);
+  Side at{worker.get(parent_id), name};
+  if (at.parent == nullptr) return fail(req, kStale);
+  const auto looked = at.look(worker);
+  const auto noted = worker.intent().was_noted() ? worker.intent().first() : std::nullopt;
+  const bool removed_before =
+      noted.has_value() && (worker.intent().has_done(wire::BrokerOp::kRemove) || !at.is(*noted));
+  if (!looked.ok() && !removed_before) return fail(req, looked.failure());
+  if (removed_before) at.take(worker, noted);
+  Node* const node = at.node;
+  worker.intent().note(at.found);
+  if (node != nullptr && !removed_before) keep_reachable(worker, node, at.parent, name, false);
+  core::Outcome removed = core::Done{};
+  if (!removed_before) removed = worker.names.remove(at.parent, name, want_directory);
+  step();
   if (node != nullptr) {
-    if (removed.ok()) worker.table.lose_name(node, parent, name);
+    if (removed.ok()) worker.table.lose_name(node, at.parent, name);
     worker.table.let_go(node);
   }
   if (!removed.ok()) return fail(req, removed.failure());
@@ -120,20 +151,16 @@ void remove(fuse_req_t req, fuse_ino_t parent_id, const char* name, bool want_di
 void unlink(fuse_req_t req, fuse_ino_t parent, const char* name) { remove(req, parent, name, false); }
 void rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) { remove(req, parent, name, true); }
 
-// A name on either side of a rename, and what is there.
-struct Side {
-  Node* parent;
-  std::string_view name;
-  Node* node = nullptr;  // if the kernel knows it
-
-  core::Outcome look(Worker& worker) {
-    auto stat = worker.table.stat_child(parent, name);
-    if (!stat.ok()) return stat.failure();
-    const core::Decision decision = worker.rules.decide(parent, name).of(S_ISDIR(stat->stx_mode));
-    node = worker.table.find(*stat, worker.rules.facet_of(decision));
-    return core::Done{};
-  }
-};
+// Whether the worker before this one, which noted what was there, has renamed it.
+bool was_renamed(const Intent& intent, const Side& from, const Side& to, bool exchange) {
+  if (!intent.was_noted() || !intent.first().has_value()) return false;
+  if (intent.has_done(wire::BrokerOp::kRename)) return true;
+  const Intent::There moved = *intent.first();
+  const auto replaced = intent.second();
+  if (replaced.has_value() && replaced->key == moved.key) return false;
+  if (exchange) return replaced.has_value() && from.is(*replaced) && to.is(moved);
+  return to.is(moved) && !from.is(moved);
+}
 
 void rename(fuse_req_t req, fuse_ino_t from_id, const char* from_name, fuse_ino_t to_id,
             const char* to_name, unsigned flags) {
@@ -145,14 +172,24 @@ void rename(fuse_req_t req, fuse_ino_t from_id, const char* from_name, fuse_ino_
   if ((flags & ~(wire::kRenameNoReplace | wire::kRenameExchange)) != 0) {
     return fail(req, {EINVAL, core::Reason::kProtocol});
   }
-  if (auto looked = from.look(worker); !looked.ok()) return fail(req, looked.failure());
-  if (auto looked = to.look(worker); !looked.ok() && looked.failure().error != ENOENT) {
-    return fail(req, looked.failure());
+  const bool exchange = (flags & wire::kRenameExchange) != 0;
+  const auto from_looked = from.look(worker);
+  const auto to_looked = to.look(worker);
+  const bool renamed_before = was_renamed(worker.intent(), from, to, exchange);
+  if (renamed_before) {
+    from.take(worker, worker.intent().first());
+    to.take(worker, worker.intent().second());
+  } else {
+    if (!from_looked.ok()) return fail(req, from_looked.failure());
+    if (!to_looked.ok() && to_looked.failure().error != ENOENT) return fail(req, to_looked.failure());
   }
-  if (to.node != nullptr && to.node != from.node && (flags & wire::kRenameExchange) == 0) {
+  worker.intent().note(from.found, to.found);
+  if (to.node != nullptr && to.node != from.node && !exchange && !renamed_before) {
     keep_reachable(worker, to.node, to.parent, to.name, true);
   }
-  auto renamed = worker.names.rename(from.parent, from.name, to.parent, to.name, flags);
+  core::Outcome renamed = core::Done{};
+  if (!renamed_before) renamed = worker.names.rename(from.parent, from.name, to.parent, to.name, flags);
+  step();
   if (!renamed.ok()) {
     if (to.node != nullptr) worker.table.let_go(to.node);
     return fail(req, renamed.failure());
@@ -167,7 +204,7 @@ void rename(fuse_req_t req, fuse_ino_t from_id, const char* from_name, fuse_ino_
       worker.table.gain_name(from.node, to.parent, to.name);
       worker.table.lose_name(from.node, from.parent, from.name);
     }
-    if ((flags & wire::kRenameExchange) != 0 && to.node != nullptr) {
+    if (exchange && to.node != nullptr) {
       worker.table.gain_name(to.node, from.parent, from.name);
     }
   }

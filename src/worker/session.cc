@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "os/channel.h"
+#include "worker/step.h"
 
 namespace sluice::worker {
 namespace {
@@ -36,6 +37,7 @@ ssize_t Session::write_reply(int fd, struct iovec* pieces, int count, void* user
   for (int i = 0; i < count; ++i) length += pieces[i].iov_len;
   if (worker->swallow_replies) return static_cast<ssize_t>(length);
   if (worker->record != nullptr) worker->record->note_reply(pieces, count);
+  step();
   if (count == 1) return ::write(fd, pieces[0].iov_base, length);
   std::array<uint8_t, kMostOnStack> short_reply;
   std::vector<uint8_t> long_reply(length > kMostOnStack ? length : 0);
@@ -46,7 +48,9 @@ ssize_t Session::write_reply(int fd, struct iovec* pieces, int count, void* user
     if (pieces[i].iov_len > 0) std::memcpy(at, pieces[i].iov_base, pieces[i].iov_len);
     at += pieces[i].iov_len;
   }
-  return ::write(fd, reply, length);
+  const ssize_t written = ::write(fd, reply, length);
+  step();
+  return written;
 }
 
 std::unique_ptr<Session> Session::create(Worker& worker) {
@@ -92,6 +96,7 @@ void Session::carry_out(const wire::FuseInHeader& header, std::span<uint8_t> mes
   worker_.counters.requests[counter].fetch_add(1, std::memory_order_relaxed);
   worker_.counters.busy.store(1, std::memory_order_relaxed);
   worker_.unique = header.unique;
+  worker_.begin(header.unique);
   worker_.rules.look_at_clock();
   if (worker_.record != nullptr) worker_.record->begin(message);
   if (header.opcode == wire::kFuseTmpfile) return serve_tmpfile(worker_, message);

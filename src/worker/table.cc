@@ -16,14 +16,14 @@ FileKey Table::key_of(const os::Stat& stat) const {
           found == mount_ids_.end() ? kNowhere : static_cast<uint32_t>(found - mount_ids_.begin())};
 }
 
-core::Result<std::unique_ptr<Table>> Table::create(int root, std::span<const int> grafts,
-                                                    Watches& watches) {
+core::Result<std::unique_ptr<Table>> Table::create(int root, std::span<const int> grafts, Watches& watches,
+                                                   Legacy& legacy, const wire::LeftTable* left) {
   auto stat = os::stat_held(root);
   if (!stat.ok()) return stat.failure();
   if (!S_ISDIR(stat->stx_mode)) return core::Failure{ENOTDIR, core::Reason::kSourceNotDirectory};
   auto held = os::duplicate(root);
   if (!held.ok()) return held.failure();
-  std::unique_ptr<Table> table(new Table(watches));
+  std::unique_ptr<Table> table(new Table(watches, legacy));
   table->mount_ids_.push_back(stat->stx_mnt_id);
   for (const int graft : grafts) {
     auto inside = os::stat_held(graft);
@@ -34,7 +34,47 @@ core::Result<std::unique_ptr<Table>> Table::create(int root, std::span<const int
   node->lookups = 1;  // never forgotten
   table->directories_[node] = std::make_shared<const os::Fd>(held->release());
   watches.begin(node, root);
+  if (left != nullptr) table->take_over(*left);
   return table;
+}
+
+void Table::take_over(const wire::LeftTable& left) {
+  slots_.resize(left.generations.size());
+  for (size_t slot = 1; slot < slots_.size(); ++slot) slots_[slot].generation = left.generations[slot];
+  for (const wire::LeftNode& each : left.nodes) {
+    const wire::NodeRecord& record = each.record;
+    auto node = std::make_unique<Node>();
+    node->id = each.id();
+    node->key = {record.dev, record.ino, record.born_seconds, record.born_nanoseconds, record.root};
+    node->facet = record.facet;
+    node->type = record.type;
+    node->lookups = record.lookups;
+    node->opens = each.opens();
+    node->write_opens = each.write_opens();
+    node->grant = record.grant;
+    node->backing_id = record.backing_id;
+    by_key_[{node->key, node->facet}] = node.get();
+    slots_[each.slot] = {std::move(node), static_cast<uint32_t>(each.id() >> 32)};
+  }
+  for (size_t slot = slots_.size(); slot-- > 1;) {
+    if (slots_[slot].node == nullptr) free_.push_back(static_cast<uint32_t>(slot));
+  }
+  for (const wire::LeftNode& each : left.nodes) {
+    Node* node = slots_[each.slot].node.get();
+    for (auto name = each.names.rbegin(); name != each.names.rend(); ++name) {
+      Node* parent = get(name->parent);
+      if (parent == nullptr) continue;
+      ++parent->children;
+      if (node->parent != nullptr) node->links.push_back({node->parent, std::move(node->name)});
+      node->parent = parent;
+      node->name = name->name;
+    }
+    if (!each.whole || each.names.size() < 1) legacy_.named(*node);
+  }
+  // What nobody refers to was about to go.
+  for (const wire::LeftNode& each : left.nodes) {
+    if (Node* node = get(each.id()); node != nullptr) release_if_unused(node);
+  }
 }
 
 // nodeid: generation in the upper half, slot + 1 in the lower; the root's is FUSE_ROOT_ID, 1.
@@ -44,17 +84,21 @@ Node* Table::get(uint64_t nodeid) {
   return slots_[slot].node.get();
 }
 
+Node* Table::find(const FileKey& file, Facet facet) {
+  const auto found = by_key_.find({file, facet});
+  return found == by_key_.end() ? nullptr : found->second;
+}
+
 Node* Table::find(const os::Stat& stat, Facet facet) {
-  const auto found = by_key_.find({key_of(stat), facet});
-  if (found == by_key_.end() || found->second->type != (stat.stx_mode & S_IFMT)) return nullptr;
-  return found->second;
+  Node* node = find(key_of(stat), facet);
+  return node != nullptr && node->type == (stat.stx_mode & S_IFMT) ? node : nullptr;
 }
 
 Node* Table::make(const FileKey& file, Facet facet, uint32_t type) {
   uint32_t slot;
   if (free_.empty()) {
     slot = static_cast<uint32_t>(slots_.size());
-    slots_.emplace_back();
+    slots_.push_back({nullptr, slot == 0 ? 0 : legacy_.first_generation()});
   } else {
     slot = free_.back();
     free_.pop_back();
@@ -66,6 +110,7 @@ Node* Table::make(const FileKey& file, Facet facet, uint32_t type) {
   node->facet = facet;
   node->type = type;
   by_key_[{file, facet}] = node;
+  legacy_.made(*node);
   return node;
 }
 
@@ -84,6 +129,7 @@ void Table::set_parent(Node* node, Node* parent, std::string_view name) {
   Node* before = std::exchange(node->parent, parent);
   if (parent != nullptr) ++parent->children;
   node->name = name;
+  legacy_.named(*node);
   if (before != nullptr) {
     --before->children;
     release_if_unused(before);
@@ -119,6 +165,7 @@ void Table::drop_link(Node* node, const Node* parent, std::string_view name) {
     if (link->parent != parent || link->name != name) continue;
     Node* before = link->parent;
     node->links.erase(link);
+    legacy_.named(*node);
     --before->children;
     release_if_unused(before);
     return;
@@ -135,12 +182,15 @@ void Table::lose_name(Node* node, const Node* parent, std::string_view name) {
 
 void Table::forget(Node* node, uint64_t lookups) {
   node->lookups -= std::min(lookups, node->lookups);
+  legacy_.counted(*node);
   release_if_unused(node);
 }
 
 void Table::release_if_unused(Node* node) {
   while (node != nullptr && node->lookups == 0 && node->children == 0 && node != root()) {
     Node* parent = node->parent;
+    const auto slot = static_cast<uint32_t>((node->id & 0xFFFFFFFF) - 1);
+    legacy_.gone(*node, slots_[slot].generation + 1);
     while (!node->links.empty()) {
       drop_link(node, node->links.back().parent, std::string(node->links.back().name));
     }
@@ -149,7 +199,6 @@ void Table::release_if_unused(Node* node) {
       by_key_.erase(found);
     }
     drop_directory(node);
-    const auto slot = static_cast<uint32_t>((node->id & 0xFFFFFFFF) - 1);
     slots_[slot].node.reset();
     ++slots_[slot].generation;
     free_.push_back(slot);
@@ -304,6 +353,13 @@ core::Outcome Table::keep_held(Node* node) {
   if (!fd.ok()) return fd.failure();
   node->held = *std::move(fd);
   return core::Done{};
+}
+
+void Table::find_again(Node* node) {
+  if (node->parent == nullptr) return;
+  const auto held = keep_held(node);
+  if (held.ok() || held.failure().error != ESTALE) return;
+  while (node->parent != nullptr) lose_name(node, node->parent, std::string(node->name));
 }
 
 core::Result<os::Stat> Table::stat(Node* node) {

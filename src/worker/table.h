@@ -19,6 +19,8 @@
 
 #include "core/limits.h"
 #include "core/result.h"
+#include "wire/node_table.h"
+#include "worker/legacy.h"
 #include "worker/node.h"
 #include "worker/watches.h"
 
@@ -41,9 +43,11 @@ class Table {
  public:
   // root: the tree's root directory, which the table duplicates. grafts: the roots of the trees in it,
   // borrowed for the call.
-  // watches: borrowed for the table's life; of the directories that it holds.
-  static core::Result<std::unique_ptr<Table>> create(int root, std::span<const int> grafts,
-                                                     Watches& watches);
+  // watches: borrowed for the table's life; of the directories that it holds. legacy: likewise; each change is written
+  // down there. left: the nodes of the worker before this one, nullptr: it is the first. What they are is as true as that worker
+  // was: nothing here relies on it.
+  static core::Result<std::unique_ptr<Table>> create(int root, std::span<const int> grafts, Watches& watches,
+                                                     Legacy& legacy, const wire::LeftTable* left);
 
   // kNowhere as its root where it is on a mount that is not the view's.
   FileKey key_of(const os::Stat& stat) const;
@@ -53,13 +57,17 @@ class Table {
   Node* get(uint64_t nodeid);
   // nullptr: not known.
   Node* find(const os::Stat& stat, Facet facet);
+  Node* find(const FileKey& file, Facet facet);
   // Finds or makes the node of what was seen at parent/name, and remembers the name. Does not count
   // a lookup.
   Node* remember(Node* parent, std::string_view name, const os::Stat& stat, Facet facet);
   // For a file that never had a name.
   Node* remember_nameless(FileKey file, Facet facet);
 
-  void count_lookup(Node* node) { ++node->lookups; }
+  void count_lookup(Node* node) {
+    ++node->lookups;
+    legacy_.counted(*node);
+  }
   // Drops the node where nobody refers to it any more. Its grant must have been given back before.
   void forget(Node* node, uint64_t lookups);
 
@@ -83,6 +91,8 @@ class Table {
   core::Outcome keep_held(Node* node);
   // Undoes it for a file that still has a name and is not open.
   void let_go(Node* node);
+  // Whether a file that is open has the name that it is known by; if it has none, it is known by none from now on.
+  void find_again(Node* node);
   // The attributes as they are now, checked to be this node's. ESTALE where the name leads elsewhere.
   core::Result<os::Stat> stat(Node* node);
   // Attributes of parent/name. EXDEV at a mount point: the view does not cross it.
@@ -119,6 +129,7 @@ class Table {
     }
   }
   size_t size() const { return by_key_.size(); }
+  Legacy& legacy() { return legacy_; }
   // Whether directories are no longer watched that were: since the last time that somebody asked.
   bool take_unwatched() { return std::exchange(unwatched_, false); }
 
@@ -132,7 +143,8 @@ class Table {
     uint64_t recency;
   };
 
-  explicit Table(Watches& watches) : watches_(watches) {}
+  Table(Watches& watches, Legacy& legacy) : watches_(watches), legacy_(legacy) {}
+  void take_over(const wire::LeftTable& left);
   Node* make(const FileKey& file, Facet facet, uint32_t type);
   void drop_link(Node* node, const Node* parent, std::string_view name);
   void set_parent(Node* node, Node* parent, std::string_view name);
@@ -147,6 +159,7 @@ class Table {
 
   static constexpr uint32_t kNowhere = ~0u;
   Watches& watches_;
+  Legacy& legacy_;
   bool unwatched_ = false;
   std::vector<uint64_t> mount_ids_;  // of the trees
   std::vector<Slot> slots_;

@@ -10,7 +10,7 @@
 namespace sluice::worker {
 namespace {
 
-constexpr size_t kMostFacets = 4096;
+constexpr size_t kMostFacets = wire::kTableFacets;
 // As a directory appears where names may be hidden: its true length, and as many links as it has
 // directories, would tell of them.
 constexpr uint32_t kDirectoryLinks = 1;
@@ -18,10 +18,11 @@ constexpr uint64_t kDirectorySize = 4096;
 
 }  // namespace
 
-ViewRules::ViewRules(Table& table, core::Rules rules)
-    : table_(table),
-      matcher_(std::make_unique<core::Matcher>(std::move(rules), ::time(nullptr))),
-      facets_(1) {}
+ViewRules::ViewRules(Table& table, core::Rules rules, const wire::LeftTable* left)
+    : table_(table), matcher_(std::make_unique<core::Matcher>(std::move(rules), ::time(nullptr))) {
+  if (left != nullptr) facets_ = left->facets;
+  if (facets_.empty()) facets_.resize(1);
+}
 
 uint32_t ViewRules::replace(core::Rules rules) {
   matcher_ = std::make_unique<core::Matcher>(std::move(rules), ::time(nullptr));
@@ -87,6 +88,7 @@ Facet ViewRules::facet_of(const core::Decision& decision) {
       facets_.back().values[static_cast<size_t>(core::Term::kAccess)] = {core::Effect::kDeny, EOVERFLOW, 0};
     }
     same = facets_.end() - 1;
+    table_.legacy().means(static_cast<Facet>(facets_.size() - 1), *same);
   }
   return known->second = static_cast<Facet>(same - facets_.begin());
 }

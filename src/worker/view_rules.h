@@ -21,8 +21,8 @@ namespace sluice::worker {
 
 class ViewRules {
  public:
-  // table: borrowed.
-  ViewRules(Table& table, core::Rules rules);
+  // table: borrowed. left: of the worker before this one, whose facets the nodes have; nullptr: it is the first.
+  ViewRules(Table& table, core::Rules rules, const wire::LeftTable* left);
 
   // Other rules from now on. How many files are open of which they say something else.
   uint32_t replace(core::Rules rules);
@@ -75,7 +75,7 @@ class ViewRules {
  private:
   Table& table_;
   std::unique_ptr<core::Matcher> matcher_;
-  uint32_t epoch_ = 0;
+  uint32_t epoch_ = 1;  // what has 0 was decided by another worker
   std::vector<core::Terms> facets_;  // the first: no rule says anything
   absl::flat_hash_map<std::array<uint16_t, core::kTerms>, Facet> known_facets_;  // of these rules
   // Names that were made, by the number of the rule that bounds them; and which that was just now.

@@ -63,6 +63,14 @@ void Worker::reply_entry(fuse_req_t req, const Node* parent, Node* node, os::Sta
   if (fuse_reply_entry(req, &entry) != 0) table.forget(node, 1);
 }
 
+void Worker::begin(uint64_t number) {
+  if (!intent().begin(number)) return;
+  const Intent::Count count = intent().counted();
+  Node* node = table.get(count.node);
+  const bool counted = node != nullptr && (uint64_t{node->opens} << 32 | node->write_opens) == count.after;
+  if (counted) files.take_back(node, count.before);
+}
+
 void Worker::use_umask(uint32_t mask) {
   if (mask == umask) return;
   os::set_umask(mask);
@@ -78,13 +86,33 @@ int64_t Worker::realtime(clockid_t clock) {
 // Whether it is what this process made just now: of nobody's uid, which another view's processes may have
 // had before, empty, by no other name, and born since the last time that something was not found again. Where
 // the filesystem keeps no time of birth: as long as nothing was ever lost.
-bool Worker::was_made_now(const os::Stat& stat, uint32_t mode) const {
+bool Worker::was_made_since(int64_t since, const os::Stat& stat, uint32_t mode) const {
   const bool directory = S_ISDIR(mode);
   const bool timed = (stat.stx_mask & STATX_BTIME) != 0;
   const int64_t born = int64_t{stat.stx_btime.tv_sec} * 1'000'000'000 + stat.stx_btime.tv_nsec;
   return stat.stx_uid == config.private_uid && (stat.stx_mode & S_IFMT) == (mode & S_IFMT) &&
          (directory || stat.stx_nlink == 1) && (!S_ISREG(mode) || stat.stx_size == 0) &&
-         (timed ? born > lost_until : lost_until == started_at);
+         (timed ? born > since : since == started_at);
+}
+
+bool Worker::was_made(fuse_req_t req, Node* parent, std::string_view name, uint32_t mode, const Node* link) {
+  if (!intent().was_noted()) {
+    const int64_t begun = realtime(CLOCK_REALTIME_COARSE);
+    const auto there = table.stat_child(parent, name);
+    intent().note(there.ok() ? std::optional(Intent::There{table.key_of(*there), 0}) : std::nullopt, {}, begun);
+    return false;
+  }
+  if (intent().first().has_value()) return false;
+  for (const auto op : {wire::BrokerOp::kSymlink, wire::BrokerOp::kLink, wire::BrokerOp::kLinkNameless}) {
+    if (intent().has_done(op)) return true;
+  }
+  const auto stat = table.stat_child(parent, name);
+  if (!stat.ok()) return false;
+  if (link != nullptr) return table.key_of(*stat) == link->key;
+  const bool timed = (stat->stx_mask & STATX_BTIME) != 0;
+  const int64_t born = int64_t{stat->stx_btime.tv_sec} * 1'000'000'000 + stat->stx_btime.tv_nsec;
+  const bool ours = stat->stx_uid == config.uid || (config.preserve && stat->stx_uid == fuse_req_ctx(req)->uid);
+  return ours && (stat->stx_mode & S_IFMT) == (mode & S_IFMT) && timed && born >= intent().begun();
 }
 
 core::Outcome Worker::settle_owner(fuse_req_t req, Node* parent, std::string_view name,
@@ -108,8 +136,13 @@ core::Outcome Worker::give_to_maker(fuse_req_t req, Node* parent, std::string_vi
   if (!made.ok()) return made.failure();
   auto stat = os::stat_held(made->get());
   if (!stat.ok()) return stat.failure();
-  if (!was_made_now(*stat, mode)) return core::Failure{ESTALE, core::Reason::kNotSameFile};
   const struct fuse_ctx* caller = fuse_req_ctx(req);
+  // By the worker before this one, which came to this or did not.
+  const bool before = intent().was_noted();
+  if (before && stat->stx_uid == caller->uid && caller->uid != config.private_uid) return core::Done{};
+  if (!was_made_since(before ? intent().begun() - 1 : lost_until, *stat, mode)) {
+    return core::Failure{ESTALE, core::Reason::kNotSameFile};
+  }
   const bool group_from_parent = (above->stx_mode & S_ISGID) != 0;
   const os::Target target{made->get(), {}};
   auto owned = os::change_owner(target, caller->uid, group_from_parent ? ~0u : caller->gid);

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "os/metadata.h"
@@ -17,6 +18,7 @@
 #include "wire/view_config.h"
 #include "worker/data_thread.h"
 #include "worker/forgetter.h"
+#include "worker/listings.h"
 #include "worker/names.h"
 #include "worker/open_files.h"
 #include "worker/record.h"
@@ -31,6 +33,7 @@ struct Worker {
   Table& table;
   ViewRules& rules;
   OpenFiles& files;
+  Listings& listings;
   Names& names;
   DataThread& data;
   Watches& watches;
@@ -54,6 +57,8 @@ struct Worker {
   // of one before it.
   const int64_t started_at = realtime(CLOCK_REALTIME_COARSE) - 1;  // by which times of birth are counted
   int64_t lost_until = started_at;
+
+  Intent& intent() { return table.legacy().intent(); }
 
   // In nanoseconds: changes are not looked at before. Not before anybody has used the view.
   int64_t changes_due = INT64_MAX;
@@ -87,17 +92,24 @@ struct Worker {
   void use_umask(uint32_t mask);
   // Preserve mode: what was just made as parent/name belongs to the caller.
   core::Outcome settle_owner(fuse_req_t req, Node* parent, std::string_view name, uint32_t mode);
+  // Before parent/name is made: writes down what is there. True: this request has made it, by the worker before this one. link:
+  // of what it is another name, nullptr: it is new.
+  bool was_made(fuse_req_t req, Node* parent, std::string_view name, uint32_t mode, const Node* link = nullptr);
   // From the service: other rules. Fails where the view cannot go on.
   core::Outcome take_rules();
   void note_open(Node* node);
   static int64_t realtime(clockid_t clock);
-  bool was_made_now(const os::Stat& stat, uint32_t mode) const;
+  bool was_made_since(int64_t since, const os::Stat& stat, uint32_t mode) const;
   core::Outcome give_to_maker(fuse_req_t req, Node* parent, std::string_view name, uint32_t mode);
   static int64_t nanoseconds();  // of the clock that only goes on
   // Whether it is time to look at what has changed in the source.
   bool looks_for_changes() const { return watches.are_on() && nanoseconds() >= changes_due; }
   int milliseconds_to_changes() const;  // -1: none are looked for
   void take_changes();
+  // After another worker: the kernel sends again what that one has not answered, and looks at what it remembers.
+  void go_on();
+  // A request comes that the worker before this one may have been at.
+  void begin(uint64_t number);
   // The kernel has been told the attributes of the root, without which it lets nobody in.
   void root_told();
   void forget_names();

@@ -35,7 +35,7 @@ complain "the reasons were all found" \
 
 # ---- Limits ----
 
-same "sluice.7: limits" "$(constants src/core/limits.h; constants src/core/rules.h; constants src/core/glob.cc
+same "sluice.7: limits" "$(constants src/core/limits.h; constants src/core/view_limits.h; constants src/core/rules.h; constants src/core/glob.cc
     constants src/core/connection_limits.h | sed 's/^/connections_/')" \
   "$(section $CONCEPTS LIMITS | sed -nE 's/^\.It Sy ([a-z_]+) No ([0-9]+)$/\1 \2/p')"
 # What `sluice status` prints under a name is the constant of that name.

@@ -1,0 +1,227 @@
+#include "wire/node_table.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <tuple>
+#include <utility>
+
+#include "core/limits.h"
+#include "core/path.h"
+#include "core/rules.h"
+
+namespace sluice::wire {
+namespace {
+
+constexpr uint64_t kRootId = 1;
+// As stat(2) numbers types; the language has no name for them.
+constexpr uint32_t kDirectory = 0040000;
+constexpr uint32_t kRegular = 0100000;
+constexpr uint32_t kTypes[] = {kDirectory, kRegular, 0120000, 0010000, 0140000, 0020000, 0060000};
+// Far more than an honest worker counts, and far from where counting would start again.
+constexpr uint64_t kMostLookups = uint64_t{1} << 48;
+constexpr uint32_t kMostOpens = 1u << 24;
+
+template <typename T>
+T take(std::span<const uint8_t> table, size_t at) {
+  T value;
+  std::memcpy(&value, table.data() + at, sizeof(T));
+  return value;
+}
+
+bool is_sane(const NodeRecord& record, uint32_t roots, size_t facets) {
+  const auto opens = static_cast<uint32_t>(record.opens >> 32);
+  const auto write_opens = static_cast<uint32_t>(record.opens);
+  return std::find(std::begin(kTypes), std::end(kTypes), record.type) != std::end(kTypes) &&
+         record.root < roots && record.facet < facets && record.lookups < kMostLookups && opens <= kMostOpens &&
+         write_opens <= opens && (opens == 0 || record.type == kRegular) && record.backing_id >= 0;
+}
+
+// A facet that no rules can say: nothing may be done with what has it.
+core::Terms closed() {
+  core::Terms terms;
+  terms.values[static_cast<size_t>(core::Term::kAccess)] = {core::Effect::kDeny, EOVERFLOW, 0};
+  return terms;
+}
+
+core::Terms terms_of(const FacetRecord& record) {
+  core::Terms terms;
+  for (size_t i = 0; i < core::kTerms; ++i) {
+    if (record.effects[i] == 0 || record.effects[i] > static_cast<uint64_t>(core::kLastEffect)) return closed();
+    core::TermValue& value = terms.values[i];
+    value = {static_cast<core::Effect>(record.effects[i]), record.values[i], record.values2[i]};
+    if (value == core::TermValue{}) continue;
+    const auto term = static_cast<core::Term>(i);
+    core::Rule rule{.effect = value.effect, .value = value.value, .value2 = value.value2};
+    if (term == core::Term::kNames) rule.value2 = 0;  // the number of a rule
+    const bool fits = !core::is_about_sight(value.effect) && core::term_of(value.effect) == term;
+    if (!fits || value.value2 > INT64_MAX || !core::rule_error(rule).empty()) return closed();
+  }
+  return terms;
+}
+
+class TableReader {
+ public:
+  TableReader(std::span<const uint8_t> table, uint32_t roots) : table_(table), roots_(roots) {}
+
+  LeftTable read() {
+    const auto header = take<TableHeader>(table_, 0);
+    left_.intent = header.intent;
+    left_.workers = header.workers;
+    read_facets(std::min<uint64_t>(header.facets, kTableFacets));
+    cells_ = static_cast<uint32_t>(std::min<uint64_t>(header.cells, kTableNames));
+    left_.cells.resize(cells_);
+    read_nodes(static_cast<uint32_t>(std::min<uint64_t>(header.nodes, kTableNodes)));
+    drop_doubles();
+    settle_parents();
+    read_places(static_cast<uint32_t>(std::min<uint64_t>(header.places, kTablePlaces)));
+    return std::move(left_);
+  }
+
+ private:
+  void read_facets(uint64_t count) {
+    left_.facets.emplace_back();
+    for (uint64_t i = 1; i < count; ++i) {
+      left_.facets.push_back(terms_of(take<FacetRecord>(table_, kTableFacetsAt + i * sizeof(FacetRecord))));
+    }
+  }
+
+  void read_nodes(uint32_t count) {
+    left_.generations.resize(std::max(count, 1u));
+    for (uint32_t slot = 1; slot < count; ++slot) {
+      const auto record = take<NodeRecord>(table_, kTableNodesAt + slot * sizeof(NodeRecord));
+      const auto generation = static_cast<uint32_t>(record.state >> 32);
+      const bool used = (record.state & kNodeUsed) != 0;
+      // What the kernel knows by the number of a node that is left out must never be another's.
+      left_.generations[slot] = used ? generation + 1 : generation;
+      if (!used || !is_sane(record, roots_, left_.facets.size())) continue;
+      LeftNode& node = left_.nodes.emplace_back(LeftNode{slot, record, {}});
+      read_names(node);
+    }
+  }
+
+  void read_names(LeftNode& node) {
+    taken_.clear();
+    const size_t most = node.record.type == kDirectory ? 1 : 1 + size_t{core::Limits::kLinks};
+    uint32_t next = node.record.names;
+    while (next != 0 && node.names.size() < most && read_name(next, node.names)) {
+    }
+    node.whole = next == 0;
+    if (node.whole) return;
+    for (const uint32_t number : taken_) left_.cells[number - 1] = false;
+  }
+
+  // *next: where the one behind it is.
+  bool read_name(uint32_t& next, std::vector<LeftName>& names) {
+    NameCell cell;
+    if (!take_cell(next, cell)) return false;
+    LeftName left{cell.parent, {}};
+    const uint32_t behind = cell.next;
+    const size_t length = cell.length;
+    if (length > core::kMaxNameBytes) return false;
+    for (;;) {
+      left.name.append(cell.bytes, std::min(sizeof(cell.bytes), length - left.name.size()));
+      if (left.name.size() == length) break;
+      if (!take_cell(cell.more, cell)) return false;
+    }
+    if (cell.more != 0 || !core::valid_name(left.name)) return false;
+    names.push_back(std::move(left));
+    next = behind;
+    return true;
+  }
+
+  // Each only once: no chain ends in another, or in itself.
+  bool take_cell(uint32_t number, NameCell& cell) {
+    if (number == 0 || number > cells_ || left_.cells[number - 1]) return false;
+    left_.cells[number - 1] = true;
+    taken_.push_back(number);
+    cell = take<NameCell>(table_, kTableNamesAt + (number - 1) * sizeof(NameCell));
+    return true;
+  }
+
+  // What does not follow on what comes before it is left out, and all behind it.
+  void read_places(uint32_t count) {
+    left_.places = count;
+    std::map<std::pair<uint64_t, uint32_t>, uint32_t> order;
+    for (uint32_t i = 0; i < count; ++i) {
+      const auto record = take<PlacesRecord>(table_, kTablePlacesAt + i * sizeof(PlacesRecord));
+      if (record.handle != 0) order.try_emplace({record.handle, record.first}, i);
+    }
+    for (const auto& [key, i] : order) {
+      LeftListing& listing = left_.listings[key.first];
+      const auto record = take<PlacesRecord>(table_, kTablePlacesAt + i * sizeof(PlacesRecord));
+      if (record.first != listing.places.size() || record.count > PlacesRecord::kPlaces) continue;
+      listing.places.insert(listing.places.end(), record.places, record.places + record.count);
+      listing.records.push_back(i);
+    }
+  }
+
+  void drop_doubles() {
+    const auto key = [](const LeftNode& node) {
+      const NodeRecord& of = node.record;
+      return std::make_tuple(of.dev, of.ino, of.born_seconds, of.born_nanoseconds, of.root, of.facet, node.slot);
+    };
+    std::vector<const LeftNode*> sorted;
+    for (const LeftNode& node : left_.nodes) sorted.push_back(&node);
+    std::sort(sorted.begin(), sorted.end(), [&](const LeftNode* a, const LeftNode* b) { return key(*a) < key(*b); });
+    std::vector<bool> dropped(left_.generations.size());
+    for (size_t i = 1; i < sorted.size(); ++i) {
+      auto a = key(*sorted[i - 1]), b = key(*sorted[i]);
+      std::get<6>(a) = std::get<6>(b);
+      if (a == b) dropped[sorted[i]->slot] = true;
+    }
+    std::erase_if(left_.nodes, [&](const LeftNode& node) { return dropped[node.slot]; });
+  }
+
+  // Names in what is no directory that is left go, and those by which a directory is below itself.
+  void settle_parents() {
+    by_slot_.assign(left_.generations.size(), nullptr);
+    for (LeftNode& node : left_.nodes) by_slot_[node.slot] = &node;
+    for (LeftNode& node : left_.nodes) {
+      std::erase_if(node.names, [this](const LeftName& name) {
+        return name.parent != kRootId && directory_at(name.parent) == nullptr;
+      });
+    }
+    std::vector<uint32_t> walk(left_.generations.size());  // on which walk it was met, from 1 on
+    uint32_t walks = 0;
+    for (LeftNode& start : left_.nodes) {
+      ++walks;
+      for (LeftNode* at = &start; at != nullptr && at->record.type == kDirectory; at = parent_of(*at)) {
+        if (walk[at->slot] == walks) at->names.clear();
+        if (walk[at->slot] != 0) break;
+        walk[at->slot] = walks;
+      }
+    }
+  }
+  LeftNode* parent_of(const LeftNode& node) const {
+    return node.names.empty() || node.names[0].parent == kRootId ? nullptr : directory_at(node.names[0].parent);
+  }
+  LeftNode* directory_at(uint64_t nodeid) const {
+    const uint64_t slot = (nodeid & 0xFFFFFFFF) - 1;
+    if (slot >= by_slot_.size() || by_slot_[slot] == nullptr) return nullptr;
+    LeftNode* node = by_slot_[slot];
+    return node->id() == nodeid && node->record.type == kDirectory ? node : nullptr;
+  }
+
+  std::span<const uint8_t> table_;
+  uint32_t roots_;
+  uint32_t cells_ = 0;
+  std::vector<uint32_t> taken_;  // of the node that is read
+  LeftTable left_{};
+  std::vector<LeftNode*> by_slot_;
+};
+
+}  // namespace
+
+core::Result<LeftTable> read_table(std::span<const uint8_t> table, uint32_t roots) {
+  if (table.size() < kTableBytes || take<TableHeader>(table, 0).magic != kTableMagic) {
+    return core::Failure{EPROTO, core::Reason::kProtocol};
+  }
+  return TableReader(table, roots).read();
+}
+
+bool is_blank(std::span<const uint8_t> table) {
+  return table.size() >= kTableBytes && take<TableHeader>(table, 0).magic == 0;
+}
+
+}  // namespace sluice::wire
