@@ -15,7 +15,7 @@ core::Result<Poller> Poller::create() {
 }
 
 core::Outcome Poller::add(int fd, uint64_t tag) { return watch(fd, EPOLLIN, tag); }
-core::Outcome Poller::add_for_end(int fd, uint64_t tag) { return watch(fd, 0, tag); }
+core::Outcome Poller::add_once(int fd, uint64_t tag) { return watch(fd, EPOLLIN | EPOLLONESHOT, tag); }
 
 core::Outcome Poller::watch(int fd, uint32_t events, uint64_t tag) {
   struct epoll_event event {};
@@ -26,13 +26,15 @@ core::Outcome Poller::watch(int fd, uint32_t events, uint64_t tag) {
 
 void Poller::remove(int fd) { ::epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
-core::Result<std::vector<uint64_t>> Poller::wait(int milliseconds) {
+core::Result<std::vector<Poller::Event>> Poller::wait(int milliseconds) {
   struct epoll_event events[64];
   const int count = ::epoll_wait(fd_.get(), events, 64, milliseconds);
   if (count < 0 && errno != EINTR) return failure();
-  std::vector<uint64_t> tags;
-  for (int i = 0; i < count; ++i) tags.push_back(events[i].data.u64);
-  return tags;
+  std::vector<Event> happened;
+  for (int i = 0; i < count; ++i) {
+    happened.push_back({events[i].data.u64, (events[i].events & (EPOLLERR | EPOLLHUP)) != 0});
+  }
+  return happened;
 }
 
 core::Outcome set_nonblocking(int fd) {

@@ -13,11 +13,15 @@ class Poller {
   static core::Result<Poller> create();
   // fd: borrowed; watched until it is closed everywhere or removed. tag comes back from wait().
   core::Outcome add(int fd, uint64_t tag);
-  // The same, but only an error or the other end's going count: a connection that was aborted.
-  core::Outcome add_for_end(int fd, uint64_t tag);
+  // The same, until it was readable or closed once.
+  core::Outcome add_once(int fd, uint64_t tag);
   void remove(int fd);
-  // Tags of what is readable or closed; empty after the time. < 0 milliseconds: for ever.
-  core::Result<std::vector<uint64_t>> wait(int milliseconds);
+  struct Event {
+    uint64_t tag;
+    bool ended;  // an error, or the other end has gone
+  };
+  // What is readable or closed; empty after the time. < 0 milliseconds: for ever.
+  core::Result<std::vector<Event>> wait(int milliseconds);
 
  private:
   core::Outcome watch(int fd, uint32_t events, uint64_t tag);

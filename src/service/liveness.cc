@@ -45,6 +45,7 @@ int Service::milliseconds_to_wait() const {
   if (const int64_t often = options_.notifier.watchdog_milliseconds(); often > 0) {
     at_most(watched_at_ + often);
   }
+  if (!looks_.empty()) at_most(looks_.front().at);
   for (const uint64_t id : lacking_) {
     const auto view = views_.find(id);
     if (view != views_.end() && view->second->replacement == 0) at_most(view->second->mend_at);

@@ -60,8 +60,9 @@ core::Outcome Service::run() {
       log(Level::kInfo, "idle", {});
       break;
     }
-    for (const uint64_t event : *events) handle(event);
+    for (const os::Poller::Event& event : *events) handle(event);
     expire_setups();
+    look_at_views();
     mend_views();
     kill_late();
   }
@@ -75,16 +76,16 @@ core::Outcome Service::run() {
     tell_manager();
     auto events = poller_.wait(100);
     if (!events.ok()) return events.failure();
-    for (const uint64_t event : *events) {
-      if (event % kSources == kEnding) reap_ended(event / kSources);
+    for (const os::Poller::Event& event : *events) {
+      if (event.tag % kSources == kEnding) reap_ended(event.tag / kSources);
     }
   }
   return core::Done{};
 }
 
-void Service::handle(uint64_t event) {
-  const uint64_t id = event / kSources;
-  const auto source = static_cast<Source>(event % kSources);
+void Service::handle(const os::Poller::Event& event) {
+  const uint64_t id = event.tag / kSources;
+  const auto source = static_cast<Source>(event.tag % kSources);
   switch (source) {
     case kListener:
       if (auto peer = os::accept_from(options_.listener.get()); peer.ok()) admit(*std::move(peer), true);
@@ -104,11 +105,11 @@ void Service::handle(uint64_t event) {
       reap_ended(id);
       return;
     default:
-      handle_view(id, source);
+      handle_view(id, source, event.ended);
   }
 }
 
-void Service::handle_view(uint64_t id, Source source) {
+void Service::handle_view(uint64_t id, Source source, bool ended) {
   // An event of a view that ended earlier in the same round.
   const auto found = views_.find(id);
   if (found == views_.end()) return;
@@ -118,7 +119,8 @@ void Service::handle_view(uint64_t id, Source source) {
       take_event(*found->second, source == kBrokerEvents);
       return;
     case kConnection:
-      end_view(id, "unmounted");  // or aborted: also where its worker does not notice
+      if (ended) return end_view(id, "unmounted");  // or aborted: also where its worker does not notice
+      attend(id, *found->second);
       return;
     case kBrokerEnd:
       end_view(id, "broker ended");

@@ -9,6 +9,7 @@
 #include <absl/container/btree_set.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -69,6 +70,13 @@ class Service {
     core::Recovery recovery;
     int64_t mend_at = 0;
     uint64_t replacement = 0;
+    // Whether its worker answers, as that says itself: a number to compare with the one before.
+    struct Progress {
+      uint64_t requests = 0;
+      bool busy = false;
+      bool operator==(const Progress&) const = default;
+    } progress;
+    int64_t progressed_at = 0, looked_at = 0, patience = 0;
   };
   struct Pending {  // a set-up process
     os::Fd process;  // once the maker has said
@@ -107,6 +115,9 @@ class Service {
   // Each may end the view.
   void worker_ended(uint64_t id, View& view);
   void mend_views();
+  void attend(uint64_t id, View& view);
+  void look_at_views();
+  View::Progress progress_of(const View& view) const;
   void mend(uint64_t id, View& view);
   void plan_replacement(uint64_t id, View& view);
   core::Result<wire::Reply> take_worker(const Pending& pending, uint64_t pid, std::vector<os::Fd> fds);
@@ -120,8 +131,8 @@ class Service {
   void kill_late();
   // Whether it has ended. A signal that is not ours is an event of its own.
   bool reap(const Ending& ending);
-  void handle(uint64_t event);
-  void handle_view(uint64_t id, Source source);
+  void handle(const os::Poller::Event& event);
+  void handle_view(uint64_t id, Source source, bool ended);
   void expire_setups();
   // Every turn of the loop, and so only while it turns: what the service manager hears.
   void tell_manager();
@@ -148,6 +159,11 @@ class Service {
   absl::btree_map<uint64_t, Ending> ending_;
   absl::btree_set<uint64_t> lacking_;  // views without a worker
   uint32_t replacements_ = 0;          // under way
+  struct Look {
+    int64_t at;  // milliseconds
+    uint64_t view;
+  };
+  std::deque<Look> looks_;  // in their order
 };
 
 }  // namespace sluice::service

@@ -19,6 +19,7 @@ struct Counters {
   std::atomic<uint64_t> grants;              // grants held now, idle ones included
   std::atomic<uint64_t> grants_asked;        // opens for which the broker was asked
   std::atomic<uint64_t> grants_kept;         // opens answered with a grant that was still there
+  std::atomic<uint64_t> busy;                // 1 while the first thread is at a request
 
   // How long the worker's first thread was at a request, by what it is about: how many took up to so
   // many nanoseconds, and no less than the bound before; the last bucket has the rest.

@@ -87,12 +87,14 @@ void Session::serve(std::span<uint8_t> message) {
   std::memcpy(&header, message.data(), sizeof(header));
   const int64_t from = Worker::nanoseconds();
   carry_out(header, message);
+  worker_.counters.busy.store(0, std::memory_order_relaxed);
   worker_.counters.took(header.opcode, static_cast<uint64_t>(Worker::nanoseconds() - from));
 }
 
 void Session::carry_out(const wire::FuseInHeader& header, std::span<uint8_t> message) {
   const size_t counter = std::min<size_t>(header.opcode, wire::Counters::kOpcodes - 1);
   worker_.counters.requests[counter].fetch_add(1, std::memory_order_relaxed);
+  worker_.counters.busy.store(1, std::memory_order_relaxed);
   worker_.unique = header.unique;
   worker_.begin(header.unique);
   worker_.rules.look_at_clock();

@@ -1,0 +1,72 @@
+// Whether a view's connection goes on, and its worker answers.
+//
+// A poll of the device that is armed wakes this process with each request of the view. So it is armed for one: what comes
+// after it is looked for a moment later, and a view that nobody uses is not looked at.
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+#include "os/shared_file.h"
+#include "service/clock.h"
+#include "service/log.h"
+#include "service/service.h"
+#include "wire/counters.h"
+
+namespace sluice::service {
+namespace {
+
+constexpr int64_t kLookMilliseconds = 250;
+// So long a worker may be at one request before another takes its place, and twice as long each time that this did not help:
+// what it waits for may be a disk.
+constexpr int64_t kPatienceMilliseconds = 600;
+constexpr int64_t kMostPatienceMilliseconds = 60'000;
+
+}  // namespace
+
+// A request waits, or did so a moment ago.
+void Service::attend(uint64_t id, View& view) {
+  const int64_t now = now_milliseconds();
+  const auto before = view.progress;
+  const bool goes_on = now - view.looked_at <= 2 * kLookMilliseconds;
+  view.looked_at = now;
+  view.progress = progress_of(view);
+  looks_.push_back({now + kLookMilliseconds, id});
+  if (view.progress.requests != before.requests) view.patience = kPatienceMilliseconds;
+  if (!goes_on || view.progress != before || !view.worker) {
+    view.progressed_at = now;
+    return;
+  }
+  if (now - view.progressed_at < view.patience) return;
+  log(Level::kError, "worker-hangs",
+      {{"view", view.info.name}, {"milliseconds", absl::StrCat(now - view.progressed_at)}});
+  view.patience = std::min(2 * view.patience, kMostPatienceMilliseconds);
+  view.progressed_at = now;
+  os::kill_process(view.worker.get());  // the next takes its place once it has ended
+}
+
+void Service::look_at_views() {
+  const int64_t now = now_milliseconds();
+  while (!looks_.empty() && looks_.front().at <= now) {
+    const uint64_t id = looks_.front().view;
+    looks_.pop_front();
+    const auto found = views_.find(id);
+    if (found == views_.end()) continue;
+    View& view = *found->second;
+    poller_.remove(view.device.get());
+    (void)poller_.add_once(view.device.get(), tag(id, kConnection));
+    // Where none waits there may still be one that the worker has read.
+    if (progress_of(view).busy) attend(id, view);
+  }
+}
+
+Service::View::Progress Service::progress_of(const View& view) const {
+  void* page = os::map_counters(view.counters.get(), wire::kCounterPage, false);
+  if (page == nullptr) return {};
+  const auto* counters = static_cast<const wire::Counters*>(page);
+  View::Progress progress{0, counters->busy != 0};
+  for (const auto& requests : counters->requests) progress.requests += requests;
+  os::unmap_counters(page, wire::kCounterPage);
+  return progress;
+}
+
+}  // namespace sluice::service
