@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/compiler.h"
+#include "core/limits.h"
 #include "fuzz/target.h"
 #include "os/change_watch.h"
 #include "os/fuse_device.h"

@@ -1,4 +1,5 @@
 // A request of the worker, which may have been taken over, as the broker takes it apart.
+#include "core/limits.h"
 #include "core/path.h"
 #include "fuzz/message.h"
 #include "fuzz/target.h"

@@ -1,4 +1,5 @@
 // The service's table of views against a model: who has which, and how many.
+#include "core/limits.h"
 #include "service/view_table.h"
 
 #include <map>

@@ -1,3 +1,4 @@
+#include "core/limits.h"
 #include "worker/open_files.h"
 
 #include <absl/container/flat_hash_set.h>

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <thread>
 
+#include "core/limits.h"
 #include "wire/touch.h"
 #include "worker/table.h"
 

@@ -1,3 +1,4 @@
+#include "core/limits.h"
 #include "worker/table.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+#include "core/limits.h"
 #include "worker/worker.h"
 
 #include <sys/sysmacros.h>

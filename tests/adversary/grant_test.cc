@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/limits.h"
 #include "core/reason_text.h"
 #include "hostile_worker.h"
 #include "lying_worker.h"

@@ -1,4 +1,5 @@
 // Requests of the worker to the broker: the boundary at which a hostile worker speaks.
+#include "core/limits.h"
 #include "wire/broker_request_writer.h"
 
 #include <gtest/gtest.h>
