@@ -185,6 +185,7 @@ bool play_some(const std::string& plain, const std::string& view, Place& place) 
 
 void play_steps(Stage& stage) {
   Place place;
+  int views = 0;
   stage.make_directory("steps");
   for (bool more = true; more;) {
     const int before = failures();
@@ -202,7 +203,10 @@ void play_steps(Stage& stage) {
     const bool told = ::read(ends[0], &place, sizeof(place)) == sizeof(place) && ::read(ends[0], &more, sizeof(more)) == sizeof(more);
     ::close(ends[0]);
     if (!told || failures() - before > 5) break;
-    expect(within(4000, [&] { return view->files_of_broker() == files; }), "no file stays granted");
+    // Some are kept for a while after the last close: not waited for each time.
+    if (++views % 8 == 1 || !more) {
+      expect(within(4000, [&] { return view->files_of_broker() == files; }), "no file stays granted");
+    }
     view->expect_passthrough();
   }
   std::printf("%d deaths\n", place.deaths);
