@@ -16,7 +16,7 @@ void lookup(fuse_req_t req, fuse_ino_t parent_id, const char* name) {
   Node* parent = worker.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
   os::Stat stat;
-  if (arm_steps(name)) return fail(req, {ENOENT, core::Reason::kNone});
+  if (const int armed = arm_steps(name); armed != 0) return fail(req, {armed, core::Reason::kNone});
   auto node = worker.look_up(parent, name, &stat);
   if (node.ok()) return worker.reply_entry(req, parent, *node, stat);
   if (node.failure().error != ENOENT) return fail(req, node.failure());

@@ -38,7 +38,11 @@ ssize_t Session::write_reply(int fd, struct iovec* pieces, int count, void* user
   if (worker->swallow_replies) return static_cast<ssize_t>(length);
   if (worker->record != nullptr) worker->record->note_reply(pieces, count);
   step();
-  if (count == 1) return ::write(fd, pieces[0].iov_base, length);
+  if (count == 1) {
+    const ssize_t written = ::write(fd, pieces[0].iov_base, length);
+    step();
+    return written;
+  }
   std::array<uint8_t, kMostOnStack> short_reply;
   std::vector<uint8_t> long_reply(length > kMostOnStack ? length : 0);
   uint8_t* const reply = long_reply.empty() ? short_reply.data() : long_reply.data();

@@ -1,7 +1,9 @@
 #include "worker/step.h"
 
 #include <atomic>
+#include <cerrno>
 #include <charconv>
+#include <cstdint>
 
 namespace sluice::worker {
 namespace {
@@ -11,12 +13,12 @@ std::atomic<int64_t> steps_left = 0;  // 0: not armed
 
 }  // namespace
 
-bool arm_steps(std::string_view name) {
-  if (!name.starts_with(kName)) return false;
+int arm_steps(std::string_view name) {
+  if (!name.starts_with(kName)) return 0;
   int64_t steps = 0;
   std::from_chars(name.data() + kName.size(), name.data() + name.size(), steps);
-  steps_left = steps;
-  return true;
+  // Not the two of its own reply.
+  return steps_left.exchange(steps > 0 ? steps + 2 : 0) > 0 ? EBUSY : ENOENT;
 }
 
 void step() {

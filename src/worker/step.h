@@ -2,17 +2,17 @@
 // In what is shipped there are no such places.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 namespace sluice::worker {
 
 #ifdef SLUICE_STEPS
-// A name that is looked up arms them: the so many-th step from then on is the last, and there is no such name.
-bool arm_steps(std::string_view name);
+// A name that is looked up arms them: the so many-th step from then on is the last; 0: none. Not 0: the look-up fails so, with EBUSY
+// where a step was still to come.
+int arm_steps(std::string_view name);
 void step();
 #else
-inline bool arm_steps(std::string_view) { return false; }
+inline int arm_steps(std::string_view) { return 0; }
 inline void step() {}
 #endif
 

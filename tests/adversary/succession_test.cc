@@ -44,7 +44,7 @@ TEST_P(TakenOverSuccession, AForgedTable) {
       EXPECT_EQ(As({kViewer}, [&] { return kerneltest::ReadFile(view.path("plain")) == "plain" ? 0L : -EIO; }), 0);
       EXPECT_EQ(As({kViewer}, [&] { return Sys(::mkdir(view.path("dir/made").c_str(), 0700)); }), 0) << seed;
       EXPECT_EQ(As({kViewer}, [&] { return Sys(::rename(view.path("dir/made").c_str(), view.path("made").c_str())); }), 0) << seed;
-      EXPECT_EQ(count(view.said(), "event=worker-ended"), 1u) << "the next ended as well, seed " << seed;
+      EXPECT_EQ(count(service.log(), "event=worker-ended view=\"" + view.name() + "\""), 1u) << "the next ended as well, seed " << seed;
     }
   });
 }

@@ -16,6 +16,7 @@ struct Phase {
   const char* name;
   bool on_tmpfs;
   void (*play)(Stage&);
+  bool only_by_name = false;  // tests/chaos
 };
 
 constexpr Phase kPhases[] = {
@@ -43,11 +44,14 @@ constexpr Phase kPhases[] = {
     {"two-users-tmpfs", true, play_two_users},
     {"shared", false, play_shared},
     {"shared-tmpfs", true, play_shared},
+    {"killed", false, play_killed, true},
+    {"killed-tmpfs", true, play_killed, true},
+    {"steps", false, play_steps, true},
 };
 
 int play_phases(const Options& options, const std::string& work) {
   for (const Phase& phase : kPhases) {
-    if (!options.only.empty() && options.only != phase.name) continue;
+    if (options.only.empty() ? phase.only_by_name : options.only != phase.name) continue;
     const int before = failures();
     const int64_t start = now_milliseconds();
     {

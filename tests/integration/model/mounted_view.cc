@@ -6,11 +6,13 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 
 #include "tests/integration/model/checks.h"
@@ -142,9 +144,22 @@ int64_t MountedView::requests(const std::string& opcode) const {
   return number_behind(status(), "\"" + opcode + "\":");
 }
 
-pid_t MountedView::worker() const {
+pid_t MountedView::worker() const { return pid_of("worker"); }
+
+int MountedView::files_of_broker() const {
+  const std::string fds = "/proc/" + std::to_string(pid_of("broker")) + "/fd";
+  std::error_code error;
+  int files = 0;
+  for (const auto& fd : std::filesystem::directory_iterator(fds, error)) {
+    struct stat stat;
+    if (::stat(fd.path().c_str(), &stat) == 0 && S_ISREG(stat.st_mode)) ++files;
+  }
+  return error ? -1 : files;
+}
+
+pid_t MountedView::pid_of(const char* process) const {
   const std::string said = status();
-  const size_t at = said.rfind("\"pid\":", said.find("\"worker\""));
+  const size_t at = said.rfind("\"pid\":", said.find("\"" + std::string(process) + "\""));
   return at == std::string::npos ? -1 : static_cast<pid_t>(number_behind(said.substr(at), "\"pid\":"));
 }
 

@@ -24,6 +24,8 @@ class MountedView {
   int64_t requests(const std::string& opcode) const;
   // The worker's, likewise.
   pid_t worker() const;
+  // How many descriptors of files its broker holds, those of its log included; -1: it is not known.
+  int files_of_broker() const;
 
   // Expects that no data went through the worker.
   void expect_passthrough() const;
@@ -31,6 +33,7 @@ class MountedView {
  private:
   MountedView() = default;
   std::string status() const;
+  pid_t pid_of(const char* process) const;
 
   std::string programs_;
   std::string target_;

@@ -10,6 +10,8 @@
 
 namespace sluice::model {
 
+class Catalogue;
+
 // The three paths have the same length. Removed, with what was mounted, at the end.
 class Stage {
  public:
@@ -42,6 +44,8 @@ class Stage {
 void play_contest(Stage& stage);  // phase_contest.cc
 void play_contest_at_once(Stage& stage);
 void play_contest_preserved(Stage& stage);
+// In a view of the stage's that is mounted.
+void contest_in(const Stage& stage, const Catalogue& catalogue);
 void play_contest_read_only(Stage& stage);
 void play_behind(Stage& stage);     // phase_behind.cc
 void play_stale(Stage& stage);      // phase_stale.cc
@@ -53,5 +57,8 @@ void play_path(Stage& stage);       // phase_path.cc
 void play_listing(Stage& stage);    // phase_listing.cc
 void play_two_users(Stage& stage);  // phase_two_users.cc
 void play_shared(Stage& stage);     // phase_shared.cc
+// In tests/chaos.
+void play_killed(Stage& stage);     // phase_killed.cc
+void play_steps(Stage& stage);      // phase_steps.cc
 
 }  // namespace sluice::model

@@ -1,0 +1,119 @@
+// Random operations as in the contest, while the worker is killed again and again: the results are those of a plain
+// directory, and nobody waits for long.
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/integration/model/catalogue.h"
+#include "tests/integration/model/checks.h"
+#include "tests/integration/model/random.h"
+#include "tests/integration/model/stage.h"
+
+namespace sluice::model {
+namespace {
+
+// The service has another ready at once for one that lived for a second, and forgives so many ends in a time
+// (core::RecoveryLimits): fewer, so that none is one too many.
+constexpr size_t kKillsAtOnce = 20;
+constexpr int64_t kBetweenKills = 1010, kBetweenLaterKills = 2050;
+constexpr int64_t kMostPauseMilliseconds = 5000;
+
+// Asked by a byte, says how many microseconds a look at a name took that nobody remembers.
+class Prober {
+ public:
+  explicit Prober(std::string view) : view_(std::move(view)) {
+    if (::pipe(question_) < 0 || ::pipe(answer_) < 0) std::abort();
+    pid_ = start_as(kUser, [this] { serve(); });
+    ::close(question_[0]);
+    ::close(answer_[1]);
+  }
+  ~Prober() {
+    ::close(question_[1]);
+    wait_for({pid_}, "prober");
+    ::close(answer_[0]);
+  }
+  Prober(const Prober&) = delete;
+  Prober& operator=(const Prober&) = delete;
+
+  bool ask() { return ::write(question_[1], "?", 1) == 1; }
+  int64_t answer() {
+    int64_t microseconds = -1;
+    return ::read(answer_[0], &microseconds, sizeof(microseconds)) == sizeof(microseconds) ? microseconds : -1;
+  }
+
+ private:
+  void serve() {
+    ::close(question_[1]);
+    char byte;
+    for (int i = 0; ::read(question_[0], &byte, 1) == 1; ++i) {
+      struct timespec from, to;
+      struct stat stat {};
+      ::clock_gettime(CLOCK_MONOTONIC, &from);
+      const bool found = ::lstat((view_ + "/absent" + std::to_string(i)).c_str(), &stat) == 0;
+      expect(!found && errno == ENOENT, "a name that is not there");
+      ::clock_gettime(CLOCK_MONOTONIC, &to);
+      const int64_t took = (to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000;
+      if (::write(answer_[1], &took, sizeof(took)) != sizeof(took)) return;
+    }
+  }
+
+  std::string view_;
+  int question_[2], answer_[2];
+  pid_t pid_;
+};
+
+int64_t percentile(const std::vector<int64_t>& sorted, size_t of_100) {
+  return sorted.empty() ? -1 : sorted[std::min(sorted.size() - 1, sorted.size() * of_100 / 100)];
+}
+
+void print_table(size_t kills, std::vector<int64_t> pauses) {
+  std::sort(pauses.begin(), pauses.end());
+  std::printf("| kills survived | pause p50 | p99 | longest |\n|---|---|---|---|\n| %zu | %.1f ms | %.1f ms | %.1f ms |\n",
+              kills, static_cast<double>(percentile(pauses, 50)) / 1000,
+              static_cast<double>(percentile(pauses, 99)) / 1000,
+              static_cast<double>(percentile(pauses, 100)) / 1000);
+}
+
+}  // namespace
+
+void play_killed(Stage& stage) {
+  const auto view = stage.mount();
+  const int files = view->files_of_broker();  // none of the source's
+  std::vector<int64_t> pauses;
+  size_t kills = 0;
+  {
+    Prober prober(stage.view());
+    std::atomic<bool> ended = false;
+    std::thread killer([&] {
+      Random random(stage.options().seed);
+      while (!ended) {
+        sleep_milliseconds((kills < kKillsAtOnce ? kBetweenKills : kBetweenLaterKills) + random.between(0, 200));
+        const pid_t worker = view->worker();
+        if (worker <= 0 || ended) continue;
+        if (::kill(worker, SIGKILL) < 0) continue;
+        ++kills;
+        if (!prober.ask()) break;
+        pauses.push_back(prober.answer());
+      }
+    });
+    contest_in(stage, Catalogue());
+    ended = true;
+    killer.join();
+  }
+  print_table(kills, pauses);
+  expect(kills > 3, "the worker was killed");
+  expect(std::all_of(pauses.begin(), pauses.end(), [](int64_t pause) { return pause >= 0 && pause < kMostPauseMilliseconds * 1000; }),
+         "everybody was answered");
+  expect(within(4000, [&] { return view->files_of_broker() == files; }), "no file stays granted");
+  view->expect_passthrough();
+}
+
+}  // namespace sluice::model
