@@ -139,8 +139,9 @@ class View {
     bool whole = true;
     for (uint32_t count = 1 + choices_.below(6); count > 0; --count) {
       if (choices_.byte() % 16 == 15) {
-        records.put_text(choices_.text(60));
-        whole = false;
+        const std::string_view text = choices_.text(60);
+        records.put_text(text);
+        whole = text.empty() || text.size() >= 24;  // as long as a record, it may be one
         break;
       }
       record(records, due);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <map>
 #include <optional>
 #include <thread>
@@ -140,7 +141,12 @@ class Broker {
   int read_write() const { return read_write_.first.get(); }
   int read_only() const { return read_only_.first.get(); }
   int service() const { return service_.first.get(); }
-  void end_service() { ::shutdown(service_.second.get(), SHUT_RDWR); }
+  // It ends, or what it sends are no rules.
+  void end_service(bool sends) {
+    const uint8_t no_rules[] = {1};
+    for (int i = 0; sends && i < 2; ++i) (void)os::write_message(service_.second.get(), no_rules);
+    if (!sends) ::shutdown(service_.second.get(), SHUT_RDWR);
+  }
 
   static std::pair<os::Fd, os::Fd>& data_channel() {
     static auto* const pair = new std::pair<os::Fd, os::Fd>(*os::socket_pair());
@@ -183,7 +189,7 @@ class Kernel {
         hides_(!config_.rules.empty()),
         device_(*os::socket_pair()),
         broker_(config_, tree_.root(), ::dup(device_.second.get())),
-        table_(*worker::Table::create(tree_.root(), {}, watches_)),
+        table_(*worker::Table::create(tree_.root(), std::array{tree_.root()}, watches_)),
         read_write_(broker_.read_write()),
         read_only_(broker_.read_only()),
         files_(*table_, config_.read_only, read_write_, read_only_, counters_),
@@ -225,6 +231,7 @@ class Kernel {
   }
 
   void run() {
+    if (choices_.byte() % 4 != 0) look_about();
     for (size_t count = 0; choices_.more() && count < kMostRequests; ++count) {
       const uint8_t step = choices_.byte();
       if (step >= 252)
@@ -242,6 +249,17 @@ class Kernel {
   }
 
  private:
+  // Who uses the view has seen what there is.
+  void look_about() {
+    for (const char* name : {"a", "b", "dir", "masked", "window", "fixed", "few", "owned"}) look_up(1, name);
+    for (const auto& [node, lookups] : std::map(nodes_)) look_up(node, "c");  // in one of them
+  }
+  void look_up(uint64_t directory, const std::string& name) {
+    wire::Writer body;
+    body.put_text(last_name_ = name), body.put(uint8_t{0});
+    send(kLookup, directory, body.finish());
+  }
+
   // ---- What others do meanwhile ----
 
   // The service has the view's rules changed: of what was found by the others, something else is said now.
@@ -288,7 +306,7 @@ class Kernel {
     const auto length = static_cast<uint32_t>(sizeof(wire::FuseInHeader));
     const wire::FuseInHeader header{length, kStatfs, ++unique_, 1, 0, 0, 1, 0, 0};
     FUZZ_HOLDS(::send(device_.first.get(), &header, length, 0) == length);
-    broker_.end_service();
+    broker_.end_service(choices_.flag());
     for (int i = 0; i < 2; ++i) session_->run();
     ::shutdown(device_.first.get(), SHUT_RDWR);
     gone_ = true;
