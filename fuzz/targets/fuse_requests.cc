@@ -286,16 +286,16 @@ class Kernel {
     const char* const other = choices_.one_of(kFiles);
     switch (choices_.byte() % 4) {
       case 0:
-        (void)::unlink(one);
+        (void)!::unlink(one);
         break;
       case 1:
-        (void)::rename(one, other);
+        (void)!::rename(one, other);
         break;
       case 2:
-        (void)::link(one, other);
+        (void)!::link(one, other);
         break;
       default:
-        (void)::rename("/tree/dir/sub", "/tree/moved");
+        (void)!::rename("/tree/dir/sub", "/tree/moved");
     }
   }
 
