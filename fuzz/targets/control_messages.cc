@@ -61,7 +61,9 @@ void send_raw(int socket, fuzz::Choices& choices, std::span<const uint8_t> bytes
 // Sockets that somebody listens at: of connections, by a path, and of datagrams, without.
 struct Listeners {
   Listeners() {
-    std::string directory = "/tmp/sluice-fuzz-XXXXXX";
+    const char* const base =
+        std::getenv("SLUICE_FUZZ_SCRATCH");  // gone after a run, however it ends
+    std::string directory = std::string(base != nullptr ? base : "/tmp") + "/sluice-fuzz-XXXXXX";
     FUZZ_HOLDS(::mkdtemp(directory.data()) != nullptr);
     path = directory + "/socket";
     connections = bound(SOCK_SEQPACKET, path);
@@ -168,14 +170,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (choices.byte() % 4 == 0) {
       // A worker's wait: for a request, for its service, and for a third.
       auto [service, lifeline] = *os::socket_pair();
-      const bool speaks = choices.flag(), gone = choices.flag(), asks = choices.flag(), has_third = choices.flag();
+      const bool speaks = choices.flag(), gone = choices.flag(), asks = choices.flag(),
+                 has_third = choices.flag();
       const uint8_t word[] = {1};
       if (speaks) FUZZ_HOLDS(os::write_message(service.get(), word).ok());
       if (gone) service.reset();
       if (asks) FUZZ_HOLDS(os::write_message(theirs.get(), word).ok());
-      struct pollfd before {ours.get(), POLLIN, 0};
+      struct pollfd before {
+        ours.get(), POLLIN, 0
+      };
       (void)::poll(&before, 1, 0);
-      const auto readable = os::wait_readable_while(ours.get(), lifeline.get(), 0, has_third ? lifeline.get() : -1);
+      const auto readable =
+          os::wait_readable_while(ours.get(), lifeline.get(), 0, has_third ? lifeline.get() : -1);
       FUZZ_HOLDS(readable.ok() == !gone);
       if (readable.ok()) {
         FUZZ_HOLDS(readable->fd == (before.revents != 0) && readable->lifeline == speaks);
