@@ -29,6 +29,8 @@ class Backing {
   explicit operator bool() const { return id_ > 0; }
   int id() const { return id_ > 0 ? id_ : 0; }
   int error() const { return id_ < 0 ? -id_ : 0; }
+  // Not where it has ended with the service's process that gave it.
+  bool valid() const { return id_ > 0 && sluice_backing_valid(session_, id_) == 1; }
   void reset() {
     if (id_ > 0) (void)sluice_backing_close(session_, id_);
     id_ = 0;

@@ -30,6 +30,8 @@ void add_exec_options(CLI::App& command, ExecOptions& options) {
       ->option_text("TARGET");
   command.add_flag("--unshare", options.unshare, "in a user and mount namespace of its own, where it may mount")
       ->disable_flag_override();
+  command.add_flag("--by-service", options.by_service, "with --mount: the service makes it, as where Linux is before 6.16")
+      ->disable_flag_override();
   command.add_option("--socket", options.socket, "the service's socket")->option_text("PATH");
   // Shown only: take_server() has taken them.
   command.add_option("SERVER", "the program to become")->option_text(" ");
