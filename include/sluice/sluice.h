@@ -49,12 +49,12 @@ SLUICE_API int sluice_open(int connection_fd, const char *socket, struct sluice_
 /* Has the service make a connection, and begins the session of it: for kernels that do not say which connection a
  * descriptor serves (before Linux 6.16), where the service cannot know one that it has not made.
  *
- * connection_fd: the /dev/fuse to serve; INIT has not been read. mount_fd: the mount, detached, which the caller
- * attaches in a mount namespace where it may: move_mount(mount_fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH).
- * Both are the caller's own, and close-on-exec. The mount is for the caller's uid and gid alone, with
- * default_permissions, nosuid and nodev, which cannot be taken off. Requests have, and attributes mean, the ids of the
- * host, whatever the caller's user namespace calls them. Once its broker is lost, such a session finds another only
- * where the kernel does say so.
+ * connection_fd: the /dev/fuse to serve; INIT has not been read, and to read does not wait (O_NONBLOCK). mount_fd: the
+ * mount, detached, which the caller attaches in a mount namespace where it may: move_mount(mount_fd, "", AT_FDCWD,
+ * path, MOVE_MOUNT_F_EMPTY_PATH). Both are the caller's own, and close-on-exec. The mount is for the caller's uid and
+ * gid alone, with default_permissions, nosuid and nodev, which cannot be taken off. Requests have, and attributes mean,
+ * the ids of the host, whatever the caller's user namespace calls them. Once its broker is lost, such a session finds
+ * another only where the kernel does say so.
  *
  * 0; or -EAGAIN (no service answers), -EPERM and what else the service refuses with, -ENAMETOOLONG, -EMFILE, -ENOMEM. */
 SLUICE_API int sluice_connect(const char *socket, int *connection_fd, int *mount_fd, struct sluice_session **session);
