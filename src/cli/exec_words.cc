@@ -57,6 +57,9 @@ void take_server(int& argc, char** argv, ExecOptions& options) {
 
 absl::Status check_exec_words(const ExecOptions& options) {
   if (options.server.empty()) return problem(absl::StatusCode::kInvalidArgument, "no server", kExecUsage);
+  if (options.by_service && options.mount.empty()) {
+    return problem(absl::StatusCode::kInvalidArgument, "--by-service, and no --mount", "add --mount TARGET");
+  }
   bool named = false;
   for (size_t i = 1; i < options.server.size(); ++i) named |= absl::StrContains(options.server[i], kPlaceOfConnection);
   if (options.mount.empty() || named) return absl::OkStatus();
