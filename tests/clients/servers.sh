@@ -324,6 +324,14 @@ case_exec_by_service() {
   use_file
   said_nothing
   ends_server
+  # libfuse takes it as a mountpoint.
+  start_server sluice exec --unshare --by-service --mount "$W/point" -- /run/clients/passthrough_server "$W/tree" {}
+  has_mounted
+  connection_of_the_service || fail "it is the service's" "$(grep "$W/point" "/proc/$SERVER/mountinfo")"
+  use_file
+  use_shared
+  expect_eq "requests for data" 0 "$(data_requests)"
+  ends_server
   # Its supervisor has it, and ends, though nobody has called.
   start_server sluice exec --unshare --by-service --mount "$W/point" -- sh -c 'exec sleep 100' server {}
   has_mounted
