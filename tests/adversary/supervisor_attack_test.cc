@@ -20,6 +20,7 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <thread>
 
 #include "foreign_server.h"
 #include "hostile_worker.h"
@@ -346,6 +347,15 @@ ATTACK(SupervisorAttack, ArgumentsThatMeanNothing) {
     told().result[3] = call(mine.device(), os::abi::kFuseBackingOpen, reinterpret_cast<void*>(8));
     told().result[4] = open_backing(file.get(), file.get());
     told().result[5] = open_backing(mine.device(), file.get(), 0, 0x12345678);
+    // An argument of which the second half is in no memory.
+    auto* pages = static_cast<char*>(::mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    ::munmap(pages + 4096, 4096);
+    map_of_call = {};
+    map_of_call.fd = file.get();
+    std::memcpy(pages + 4096 - 8, &map_of_call, 8);
+    told().result[6] = call(mine.device(), os::abi::kFuseBackingOpen, pages + 4096 - 8);
+    // And by a thread that is not the first.
+    std::thread([&] { told().result[7] = open_backing(mine.device(), file.get()); }).join();
     reach(2);
     ::pause();
   });
@@ -355,8 +365,10 @@ ATTACK(SupervisorAttack, ArgumentsThatMeanNothing) {
   EXPECT_EQ(told().result[3], -EFAULT);
   EXPECT_EQ(told().result[4], -ENOTTY);
   EXPECT_GT(told().result[5], 0) << "with an upper half";
-  EXPECT_EQ(service->live_ids(), 1);
-  EXPECT_EQ(service->requests(), 1);
+  EXPECT_EQ(told().result[6], -EFAULT);
+  EXPECT_GT(told().result[7], 0) << "of another thread";
+  EXPECT_EQ(service->live_ids(), 2);
+  EXPECT_EQ(service->requests(), 2);
 }
 
 // Invariant: a connection is what its descriptor is, not its number, which is the next one's when it has ended.
