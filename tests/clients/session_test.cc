@@ -10,6 +10,8 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
+#include <set>
 
 #include "core/reason.h"
 #include "fake_service.h"
@@ -345,10 +347,16 @@ TEST_F(Session, ManyThreadsShareIt) {
   FakeService service(socket_);
   std::vector<std::thread> threads;
   std::atomic<int> failures{0};
+  std::mutex mutex;
+  std::set<int> ids;
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 300; ++i) {
         const int id = sluice_backing_open(session_, t % 2 == 0 ? file_.get() : writable_.get());
+        {
+          const std::lock_guard lock(mutex);
+          if (!ids.insert(id).second) ++failures;  // the answer to another's request
+        }
         if (id <= 0 || sluice_backing_close(session_, id) != 0) ++failures;
         if (t == 0 && i % 100 == 50) service.end_brokers();
       }
