@@ -53,8 +53,8 @@ core::Outcome Supervisor::run() {
 }
 
 void Supervisor::serve(const os::Notification& call) {
-  // The thread's number may be another's since it called. While it waits, it is its own: what was held and read by the
-  // number before still_waits() said so is the caller's, and so is what is fetched of what is held.
+  // The thread's number may be another's since it called, and what is held of it be of another program, which one of its
+  // process executed. While it waits, neither is so: what was looked up before still_waits() said so is the caller's.
   // What cannot be looked at is not acted on: it goes on, and the kernel decides by the server's own permissions.
   const auto thread = os::hold_thread(call.thread);
   if (!thread.ok()) return go_on(call);
@@ -72,10 +72,10 @@ void Supervisor::serve(const os::Notification& call) {
 void Supervisor::open(const os::Notification& call, sluice_session* session, int thread) {
   os::abi::FuseBackingMap map;
   if (!os::read_memory(call.thread, call.address, bytes_of(map)).ok()) return go_on(call);
-  if (!os::still_waits(listener_.get(), call.id)) return;
   if (map.flags != 0 || map.padding != 0) return go_on(call);  // the kernel's to refuse
   const auto file = os::fetch_descriptor(thread, map.fd);
   if (!file.ok()) return go_on(call);
+  if (!os::still_waits(listener_.get(), call.id)) return;
   const int id = id_of(session, *file);
   if (id < 0) {
     complain(sluice_last_reason(), -id);

@@ -270,6 +270,36 @@ ATTACK(SupervisorAttack, ANumberThatIsAnothers) {
   }
 }
 
+// Invariant: nor what a program has open by that number which the process has become since.
+ATTACK(SupervisorAttack, AProgramThatTheServerBecame) {
+  const std::string path = foreign_ground();
+  const os::Fd file(::open((path + "/file").c_str(), O_RDWR | O_CLOEXEC));
+  ForeignServer mine(path + "/point", 8, kUser, false);
+  const auto service = fake_service();
+  reach(0);
+  Supervised supervised([&] {
+    std::thread other([&] {
+      await(2);
+      // Of this thread; the one that calls ends with it. The file stays open.
+      ::fcntl(file.get(), F_SETFD, 0);
+      ::execl("/bin/sleep", "sleep", "100", nullptr);
+    });
+    await(1);
+    (void)open_backing(mine.device(), file.get());
+  });
+  {
+    Stepper stepper(supervised.supervisor());
+    reach(1);
+    // All was looked at, but for the file.
+    stepper.run_to_return_of(SYS_process_vm_readv);
+    reach(2);
+    EXPECT_TRUE(eventually(5000, [&] { return field_of(supervised.server().pid(), "Name") == "sleep"; }));
+  }
+  ::usleep(200'000);
+  EXPECT_EQ(service->requests(), 0);
+  EXPECT_TRUE(supervised.supervises());
+}
+
 // Invariant: an id that its server did not live to hear of is closed.
 ATTACK(SupervisorAttack, AServerThatIsKilledBeforeItHears) {
   const std::string path = foreign_ground();
