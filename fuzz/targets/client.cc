@@ -170,20 +170,28 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     g_service = &service;
     sluice_session* session = nullptr;
     const uint8_t kind = choices.byte();
-    const int begun = sluice_open(kind % 32 == 31 ? -1 : null,
-                                  kind % 32 == 30 ? std::string(108, 's').c_str() : "/s", &session);
+    const std::string path(kind % 32 == 30 || kind % 128 == 61 ? 108 : 2, 's');
+    int device = -1, mount = -1;
+    const int begun = kind % 32 == 29 ? sluice_connect(path.c_str(), &device, &mount, &session)
+                                      : sluice_open(kind % 32 == 31 ? -1 : null, path.c_str(), &session);
     FUZZ_HOLDS((begun == 0) == (session != nullptr));
+    FUZZ_HOLDS(kind % 32 != 29 || (begun == 0) == (device >= 0 && mount >= 0));
+    for (const int made : {device, mount}) {
+      if (made >= 0) ::close(made);
+    }
     for (size_t calls = 0; choices.more() && calls < kMostCalls; ++calls) {
       const int64_t slept = service.slept;
       const uint8_t what = choices.byte();
-      const int result = what % 4 == 3
+      const bool asks = what % 16 == 13;
+      const int result = asks ? sluice_backing_valid(session, static_cast<int>(choices.number()))
+                         : what % 4 == 3
                              ? sluice_backing_close(session, static_cast<int>(choices.number()))
                              : sluice_backing_open(session, what % 32 == 8    ? -1
                                                             : (what & 4) != 0 ? null
                                                                               : writable);
       // An id, or an errno and why.
       FUZZ_HOLDS(result > -4096 && (result < 0) == (sluice_last_reason() != 0));
-      FUZZ_HOLDS(what % 4 == 3 ? result <= 0 : result != 0);
+      FUZZ_HOLDS(asks ? result <= 1 : what % 4 == 3 ? result <= 0 : result != 0);
       FUZZ_HOLDS(*sluice_reason_name(sluice_last_reason()) != '\0' &&
                  *sluice_reason_text(sluice_last_reason()) != '\0');
       FUZZ_HOLDS(sluice_reason_remedy(sluice_last_reason()) != nullptr);

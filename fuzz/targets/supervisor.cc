@@ -185,6 +185,7 @@ class Server {
     act();
     return choices_.byte() % 4 == 3 ? -ENOENT : 0;
   }
+  int valid_id() { return choices_.byte() % 8 == 7 ? 0 : 1; }
   unsigned reason() {
     return choices_.flag() ? choices_.below(80) : static_cast<unsigned>(choices_.number());
   }
@@ -270,6 +271,7 @@ int sluice_backing_open(sluice_session* session, int file) {
 int sluice_backing_close(sluice_session* session, int id) {
   return session == nullptr ? -EINVAL : g_server->close_id(id);
 }
+int sluice_backing_valid(sluice_session* session, int) { return session == nullptr ? -EINVAL : g_server->valid_id(); }
 unsigned sluice_last_reason(void) { return g_server->reason(); }
 const char* sluice_reason_name(unsigned) { return "name"; }
 const char* sluice_reason_text(unsigned) { return "text"; }
@@ -291,7 +293,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                static_cast<ssize_t>(calls));
     ::close(ends[1]);
     {
-      proxy::Supervisor supervisor(os::Fd(ends[0]), "/s");
+      proxy::Connections connections("/s");
+      if (size % 4 == 3) {  // the service has made one
+        ++server.sessions;
+        connections.add(os::Fd(::fcntl(descriptors()[0], F_DUPFD_CLOEXEC, 3)), proxy::Session(new sluice_session));
+      }
+      proxy::Supervisor supervisor(os::Fd(ends[0]), std::move(connections));
       FUZZ_HOLDS(supervisor.run().ok());
       server.end_of_call();
     }
