@@ -9,8 +9,8 @@ namespace sluice::core {
 
 struct RecoveryLimits {
   // A worker may end so many times in a row, and once more after each of these times; then its view ends too.
-  static constexpr uint32_t kWorkerEnds = 30;
-  static constexpr int64_t kForgivenMilliseconds = 2000;
+  static constexpr uint32_t kWorkerEnds = 12;
+  static constexpr int64_t kForgivenMilliseconds = 1000;
   // One that lived for less than this is followed after a pause, twice as long each time.
   static constexpr int64_t kQuickMilliseconds = 1000;
   static constexpr int64_t kFirstPauseMilliseconds = 5;

@@ -44,6 +44,11 @@ void Service::attend(uint64_t id, View& view) {
   os::kill_process(view.worker.get());  // the next takes its place once it has ended
 }
 
+void Service::watch_connection(uint64_t id, const View& view) {
+  poller_.remove(view.device.get());
+  (void)poller_.add_once(view.device.get(), tag(id, kConnection));
+}
+
 void Service::look_at_views() {
   const int64_t now = now_milliseconds();
   while (!looks_.empty() && looks_.front().at <= now) {
@@ -52,8 +57,7 @@ void Service::look_at_views() {
     const auto found = views_.find(id);
     if (found == views_.end()) continue;
     View& view = *found->second;
-    poller_.remove(view.device.get());
-    (void)poller_.add_once(view.device.get(), tag(id, kConnection));
+    watch_connection(id, view);
     // Where none waits there may still be one that the worker has read.
     if (progress_of(view).busy) attend(id, view);
   }

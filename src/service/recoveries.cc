@@ -20,15 +20,19 @@ constexpr int64_t kAgainMilliseconds = 10;
 
 }  // namespace
 
-// One that ended because its connection did is not replaced: the end of the connection was to be seen before.
+// One that ended because its connection did is not replaced: whether it did is among the next events.
 void Service::worker_ended(uint64_t id, View& view) {
   poller_.remove(view.worker.get());
-  view.mend_at = now_milliseconds();
-  lacking_.insert(id);
-  mend(id, view);
+  watch_connection(id, view);
+  ended_workers_.push_back(id);
 }
 
-void Service::mend_views() {
+void Service::mend_views(const std::vector<uint64_t>& ended) {
+  for (const uint64_t id : ended) {
+    if (!views_.contains(id)) continue;
+    views_[id]->mend_at = now_milliseconds();
+    lacking_.insert(id);
+  }
   for (const uint64_t id : std::vector<uint64_t>(lacking_.begin(), lacking_.end())) {
     const auto found = views_.find(id);
     if (found == views_.end()) {

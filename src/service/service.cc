@@ -50,7 +50,8 @@ core::Outcome Service::run() {
   busy_at_ = now_milliseconds();
   while (!stopping_ && !(embedded && views_.empty() && pending_.empty())) {
     tell_manager();
-    auto events = poller_.wait(milliseconds_to_wait());
+    const auto ended = std::exchange(ended_workers_, {});
+    auto events = poller_.wait(ended.empty() ? milliseconds_to_wait() : 0);
     if (!events.ok()) return events.failure();
     if (!events->empty() || !idle()) busy_at_ = now_milliseconds();
     // Nobody waits at the socket either, or it would be among the events. Who comes from now on is
@@ -63,7 +64,7 @@ core::Outcome Service::run() {
     for (const os::Poller::Event& event : *events) handle(event);
     expire_setups();
     look_at_views();
-    mend_views();
+    mend_views(ended);
     kill_late();
   }
   (void)options_.notifier.say("STOPPING=1");

@@ -114,7 +114,8 @@ class Service {
   void end_view(uint64_t id, const char* why);
   // Each may end the view.
   void worker_ended(uint64_t id, View& view);
-  void mend_views();
+  void mend_views(const std::vector<uint64_t>& ended);
+  void watch_connection(uint64_t id, const View& view);  // anew, for its next request or its end
   void attend(uint64_t id, View& view);
   void look_at_views();
   View::Progress progress_of(const View& view) const;
@@ -157,7 +158,8 @@ class Service {
   absl::btree_map<uint64_t, std::unique_ptr<View>> views_;
   absl::btree_map<uint64_t, std::unique_ptr<Pending>> pending_;
   absl::btree_map<uint64_t, Ending> ending_;
-  absl::btree_set<uint64_t> lacking_;  // views without a worker
+  std::vector<uint64_t> ended_workers_;  // views whose worker has ended since the last events
+  absl::btree_set<uint64_t> lacking_;    // views without a worker
   uint32_t replacements_ = 0;          // under way
   struct Look {
     int64_t at;  // milliseconds

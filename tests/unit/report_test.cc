@@ -34,7 +34,8 @@ Report of_kind(ReportKind kind) {
 constexpr ReportKind kKinds[] = {ReportKind::kReserve, ReportKind::kMade, ReportKind::kNext,
                                  ReportKind::kEnd, ReportKind::kReload,
                                  ReportKind::kTotals, ReportKind::kRefused,
-                                 ReportKind::kReserveConnection, ReportKind::kMadeConnection};
+                                 ReportKind::kReserveConnection, ReportKind::kMadeConnection,
+                                 ReportKind::kMadeWorker};
 
 TEST(Report, RoundTrip) {
   for (const ReportKind kind : kKinds) {
@@ -65,7 +66,7 @@ TEST(Report, KindsAndNames) {
   const Bytes next = encode_report(of_kind(ReportKind::kNext));
   EXPECT_FALSE(decode_report(with<uint32_t>(next, 0, 1)).ok());
   EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 0)).ok());
-  EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 10)).ok());
+  EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 11)).ok());
   // Rules where none belong; malformed ones; a view where none belongs, and none where one does.
   const Bytes reload = encode_report(of_kind(ReportKind::kReload));
   EXPECT_FALSE(decode_report(with(reload, 4, ReportKind::kNext)).ok());

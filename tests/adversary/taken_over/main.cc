@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <climits>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -67,6 +68,7 @@ void obey(std::string_view order, const wire::ViewConfig& config) {
   if (words[0] == "contents") look_for_contents();
   if (words[0] == "inherited") change_inherited_files();
   if (words[0] == "flood") flood(words[1]);
+  if (words[0] == "table") forge_table(std::strtoull(std::string(words[1]).c_str(), nullptr, 10));
   say("done");
   serve("", 0, config);
 }
@@ -84,6 +86,7 @@ void obey(std::string_view order, const wire::ViewConfig& config) {
   const auto bytes = os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes);
   ::close(sandbox::kFdConfig);
   ::close(sandbox::kFdCounters);
+  map_table();
   const auto config = wire::decode_view_config(*bytes);
   if (!config.ok()) fail("configuration", config.failure().error);
   const char* step = "";

@@ -25,6 +25,9 @@ void make_forbidden_call(std::string_view name);  // calls.cc
 void look_for_contents();                         // files.cc
 void change_inherited_files();                    // files.cc
 void flood(std::string_view whom);                // flood.cc
+// Before the filter, and at the end: table.cc.
+void map_table();
+void forge_table(uint64_t seed);
 // Serves the connection, with lies: see server.cc. "" lies only about names made for it.
 void serve(std::string_view how, uint32_t opcode, const wire::ViewConfig& config);
 // The same aims without the filter: what is left of the confinement if that has a hole.

@@ -187,11 +187,73 @@ killed() { # name
   expect_eq "$1 killed: the command's status" 1 "$STATUS"
   expect_match "$1 killed: the command says so" 'has ended by itself' "$(cat "$W/mount.err")"
 }
+# Another takes its place, and nobody in the view notices more than a pause.
+goes_on() { # what happened to its worker
+  local before=$WORKER
+  expect_eq "$1: who asks next is answered" content "$(timed "${A[@]}" cat "$W/target/file" 2>&1)"
+  ended "$ASKING" && fail "$1: who is in the view goes on" "$(cat "$W/asking")"
+  expect_eq "$1: and saw no error" "" "$(cat "$W/asking")"
+  note_processes v
+  [ "$WORKER" != "$before" ] || fail "$1: another worker has its place"
+  expect_soon "$1: the first is gone" 2 ended "$before"
+  expect_match "$1: the log says who took its place" "event=worker-replaced view=\"v\" worker=\"$WORKER\"" "$(cat "$W/mount.err")"
+}
 case_worker_killed() {
   start && users_in_view || return
+  local round
+  for round in 1 2 3; do
+    kill -KILL "$WORKER"
+    goes_on "worker killed ($round)"
+  done
+  expect_match "the log says that it ended, and how" 'event=worker-ended view="v" process="worker" signal="9"' "$(cat "$W/mount.err")"
+  expect_eq "the service counts them" 3 "$(timed sluice status --metrics | sed -n 's|^sluice_service_workers_replaced_total.* ||p')"
+  kill -TERM "$VIEW"
+  ended_well "after three workers"
+}
+# A file that is open stays usable, with its data, its id and its attributes, whatever became of its name.
+case_worker_killed_with_open_files() {
+  start || return
+  mkfifo -m 644 "$W/step"
+  "${A[@]}" bash -c 'cd "$1"; exec 5<> file 6<> gone; rm gone; echo ready; read -r < "$2"
+    echo more >&5; echo less >&6; stat -L -c "%h %s" /proc/self/fd/6; cat file | head -1; cat dir/deep; exec 7<> file; cat <&7 | tail -1
+    mv file other && sync other && cat other | head -1; echo ended' \
+    user "$W/target" "$W/step" > "$W/user.out" 2>&1 &
+  STARTED+=("$!")
+  expect_soon "the user has them open" 5 grep -qs ready "$W/user.out"
   kill -KILL "$WORKER"
-  killed worker
-  expect_match "the log says which process was killed" 'event=killed .*process="worker" signal="9"' "$(cat "$W/mount.err")"
+  echo go > "$W/step"
+  expect_soon "the user ends" 5 grep -qs ended "$W/user.out"
+  expect_eq "all that it did came true" "ready 0 5 more deep nt more ended" "$(echo $(cat "$W/user.out"))"
+  expect_eq "in the source too" more "$(head -1 "$W/source/other")"
+}
+case_worker_that_hangs() {
+  start && users_in_view || return
+  kill -STOP "$WORKER"
+  local from
+  from=$(milliseconds)
+  goes_on "worker stopped"
+  [ $(($(milliseconds) - from)) -lt 2500 ] || fail "it takes about a second" "took: $(($(milliseconds) - from)) ms"
+  expect_match "the log says so" 'event=worker-hangs view="v" milliseconds="[0-9]+"' "$(cat "$W/mount.err")"
+}
+# What rules hide stays hidden: the next worker has the rules of now, not those of the start.
+case_worker_killed_after_a_reload() {
+  start || return
+  expect_eq "a file that is shown" content "$(as_a cat "$W/target/file")"
+  expect_ok "sluice reload" timed sluice reload v --hide file
+  kill -KILL "$WORKER"
+  expect_match "what is hidden by now" 'No such file' "$(timed "${A[@]}" cat "$W/target/file" 2>&1)"
+  expect_eq "what is not" deep "$(as_a cat "$W/target/dir/deep" 2>&1)"
+}
+# There is an end to it, which frees who waits.
+case_worker_that_keeps_ending() {
+  start && users_in_view || return
+  while kill -0 "$SERVICE" 2> /dev/null; do pkill -KILL -P "$SERVICE" -x sluice-worker; done &
+  STARTED+=("$!")
+  expect_soon "who asks is told, and free" 20 grep -qs released "$W/asking"
+  await_view
+  is_no_view "$W/target" || fail "nothing stays mounted"
+  expect_eq "the command's status" 1 "$STATUS"
+  expect_match "the log says why" 'event=view-ended .*why="worker keeps ending"' "$(cat "$W/mount.err")"
 }
 case_broker_killed() {
   start && users_in_view || return
