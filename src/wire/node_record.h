@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "core/rule.h"
+#include "core/rules.h"
 
 namespace sluice::wire {
 
@@ -99,6 +99,7 @@ struct TableHeader {
   uint64_t cells;     // likewise
   uint64_t places;    // likewise
   uint64_t facets;    // in use, the first one included
+  uint64_t rules;     // which ones names were counted by: their hash
   IntentRecord intent;
 };
 static_assert(std::is_trivially_copyable_v<TableHeader> && sizeof(TableHeader) <= 4096);
@@ -108,8 +109,11 @@ inline constexpr size_t kTableFacetsAt = 4096;
 inline constexpr size_t kTableNodesAt = size_t{1024} * 1024;
 inline constexpr size_t kTableNamesAt = kTableNodesAt + kTableNodes * sizeof(NodeRecord);
 inline constexpr size_t kTablePlacesAt = kTableNamesAt + kTableNames * sizeof(NameCell);
+// How many names were made, by the number of the rule that bounds them: uint64_t each.
+inline constexpr size_t kTableMadeAt = kTablePlacesAt + kTablePlaces * sizeof(PlacesRecord);
+inline constexpr size_t kTableMade = core::kMaxRules + 1;
 // Sparse: a page that nobody wrote to is none.
-inline constexpr size_t kTableBytes = kTablePlacesAt + kTablePlaces * sizeof(PlacesRecord);
+inline constexpr size_t kTableBytes = (kTableMadeAt + kTableMade * sizeof(uint64_t) + 4095) / 4096 * 4096;
 static_assert(kTableFacetsAt + kTableFacets * sizeof(FacetRecord) <= kTableNodesAt);
 
 }  // namespace sluice::wire

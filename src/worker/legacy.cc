@@ -40,6 +40,16 @@ Legacy::Legacy(std::span<uint8_t> table, const wire::LeftTable* left) : table_(t
   take_places(*left);
 }
 
+void Legacy::count_by(const core::Rules& rules) {
+  uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
+  for (const uint8_t byte : rules.bytes()) hash = (hash ^ byte) * 0x100000001B3;
+  if (header().rules == hash) return;
+  for (size_t rule = 0; rule < wire::kTableMade; ++rule) {
+    if (made()[rule] != 0) put(made()[rule], uint64_t{0});
+  }
+  put(header().rules, hash);
+}
+
 void Legacy::take_places(const wire::LeftTable& left) {
   put(header().places, uint64_t{left.places});
   std::vector<bool> used(left.places);

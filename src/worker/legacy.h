@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "core/rule.h"
+#include "core/rules.h"
 #include "wire/node_record.h"
 #include "wire/node_table.h"
 #include "worker/intent.h"
@@ -39,6 +39,14 @@ class Legacy {
 
   Intent& intent() { return intent_; }
 
+  // Names are counted by these rules from now on; what was counted by others is forgotten.
+  void count_by(const core::Rules& rules);
+  // Names that were made under a rule, by its number.
+  uint64_t made_by(uint16_t rule) { return rule < wire::kTableMade ? made()[rule] : 0; }
+  void count_made(uint16_t rule) {
+    if (rule < wire::kTableMade) put(made()[rule], made()[rule] + 1);
+  }
+
   // A handle of an open directory, which no worker before has given.
   uint64_t new_handle() { return (header().workers + 1) << 40 | ++handles_; }
   // Its next place. records: where its places are; grows.
@@ -53,6 +61,7 @@ class Legacy {
   }
   // nullptr: it is not recorded.
   wire::NodeRecord* of(const Node& node);
+  uint64_t* made() { return reinterpret_cast<uint64_t*>(table_ + wire::kTableMadeAt); }
   uint32_t take_cell();
   void take_places(const wire::LeftTable& left);
   // The first cell + 1; 0: there is no room.

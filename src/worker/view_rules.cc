@@ -22,12 +22,13 @@ ViewRules::ViewRules(Table& table, core::Rules rules, const wire::LeftTable* lef
     : table_(table), matcher_(std::make_unique<core::Matcher>(std::move(rules), ::time(nullptr))) {
   if (left != nullptr) facets_ = left->facets;
   if (facets_.empty()) facets_.resize(1);
+  table_.legacy().count_by(matcher_->rules());
 }
 
 uint32_t ViewRules::replace(core::Rules rules) {
   matcher_ = std::make_unique<core::Matcher>(std::move(rules), ::time(nullptr));
   known_facets_.clear();
-  made_.clear();  // the numbers are of other rules now
+  table_.legacy().count_by(matcher_->rules());
   ++epoch_;
   uint32_t open = 0;
   table_.for_each([&](Node* node) { open += node->opens > 0 && !is_current(node) ? 1u : 0u; });
@@ -64,14 +65,14 @@ core::Result<Facet> ViewRules::may_make(const Node* parent, std::string_view nam
   const Facet facet = facet_of(decision);
   making_ = decision.term(core::Term::kNames);
   const core::TermValue& names = facets_[facet].of(core::Term::kNames);
-  if (names.effect == core::Effect::kMostNames && made_[making_] >= names.value) {
+  if (names.effect == core::Effect::kMostNames && table_.legacy().made_by(making_) >= names.value) {
     return core::Failure{EDQUOT, core::Reason::kLimitNames};
   }
   return facet;
 }
 
 void ViewRules::count_made(Facet facet) {
-  if (facets_[facet].of(core::Term::kNames).effect == core::Effect::kMostNames) ++made_[making_];
+  if (facets_[facet].of(core::Term::kNames).effect == core::Effect::kMostNames) table_.legacy().count_made(making_);
 }
 
 Facet ViewRules::facet_of(const core::Decision& decision) {

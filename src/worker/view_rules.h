@@ -78,9 +78,7 @@ class ViewRules {
   uint32_t epoch_ = 1;  // what has 0 was decided by another worker
   std::vector<core::Terms> facets_;  // the first: no rule says anything
   absl::flat_hash_map<std::array<uint16_t, core::kTerms>, Facet> known_facets_;  // of these rules
-  // Names that were made, by the number of the rule that bounds them; and which that was just now.
-  absl::flat_hash_map<uint16_t, uint64_t> made_;
-  uint16_t making_ = 0;
+  uint16_t making_ = 0;  // the number of the rule that bounds how many names are made, of the one just now
 };
 
 }  // namespace sluice::worker

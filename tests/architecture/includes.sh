@@ -103,6 +103,7 @@ src/service/notifier.cc: getpid
 src/service/setup.cc: fcntl
 # the programs beside its own, and /dev/null for their standard descriptors
 src/service/processes.cc: open
+src/service/worker_process.cc: open
 src/service/foreign_broker.cc: open
 src/service/processes.cc: readlink
 EOF

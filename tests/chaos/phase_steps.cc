@@ -154,12 +154,24 @@ struct Place {
   int deaths = 0;  // in all
 };
 
-// In a view of its own, until so many workers have died. False: there is nothing more.
-bool play_some(const std::string& plain, const std::string& view, Place& place) {
+// How a view is mounted, and what is compared with a plain directory.
+struct Kind {
+  std::string identity = std::to_string(kUser);
+  std::vector<std::string> options{};
+  bool by_source = false;  // the view's source: rules show directories otherwise than they are
+  const char* without = "";  // an act that this view cannot do
+};
+
+// In a view of its own, until so many workers have died. seen: the view, or its source. False: there is nothing more.
+bool play_some(const std::string& plain, const std::string& view, const std::string& seen, const Kind& kind, Place& place) {
   constexpr int kActCount = sizeof(kActs) / sizeof(kActs[0]);
   int deaths = 0;
   while (place.act < kActCount) {
     const Act& act = kActs[place.act];
+    if (act.name == std::string(kind.without)) {
+      ++place.act;
+      continue;
+    }
     const std::string name = "/" + std::to_string(place.act) + "-" + std::to_string(place.step);
     const std::string what = std::string(act.name) + ", step " + std::to_string(place.step);
     expect(prepare(plain + name) && prepare(view + name), what + ": prepared");
@@ -168,7 +180,7 @@ bool play_some(const std::string& plain, const std::string& view, Place& place) 
     const std::string got = act.run(view + name);
     const bool died = arm(view, 0) != EBUSY;
     expect(got == wanted, what + ": said " + got + ", and a plain directory " + wanted);
-    const std::string differs = differences(tree_of(plain + name), tree_of(view + name), "plain", "view");
+    const std::string differs = differences(tree_of(plain + name), tree_of(seen + name), "plain", "view");
     expect(differs.empty(), what + ":\n" + differs);
     ++place.step;
     if (!died || place.step > kMostSteps) {
@@ -181,21 +193,20 @@ bool play_some(const std::string& plain, const std::string& view, Place& place) 
   return false;
 }
 
-}  // namespace
-
-void play_steps(Stage& stage) {
+void play_kind(Stage& stage, const Kind& kind) {
   Place place;
   int views = 0;
   stage.make_directory("steps");
   for (bool more = true; more;) {
     const int before = failures();
-    const auto view = stage.mount();
+    const auto view = stage.mount_as(kind.identity, kind.options);
     const int files = view->files_of_broker();  // none of the source's
     int ends[2];
     if (::pipe(ends) < 0) std::abort();
     run_as(kUser, "steps", [&] {
       const std::string top = "/steps/top";
-      more = play_some(stage.plain() + top, stage.view() + top, place);
+      const std::string seen = kind.by_source ? stage.under() : stage.view();
+      more = play_some(stage.plain() + top, stage.view() + top, seen + top, kind, place);
       const ssize_t sent = ::write(ends[1], &place, sizeof(place));
       expect(sent == sizeof(place) && ::write(ends[1], &more, sizeof(more)) == sizeof(more), "the place is told");
     });
@@ -211,6 +222,16 @@ void play_steps(Stage& stage) {
   }
   std::printf("%d deaths\n", place.deaths);
   expect(place.deaths > 100, "workers died");
+}
+
+}  // namespace
+
+void play_steps(Stage& stage) { play_kind(stage, {}); }
+
+void play_steps_hidden(Stage& stage) { play_kind(stage, {.options = {"--hide", "*.hidden"}, .by_source = true}); }
+
+void play_steps_preserved(Stage& stage) {
+  play_kind(stage, {.identity = "preserve", .without = "a nameless file"});  // it would belong to the broker's user
 }
 
 }  // namespace sluice::model

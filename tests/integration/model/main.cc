@@ -47,6 +47,8 @@ constexpr Phase kPhases[] = {
     {"killed", false, play_killed, true},
     {"killed-tmpfs", true, play_killed, true},
     {"steps", false, play_steps, true},
+    {"steps-hidden", false, play_steps_hidden, true},
+    {"steps-preserved", false, play_steps_preserved, true},
 };
 
 int play_phases(const Options& options, const std::string& work) {

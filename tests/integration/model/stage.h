@@ -60,5 +60,7 @@ void play_shared(Stage& stage);     // phase_shared.cc
 // In tests/chaos.
 void play_killed(Stage& stage);     // phase_killed.cc
 void play_steps(Stage& stage);      // phase_steps.cc
+void play_steps_hidden(Stage& stage);
+void play_steps_preserved(Stage& stage);
 
 }  // namespace sluice::model
