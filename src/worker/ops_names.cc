@@ -14,6 +14,7 @@ void lookup(fuse_req_t req, fuse_ino_t parent_id, const char* name) {
   Worker& worker = worker_of(req);
   Node* parent = worker.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
+  worker.habit.look_up(parent_id);
   os::Stat stat;
   auto node = worker.look_up(parent, name, &stat);
   if (node.ok()) return worker.reply_entry(req, parent, *node, stat);
