@@ -1,4 +1,4 @@
-// What the service manager hears of the service, and how long the loop may sleep.
+// What the service manager hears of the service, which connections have ended, and how long the loop may sleep.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -11,6 +11,8 @@ namespace {
 
 constexpr int64_t kAgainMilliseconds = 100;  // where the manager did not take what it was told
 constexpr int64_t kMostMilliseconds = 60'000;
+// An honest worker ends with its connection, at once. For one that does not:
+constexpr int64_t kLookMilliseconds = 1'000;
 
 }  // namespace
 
@@ -36,6 +38,26 @@ size_t Service::count(bool foreign) const {
   }));
 }
 
+bool Service::has_ended(const View& view, uint64_t id) {
+  const uint64_t end = tag(id, kConnection);
+  if (!view.device || !poller_.add_for_end(view.device.get(), end).ok()) return false;
+  // What else has happened is there the next time too.
+  const auto events = poller_.wait(0);
+  poller_.remove(view.device.get());
+  return events.ok() && std::find(events->begin(), events->end(), end) != events->end();
+}
+
+void Service::look_at_connections() {
+  const int64_t now = now_milliseconds();
+  if (views_.empty() || now - looked_at_ < kLookMilliseconds) return;
+  looked_at_ = now;
+  std::vector<uint64_t> ended;
+  for (const auto& [id, view] : views_) {
+    if (has_ended(*view, id)) ended.push_back(id);
+  }
+  for (const uint64_t id : ended) end_view(id, kUnmounted);
+}
+
 int Service::milliseconds_to_wait() const {
   int64_t wait = !ending_.empty() ? 100 : !pending_.empty() || !said_ready_ ? 1000 : -1;
   const auto at_most = [&wait](int64_t until) {
@@ -45,6 +67,7 @@ int Service::milliseconds_to_wait() const {
   if (const int64_t often = options_.notifier.watchdog_milliseconds(); often > 0) {
     at_most(watched_at_ + often);
   }
+  if (!views_.empty()) at_most(looked_at_ + kLookMilliseconds);
   if (options_.idle_milliseconds > 0 && idle()) at_most(busy_at_ + options_.idle_milliseconds);
   return static_cast<int>(std::min(wait, kMostMilliseconds));
 }

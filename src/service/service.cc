@@ -61,6 +61,7 @@ core::Outcome Service::run() {
       break;
     }
     for (const uint64_t event : *events) handle(event);
+    look_at_connections();
     expire_setups();
     kill_late();
   }
@@ -116,14 +117,11 @@ void Service::handle_view(uint64_t id, Source source) {
     case kWorkerEvents:
       take_event(*found->second, source == kBrokerEvents);
       return;
-    case kConnection:
-      end_view(id, "unmounted");  // or aborted: also where its worker does not notice
-      return;
     case kBrokerEnd:
       end_view(id, "broker ended");
       return;
     case kWorkerEnd:
-      end_view(id, "worker ended");
+      end_view(id, has_ended(*found->second, id) ? kUnmounted : "worker ended");
       return;
     case kPeer:
       end_view(id, "client ended");

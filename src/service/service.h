@@ -76,6 +76,8 @@ class Service {
     uint32_t uid = ~0u;   // of a peer whose place is taken until the process, which it may keep from ending, is gone
     uint32_t grants = 0;  // and, of the broker of a connection, its share
   };
+  // Why a view ended: or aborted, which is the same to it.
+  static constexpr const char* kUnmounted = "unmounted";
   // What a tag of the poller means: the kind in the lowest bits, the rest the id.
   enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kConnection, kBrokerEvents,
                            kWorkerEvents, kBrokerEnd, kWorkerEnd, kPeer, kEnding, kSources };
@@ -105,6 +107,10 @@ class Service {
   bool reap(const Ending& ending);
   void handle(uint64_t event);
   void handle_view(uint64_t id, Source source);
+  // Of views whose connection ended and whose worker did not: once in a while. Who waits for a connection's end is
+  // woken by each of its requests, so it is only asked for.
+  void look_at_connections();
+  bool has_ended(const View& view, uint64_t id);
   void expire_setups();
   // Every turn of the loop, and so only while it turns: what the service manager hears.
   void tell_manager();
@@ -125,6 +131,7 @@ class Service {
   bool said_ready_ = false;
   size_t views_said_ = 0, connections_said_ = 0;
   int64_t watched_at_ = 0;  // when the manager heard last
+  int64_t looked_at_ = 0;   // when connections were last looked at
   int64_t busy_at_ = 0;     // when there was last something to do
   absl::btree_map<uint64_t, std::unique_ptr<View>> views_;
   absl::btree_map<uint64_t, std::unique_ptr<Pending>> pending_;

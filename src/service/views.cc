@@ -45,7 +45,6 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
   for (const os::Fd* events : {&view->broker_events, &view->worker_events}) {
     if (auto set = os::set_nonblocking(events->get()); !set.ok()) return set.failure();
   }
-  (void)poller_.add_for_end(view->device.get(), tag(id, kConnection));
   (void)poller_.add(view->broker_events.get(), tag(id, kBrokerEvents));
   (void)poller_.add(view->worker_events.get(), tag(id, kWorkerEvents));
   (void)poller_.add(view->broker.get(), tag(id, kBrokerEnd));

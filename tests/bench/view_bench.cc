@@ -48,7 +48,7 @@ constexpr char kUsage[] =
     "  TMPDIR (default /var/tmp) says which disk; SLUICE_BIN where sluice is (default: beside "
     "this)\n"
     "exit status: 3 where the machine is too busy to tell, 77 where it lacks something\n";
-constexpr double kBarDeadline = 200;
+constexpr double kBarDeadline = 200, kBriefDeadline = 300;
 constexpr double kDeadline = 3600;
 constexpr int kTooBusy = 3;
 
@@ -256,7 +256,10 @@ int Run(const Options& options) {
   NeedRootAndFuse();
   const bool brief = options.what == What::kBrief || options.what == What::kRecordBrief;
   if (options.one_processor || brief) StayOnOneProcessor();
-  const Deadline deadline(options.what == What::kRows ? kDeadline : kBarDeadline);
+  const bool whole = options.what == What::kRows || options.what == What::kRecordBrief;
+  const Deadline deadline(whole                          ? kDeadline
+                          : options.what == What::kBrief ? kBriefDeadline
+                                                         : kBarDeadline);
   benchmark::CPUInfo::Get();  // once: it may take a while, and each timing would pay for it
   const Grounds grounds;
   if (options.what == What::kBar) return MeetsBars(grounds, deadline) ? 0 : 1;
