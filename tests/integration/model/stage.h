@@ -53,5 +53,7 @@ void play_path(Stage& stage);       // phase_path.cc
 void play_listing(Stage& stage);    // phase_listing.cc
 void play_two_users(Stage& stage);  // phase_two_users.cc
 void play_shared(Stage& stage);     // phase_shared.cc
+void play_crowd(Stage& stage);      // phase_crowd.cc
+void play_crowd_of_names(Stage& stage);
 
 }  // namespace sluice::model
