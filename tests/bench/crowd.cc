@@ -11,6 +11,8 @@
 namespace sluicebench {
 namespace {
 
+constexpr size_t kViewsOfOne = 16;
+
 // The others are there, and have been used: each has looked up a name and opened a file.
 class Others {
  public:
@@ -22,7 +24,9 @@ class Others {
       Ground& its = grounds_.emplace_back(ground_);
       its.view = "/other" + std::to_string(grounds_.size());
       MakeOwned(its.target());
-      views_.push_back(std::make_unique<View>(its, deadline_, socket_));
+      // A user's views share out how many files they may have open, which is enough for some twenty.
+      const auto user = static_cast<uid_t>(kIdentity + 1 + views_.size() / kViewsOfOne);
+      views_.push_back(std::make_unique<View>(its, deadline_, socket_, BinDirectory(), user));
     }
   }
 

@@ -15,6 +15,7 @@ namespace sluicebench {
 // Half of the rounds must lie within this fraction of the median, or the machine was measured and
 // not the side: there is nothing to report.
 inline constexpr double kMostSpread = 0.3;
+inline constexpr size_t kLeastRounds = 3;
 
 // Of one side, as ratio to native.
 struct Result {
@@ -33,7 +34,7 @@ struct Result {
   double switches = 0;
   Counts requests = {};
   Ratio ratio() const { return RatioOf(ratios); }
-  bool can_tell() const { return ratio().spread() <= kMostSpread; }
+  bool can_tell() const { return ratios.size() >= kLeastRounds && ratio().spread() <= kMostSpread; }
   double requests_each() const;
   double switches_each() const { return operations > 0 ? switches / operations : 0; }
 };

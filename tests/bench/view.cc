@@ -29,19 +29,19 @@ std::string BinDirectory() {
 }
 
 View::View(const Ground& ground, const Deadline& deadline, const std::string& socket,
-           const std::string& programs)
+           const std::string& programs, uid_t user)
     : socket_(socket), programs_(programs), log_(::memfd_create("log", MFD_CLOEXEC)) {
   static int number = 0;
   name_ = "bench-" + std::to_string(::getpid()) + "-" + std::to_string(++number);
   std::vector<std::string> words = {programs_ + "/sluice",     "mount",  "--identity",
-                                    std::to_string(kIdentity), "--name", name_};
+                                    std::to_string(user),      "--name", name_};
   if (!socket.empty()) words.insert(words.end(), {"--socket", socket});
   words.insert(words.end(), {ground.source(), ground.target()});
   if (::access(words[0].c_str(), X_OK) != 0) throw Failure("no " + words[0] + " (set SLUICE_BIN)");
   double begun = 0;
   try {
     const std::string seen = InChild(
-        kIdentity,
+        user,
         [&] {
           const double at = SeenAt(ground.target() + kKnown);
           return std::string(reinterpret_cast<const char*>(&at), sizeof(at));

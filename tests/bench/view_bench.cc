@@ -139,10 +139,10 @@ std::string Commit(const Deadline& deadline) {
   }
 }
 
-bool Wanted(const Options& options, const Measure& measure) {
+bool Wanted(const Options& options, const std::string& name) {
   if (options.rows.empty()) return true;
   return std::any_of(options.rows.begin(), options.rows.end(),
-                     [&](const std::string& one) { return measure.name.rfind(one, 0) == 0; });
+                     [&](const std::string& one) { return name.rfind(one, 0) == 0; });
 }
 
 std::vector<Result> Measured(const Options& options, const std::vector<Measure>& measures,
@@ -150,7 +150,7 @@ std::vector<Result> Measured(const Options& options, const std::vector<Measure>&
                              const Deadline& deadline) {
   std::vector<Measure> wanted;
   for (const Measure& measure : measures) {
-    if (Wanted(options, measure)) wanted.push_back(measure);
+    if (Wanted(options, measure.name)) wanted.push_back(measure);
   }
   if (wanted.empty()) return {};
   // Before there are any sides, some of which do not see what is made behind them.
@@ -185,7 +185,7 @@ std::vector<Result> Curves(const Options& options, const Ground& ground, const D
   std::vector<Measure> measures = ThreadCurves();
   for (Measure& one : SizeCurves(options.long_ones)) measures.push_back(std::move(one));
   std::vector<Result> results = Measured(options, measures, OwnSides(options), ground, deadline);
-  if (options.rows.empty()) {
+  if (Wanted(options, "open + close, views")) {
     std::fprintf(stderr, "%s: views\n", ground.name.c_str());
     Append(&results, ViewsCurve(ground, options.long_ones ? 1000 : 10, options.rounds,
                                 options.seconds, deadline));
@@ -209,12 +209,14 @@ int MeasureRows(const Options& options, const Grounds& grounds, const Deadline& 
   const std::string more = growth.empty() ? "" : GrowthText(growth);
   std::fputs((TableText(results, false) + more).c_str(), stdout);
   if (!options.output.empty()) {
-    nlohmann::json json = ToJson(results, Commit(deadline));
+    const std::string commit = Commit(deadline);
+    nlohmann::json json = ToJson(results, commit);
     for (const Growth& one : growth) {
       json["kib_per_100000_inodes"][one.filesystem][one.side] = one.kib;
     }
-    WriteText(TableText(results, false) + more, options.output + "/table.txt");
-    WriteText(TableText(results, true) + more, options.output + "/table.md");
+    const std::string head = "Measured at commit " + commit + ", by tests/bench (view_bench).\n\n";
+    WriteText(head + TableText(results, false) + more, options.output + "/table.txt");
+    WriteText(head + TableText(results, true) + more, options.output + "/table.md");
     WriteText(json.dump(1) + "\n", options.output + "/results.json");
     WriteText(PlotSvg(results), options.output + "/plot.svg");
   }
