@@ -33,8 +33,11 @@ struct Result {
   double operations = 0;  // that the side did in all, and what they cost
   double switches = 0;
   Counts requests = {};
+  bool failed = false;  // the side cannot do it
   Ratio ratio() const { return RatioOf(ratios); }
-  bool can_tell() const { return ratios.size() >= kLeastRounds && ratio().spread() <= kMostSpread; }
+  bool can_tell() const {
+    return !failed && ratios.size() >= kLeastRounds && ratio().spread() <= kMostSpread;
+  }
   double requests_each() const;
   double switches_each() const { return operations > 0 ? switches / operations : 0; }
 };

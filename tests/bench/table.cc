@@ -32,7 +32,7 @@ std::string GoalText(const Result& result) {
 }
 
 std::string CellText(const Result& result) {
-  return result.can_tell() ? Text(result.ratio()) : "too busy to tell";
+  return result.failed ? "fails" : result.can_tell() ? Text(result.ratio()) : "too busy to tell";
 }
 
 // A line of cells: padded, or with the bars of markdown.
