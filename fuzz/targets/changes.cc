@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "fuzz/blank_table.h"
 #include "fuzz/scratch.h"
 #include "fuzz/target.h"
 #include "fuzz/trees.h"
@@ -50,17 +51,20 @@ class View {
       : choices_(choices),
         config_(config_of(choices)),
         hides_(!config_.rules.empty()),
-        table_(*worker::Table::create(tree_.root(), {}, watches_)),
+        legacy_(left_.bytes(), nullptr),
+        table_(*worker::Table::create(tree_.root(), {}, watches_, legacy_, nullptr)),
         link_(channel_.first.get()),
         files_(*table_, false, link_, link_, counters_),
         names_(*table_, link_),
-        rules_(*table_, config_.rules),
+        rules_(*table_, config_.rules, nullptr),
         data_(channel_.second.get()),
         forgetter_(device_.second.get()),
+        listings_(legacy_, {}),
         worker_{config_,
                 *table_,
                 rules_,
                 files_,
+                listings_,
                 names_,
                 data_,
                 watches_,
@@ -225,6 +229,8 @@ class View {
                             channel_ = *os::socket_pair();
   Told told_;
   worker::Watches watches_;
+  fuzz::BlankTable left_;
+  worker::Legacy legacy_;
   std::unique_ptr<worker::Table> table_;
   worker::BrokerLink link_;
   wire::Counters counters_{};
@@ -233,6 +239,7 @@ class View {
   worker::ViewRules rules_;
   worker::DataThread data_;
   worker::Forgetter forgetter_;
+  worker::Listings listings_;
   worker::Worker worker_;
   std::map<uint64_t, uint64_t> known_;  // to the kernel: nodes, and how often it was told of them
 };

@@ -19,6 +19,7 @@
 
 #include "broker/server.h"
 #include "core/compiler.h"
+#include "fuzz/blank_table.h"
 #include "fuzz/grants.h"
 #include "fuzz/scratch.h"
 #include "fuzz/target.h"
@@ -155,7 +156,7 @@ class Broker {
   static worker::DataThread& data_thread() {
     static auto* const thread = [] {
       auto* made = new worker::DataThread(data_channel().first.get());
-      made->start();
+      made->start(0);
       return made;
     }();
     return *thread;
@@ -189,18 +190,21 @@ class Kernel {
         hides_(!config_.rules.empty()),
         device_(*os::socket_pair()),
         broker_(config_, tree_.root(), ::dup(device_.second.get())),
-        table_(*worker::Table::create(tree_.root(), std::array{tree_.root()}, watches_)),
+        legacy_(left_.bytes(), nullptr),
+        table_(*worker::Table::create(tree_.root(), std::array{tree_.root()}, watches_, legacy_, nullptr)),
         read_write_(broker_.read_write()),
         read_only_(broker_.read_only()),
         files_(*table_, config_.read_only, read_write_, read_only_, counters_),
         names_(*table_, read_write_),
-        rules_(*table_, config_.rules),
+        rules_(*table_, config_.rules, nullptr),
         forgetter_(device_.second.get()),
+        listings_(legacy_, {}),
         // libfuse closes what it was given.
         worker_{config_,
                 *table_,
                 rules_,
                 files_,
+                listings_,
                 names_,
                 Broker::data_thread(),
                 watches_,
@@ -707,6 +711,8 @@ class Kernel {
   std::pair<os::Fd, os::Fd> device_;  // ours, the worker's
   Broker broker_;
   worker::Watches watches_;
+  fuzz::BlankTable left_;
+  worker::Legacy legacy_;
   std::unique_ptr<worker::Table> table_;
   worker::BrokerLink read_write_, read_only_;
   wire::Counters counters_{};
@@ -714,6 +720,7 @@ class Kernel {
   worker::Names names_;
   worker::ViewRules rules_;
   worker::Forgetter forgetter_;
+  worker::Listings listings_;
   worker::Worker worker_;
   os::Fd record_in_, record_out_;
   std::optional<worker::Record> record_;
