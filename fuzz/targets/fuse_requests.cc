@@ -198,13 +198,13 @@ class Kernel {
         names_(*table_, read_write_),
         rules_(*table_, config_.rules, nullptr),
         forgetter_(device_.second.get()),
-        listings_(legacy_, {}),
+        open_directories_(legacy_, {}),
         // libfuse closes what it was given.
         worker_{config_,
                 *table_,
                 rules_,
                 files_,
-                listings_,
+                open_directories_,
                 names_,
                 Broker::data_thread(),
                 watches_,
@@ -720,7 +720,7 @@ class Kernel {
   worker::Names names_;
   worker::ViewRules rules_;
   worker::Forgetter forgetter_;
-  worker::Listings listings_;
+  worker::Listings open_directories_;
   worker::Worker worker_;
   os::Fd record_in_, record_out_;
   std::optional<worker::Record> record_;
