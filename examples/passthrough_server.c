@@ -31,8 +31,7 @@ struct opened {
   int32_t backing_id;
 };
 struct init_answer {
-  uint32_t length;
-  int32_t error;
+  uint32_t length, error;
   uint64_t unique;
   uint32_t major, minor, max_readahead, flags;
   uint16_t max_background, congestion_threshold;
@@ -46,10 +45,10 @@ static struct file {
   char name[NAME_MAX + 1];
   unsigned opens;
   int backing_id; /* of all its opens */
+  int ended;      /* it has, with a service that was restarted: until the last close, this inode is not opened again */
 } files[1024];
 #define MOST_FILES (sizeof(files) / sizeof(files[0]))
-static int directory;
-static unsigned data_requests;
+static int directory, data_requests;
 static struct sluice_session *session;
 
 static struct file *file_of(fuse_ino_t ino) {
@@ -66,7 +65,7 @@ static int look_up(const char *name, struct fuse_entry_param *entry) {
   if (strlen(name) > NAME_MAX || fstatat(directory, name, &attr, AT_SYMLINK_NOFOLLOW) < 0) return ENOENT;
   if (!S_ISREG(attr.st_mode)) return ENOENT;
   size_t i = 0;
-  while (i < MOST_FILES && files[i].name[0] != 0 && strcmp(files[i].name, name) != 0) ++i;
+  while (i < MOST_FILES && files[i].name[0] != 0 && (files[i].ended || strcmp(files[i].name, name) != 0)) ++i;
   if (i == MOST_FILES) return ENFILE;
   strcpy(files[i].name, name);
   memset(entry, 0, sizeof(*entry));
@@ -113,15 +112,18 @@ static void open_file(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info 
   struct file *file = file_of(ino);
   struct opened opened = {0, 0, 0};
   (void)info;
-  opened.backing_id = backing_of(file);
+  if (file->opens > 0 && file->backing_id > 0 && !sluice_backing_valid(session, file->backing_id)) file->ended = 1;
+  opened.backing_id = file->ended ? 0 : backing_of(file);
   if (opened.backing_id > 0) opened.flags = OPENED_PASSTHROUGH;
   else opened.backing_id = 0;
-  fuse_reply_buf(request, (const char *)&opened, sizeof(opened));
+  if (file->ended) fuse_reply_err(request, ESTALE); /* the kernel looks it up anew, and gets another inode for it */
+  else fuse_reply_buf(request, (const char *)&opened, sizeof(opened));
 }
 static void release(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *info) {
   struct file *file = file_of(ino);
   (void)info;
   if (--file->opens == 0 && file->backing_id > 0) sluice_backing_close(session, file->backing_id);
+  if (file->opens == 0) file->ended = 0;
   fuse_reply_err(request, 0);
 }
 
@@ -130,8 +132,7 @@ static void read_file(fuse_req_t request, fuse_ino_t ino, size_t size, off_t off
   char buffer[128 * 1024];
   int fd = openat(directory, file_of(ino)->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   ssize_t got = pread(fd, buffer, size < sizeof(buffer) ? size : sizeof(buffer), offset);
-  (void)info;
-  ++data_requests;
+  (void)info, ++data_requests;
   close(fd);
   if (got < 0) fuse_reply_err(request, EIO);
   else fuse_reply_buf(request, buffer, (size_t)got);
@@ -140,8 +141,7 @@ static void write_file(fuse_req_t request, fuse_ino_t ino, const char *data, siz
                        struct fuse_file_info *info) {
   int fd = openat(directory, file_of(ino)->name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
   ssize_t put = pwrite(fd, data, size, offset);
-  (void)info;
-  ++data_requests;
+  (void)info, ++data_requests;
   close(fd);
   if (put < 0) fuse_reply_err(request, EIO);
   else fuse_reply_write(request, (size_t)put);
@@ -171,7 +171,7 @@ static ssize_t ask_kernel(int fd, void *buffer, size_t length, void *data) {
 
 static void print_count(int signal) {
   char text[64];
-  int length = snprintf(text, sizeof(text), "data requests: %u\n", data_requests);
+  int length = snprintf(text, sizeof(text), "data requests: %d\n", data_requests);
   (void)signal;
   if (write(STDOUT_FILENO, text, (size_t)length) != length) abort();
 }
@@ -182,7 +182,6 @@ int main(int argc, char **argv) {
   const struct fuse_custom_io io = {.writev = answer_kernel, .read = ask_kernel};
   struct fuse_args args = FUSE_ARGS_INIT(argc > 0 ? 1 : 0, argv);
   struct fuse_session *fuse;
-  int connection;
   if (argc != 3 || (directory = open(argv[1], O_PATH | O_DIRECTORY)) < 0) {
     fprintf(stderr, "usage: passthrough_server DIRECTORY MOUNTPOINT\n");
     return 2;
@@ -190,7 +189,7 @@ int main(int argc, char **argv) {
   signal(SIGUSR1, print_count);
   fuse = fuse_session_new(&args, &ops, sizeof(ops), NULL);
   if (fuse == NULL || fuse_set_signal_handlers(fuse) != 0 || fuse_session_mount(fuse, argv[2]) != 0) return 1;
-  connection = fuse_session_fd(fuse);
+  const int connection = fuse_session_fd(fuse);
   if (fuse_session_custom_io(fuse, &io, connection) != 0 || sluice_open(connection, NULL, &session) < 0) return 1;
   fuse_session_loop(fuse);
   sluice_close(session);

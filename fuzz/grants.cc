@@ -14,6 +14,7 @@ struct Kernel {
   std::mutex mutex;
   std::set<int> ids;
   int next = 1;
+  bool refuses = false;
   std::function<void(int)> look;
 };
 Kernel& kernel() {
@@ -26,6 +27,11 @@ Kernel& kernel() {
 void on_grant(std::function<void(int fd)> look) {
   const std::lock_guard lock(kernel().mutex);
   kernel().look = std::move(look);
+}
+
+void refuse_grants(bool refuse) {
+  const std::lock_guard lock(kernel().mutex);
+  kernel().refuses = refuse;
 }
 
 size_t open_grants() {
@@ -47,6 +53,7 @@ core::Result<int> backing_open(int, int file) {
   auto& kernel = fuzz::kernel();
   const std::lock_guard lock(kernel.mutex);
   if (kernel.look) kernel.look(file);
+  if (kernel.refuses) return core::Failure{ELOOP, core::Reason::kSystem};
   kernel.ids.insert(kernel.next);
   return kernel.next++;
 }

@@ -12,5 +12,7 @@ void on_grant(std::function<void(int fd)> look);
 // Grants that are not closed.
 size_t open_grants();
 void forget_grants();
+// The kernel refuses all, until told otherwise.
+void refuse_grants(bool refuse);
 
 }  // namespace sluice::fuzz

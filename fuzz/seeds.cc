@@ -174,8 +174,11 @@ void messages(Seeds& seeds) {
   made.kind = wire::ReportKind::kMade;
   made.view = view;
   seeds.add("report", wire::encode_report(made));
-  seeds.add_choice("control", 0, wire::encode_reply({0, core::Reason::kNone, 2, "view-1"}));
-  seeds.add_choice("control", 0, wire::encode_reply({13, core::Reason::kNotPermitted, 0, ""}));
+  for (const wire::Reply& reply : {wire::Reply{0, core::Reason::kNone, 2, "view-1"},
+                                   wire::Reply{13, core::Reason::kNotPermitted, 0, ""}}) {
+    seeds.add_choice("control", 0, wire::encode_reply(reply));
+    seeds.add("foreign_reply", wire::encode_reply(reply));
+  }
   seeds.add_choice("control", 1, wire::encode_view(view));
   seeds.add_choice("control", 2, wire::encode_totals({}));
 
@@ -409,7 +412,8 @@ void recordings(Seeds& seeds) {
 void choices(Seeds& seeds) {
   std::mt19937 random(20260101);
   for (const char* target : {"ledger", "view_table", "broker", "fuse_requests", "control_messages",
-                             "bpf_programs", "bpf_policies", "paths"}) {
+                             "bpf_programs", "bpf_policies", "paths", "client", "supervisor",
+                             "foreign_broker", "changes", "mounts", "open_files"}) {
     for (const size_t size : {16, 60, 200, 400, 800}) {
       Bytes bytes(size);
       for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());

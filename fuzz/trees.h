@@ -30,11 +30,16 @@ class HostileTree {
   bool is_secret(unsigned long inode) const;
 
  private:
+  // By its directory, which may be renamed with all that is in it.
   struct Secret {
-    std::string path;
+    os::Fd directory;
+    std::string name;
     std::string text;
     unsigned long inode;
   };
+  static Secret secret(const std::string& path);
+  static bool is_as_it_was(const Secret& secret);
+
   os::Fd root_;
   std::vector<Secret> secrets_;   // of which neither the contents nor the name may change hands
   std::vector<Secret> readable_;  // whose contents may not change

@@ -70,8 +70,12 @@ Asked ask(fuzz::Choices& choices, const std::vector<uint64_t>& grants) {
   using wire::BrokerOp;
   Asked asked;
   wire::BrokerRequest& header = asked.header;
-  header.op = static_cast<BrokerOp>(1 + choices.below(18));
+  const uint8_t op = choices.byte();
+  header.op = static_cast<BrokerOp>(1 + op % 18);
   header.flags = choices.byte() & 7u;
+  // What the broker alone reads: 4 bytes of a file.
+  const bool window = op >= 252;
+  if (window) header.op = op % 2 == 0 ? BrokerOp::kOpen : BrokerOp::kReadWindow;
   // Mostly flags that it can have.
   if (choices.byte() % 8 != 0) {
     switch (header.op) {
@@ -97,6 +101,7 @@ Asked ask(fuzz::Choices& choices, const std::vector<uint64_t>& grants) {
                           header.op == BrokerOp::kLinkNameless || header.op >= BrokerOp::kRemove;
   if (takes_path) {
     asked.path = any_path(choices);
+    if (window) asked.path = "window", header.flags = wire::kOpenRead;
     const bool of_parent = header.op == BrokerOp::kRemove || header.op == BrokerOp::kRename ||
                            header.op == BrokerOp::kSymlink || header.op == BrokerOp::kLinkNameless;
     say_file(choices, of_parent ? parent_of(asked.path) : asked.path, &header.dev, &header.ino);
@@ -146,6 +151,7 @@ class Attack {
   }
   ~Attack() {
     fuzz::on_grant(nullptr);
+    fuzz::refuse_grants(false);
     for (const uint64_t grant : held_) {
       wire::BrokerRequest close{};
       close.op = wire::BrokerOp::kClose;
@@ -158,7 +164,9 @@ class Attack {
 
   void run() {
     for (size_t count = 0; choices_.more() && count < kMostRequests; ++count) {
-      if (choices_.byte() % 64 == 63) return reload();
+      const uint8_t turn = choices_.byte();
+      if (turn % 64 == 63) return reload();
+      fuzz::refuse_grants(turn % 64 == 62);
       const Asked asked = ask(choices_, held_);
       broker::Server& server = choices_.byte() % 4 == 0 ? read_only_server_ : read_write_;
       writes_ = (asked.header.flags & wire::kOpenWrite) != 0;

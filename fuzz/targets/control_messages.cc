@@ -1,7 +1,9 @@
 // Packets on a socket of the local domain, with descriptors along: too long, cut, of other kinds,
 // and with more descriptors than asked for. Whatever comes, none is left open that nobody has.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <string>
@@ -56,10 +58,48 @@ void send_raw(int socket, fuzz::Choices& choices, std::span<const uint8_t> bytes
   (void)::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+// Sockets that somebody listens at: of connections, by a path, and of datagrams, without.
+struct Listeners {
+  Listeners() {
+    const char* const base =
+        std::getenv("SLUICE_FUZZ_SCRATCH");  // gone after a run, however it ends
+    std::string directory = std::string(base != nullptr ? base : "/tmp") + "/sluice-fuzz-XXXXXX";
+    FUZZ_HOLDS(::mkdtemp(directory.data()) != nullptr);
+    path = directory + "/socket";
+    connections = bound(SOCK_SEQPACKET, path);
+    FUZZ_HOLDS(::listen(connections, 8) == 0);
+    std::atexit([] {
+      ::unlink(get().path.c_str());
+      ::rmdir(get().path.substr(0, get().path.rfind('/')).c_str());
+    });
+    name = "@sluice-fuzz-" + std::to_string(::getpid());
+    bound(SOCK_DGRAM, name);
+  }
+  static Listeners& get() {
+    static Listeners* const the = new Listeners;
+    return *the;
+  }
+  std::string path, name;
+  int connections;
+
+ private:
+  static int bound(int type, const std::string& at) {
+    const int socket = ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address {};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, at.data(), at.size());
+    if (at.front() == '@') address.sun_path[0] = '\0';
+    const auto length = static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) + at.size());
+    FUZZ_HOLDS(::bind(socket, reinterpret_cast<const struct sockaddr*>(&address), length) == 0);
+    return socket;
+  }
+};
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static uint8_t bytes[4096], buffer[4096];
+  const Listeners& listeners = Listeners::get();
   const int free_before = next_number();
   {
     fuzz::Choices choices(data, size);
@@ -119,6 +159,34 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       const auto confined = os::peer_is_confined(ours.get());
       if (confined.ok()) FUZZ_HOLDS(!*confined);
       (void)os::groups_of_peer(ours.get());
+      const auto label = os::label_in_proc_of_peer(ours.get());
+      if (label.ok()) FUZZ_HOLDS(!label->ends_with('\n'));
+      const auto connected = os::connect_to(listeners.path);
+      FUZZ_HOLDS(connected.ok());
+      ::close(::accept(listeners.connections, nullptr, nullptr));
+      const auto datagrams = os::datagrams_to(listeners.name);
+      FUZZ_HOLDS(datagrams.ok());
+    }
+    if (choices.byte() % 4 == 0) {
+      // A worker's wait: for a request, for its service, and for a third.
+      auto [service, lifeline] = *os::socket_pair();
+      const bool speaks = choices.flag(), gone = choices.flag(), asks = choices.flag(),
+                 has_third = choices.flag();
+      const uint8_t word[] = {1};
+      if (speaks) FUZZ_HOLDS(os::write_message(service.get(), word).ok());
+      if (gone) service.reset();
+      if (asks) FUZZ_HOLDS(os::write_message(theirs.get(), word).ok());
+      struct pollfd before {
+        ours.get(), POLLIN, 0
+      };
+      (void)::poll(&before, 1, 0);
+      const auto readable =
+          os::wait_readable_while(ours.get(), lifeline.get(), 0, has_third ? lifeline.get() : -1);
+      FUZZ_HOLDS(readable.ok() == !gone);
+      if (readable.ok()) {
+        FUZZ_HOLDS(readable->fd == (before.revents != 0) && readable->lifeline == speaks);
+        FUZZ_HOLDS(readable->other == (has_third && speaks));
+      }
     }
     if (choices.flag()) theirs.reset();
     (void)os::receive_message(ours.get(), buffer, 4);

@@ -7,15 +7,19 @@
 // Each request has exactly one reply, which is well-formed and tells of nothing that a rule hides.
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <map>
 #include <optional>
 #include <thread>
 #include <vector>
 
 #include "broker/server.h"
+#include "core/compiler.h"
+#include "fuzz/blank_table.h"
 #include "fuzz/grants.h"
 #include "fuzz/scratch.h"
 #include "fuzz/target.h"
@@ -138,6 +142,12 @@ class Broker {
   int read_write() const { return read_write_.first.get(); }
   int read_only() const { return read_only_.first.get(); }
   int service() const { return service_.first.get(); }
+  // It ends, or what it sends are no rules.
+  void end_service(bool sends) {
+    const uint8_t no_rules[] = {1};
+    for (int i = 0; sends && i < 2; ++i) (void)os::write_message(service_.second.get(), no_rules);
+    if (!sends) ::shutdown(service_.second.get(), SHUT_RDWR);
+  }
 
   static std::pair<os::Fd, os::Fd>& data_channel() {
     static auto* const pair = new std::pair<os::Fd, os::Fd>(*os::socket_pair());
@@ -146,7 +156,7 @@ class Broker {
   static worker::DataThread& data_thread() {
     static auto* const thread = [] {
       auto* made = new worker::DataThread(data_channel().first.get());
-      made->start();
+      made->start(0);
       return made;
     }();
     return *thread;
@@ -180,18 +190,21 @@ class Kernel {
         hides_(!config_.rules.empty()),
         device_(*os::socket_pair()),
         broker_(config_, tree_.root(), ::dup(device_.second.get())),
-        table_(*worker::Table::create(tree_.root(), {}, watches_)),
+        legacy_(left_.bytes(), nullptr),
+        table_(*worker::Table::create(tree_.root(), std::array{tree_.root()}, watches_, legacy_, nullptr)),
         read_write_(broker_.read_write()),
         read_only_(broker_.read_only()),
         files_(*table_, config_.read_only, read_write_, read_only_, counters_),
         names_(*table_, read_write_),
-        rules_(*table_, config_.rules),
+        rules_(*table_, config_.rules, nullptr),
         forgetter_(device_.second.get()),
+        listings_(legacy_, {}),
         // libfuse closes what it was given.
         worker_{config_,
                 *table_,
                 rules_,
                 files_,
+                listings_,
                 names_,
                 Broker::data_thread(),
                 watches_,
@@ -222,18 +235,89 @@ class Kernel {
   }
 
   void run() {
+    if (choices_.byte() % 4 != 0) look_about();
     for (size_t count = 0; choices_.more() && count < kMostRequests; ++count) {
       const uint8_t step = choices_.byte();
-      if (step >= 250)
+      if (step >= 252)
         (void)worker_.tick();
+      else if (step >= 250)
+        rules_.replace(step == 250 ? other_rules() : config_.rules);
+      else if (step >= 240)
+        change_behind_the_view();
       else
         request(kOpcodes[step % std::size(kOpcodes)]);
     }
     if (hides_ && !config_.preserve) tree_.check();
+    if (choices_.flag()) give_up();
     end();
   }
 
  private:
+  // Who uses the view has seen what there is.
+  void look_about() {
+    for (const char* name : {"a", "b", "dir", "masked", "window", "fixed", "few", "owned"}) look_up(1, name);
+    for (const auto& [node, lookups] : std::map(nodes_)) look_up(node, "c");  // in one of them
+  }
+  void look_up(uint64_t directory, const std::string& name) {
+    wire::Writer body;
+    body.put_text(last_name_ = name), body.put(uint8_t{0});
+    send(kLookup, directory, body.finish());
+  }
+
+  // ---- What others do meanwhile ----
+
+  // The service has the view's rules changed: of what was found by the others, something else is said now.
+  core::Rules other_rules() const {
+    if (!hides_) return config_.rules;
+    static const core::Rules rules = [] {
+      const core::WrittenRule written[] = {{".env", {core::Effect::kHide}},
+                                           {"*.key", {core::Effect::kHide}},
+                                           {"keys/", {core::Effect::kHide}},
+                                           {"/denied", {core::Effect::kDeny, false, EPERM}},
+                                           {"/fixed", {core::Effect::kReadOnly}},
+                                           {"/masked", {core::Effect::kMask}},
+                                           {"/window", {core::Effect::kMask}},
+                                           {"c", {core::Effect::kHide}},
+                                           {"b", {core::Effect::kOwner, false, 9}}};
+      return std::get<core::Rules>(core::compile(written));
+    }();
+    return rules;
+  }
+  // Of what everybody may see.
+  void change_behind_the_view() {
+    static constexpr const char* kFiles[] = {"/tree/a", "/tree/b", "/tree/dir/c", "/tree/new", "/tree/dir/new", "/tree/dir/sub/d"};
+    const char* const one = choices_.one_of(kFiles);
+    const char* const other = choices_.one_of(kFiles);
+    switch (choices_.byte() % 4) {
+      case 0:
+        (void)!::unlink(one);
+        break;
+      case 1:
+        (void)!::rename(one, other);
+        break;
+      case 2:
+        (void)!::link(one, other);
+        break;
+      default:
+        (void)!::rename("/tree/dir/sub", "/tree/moved");
+    }
+  }
+
+  // The caller of a last request gives up, and with it the mount goes and the service: nobody takes a reply, and
+  // the loop that asks for requests ends.
+  void give_up() {
+    ::fcntl(device_.second.get(), F_SETFL, O_NONBLOCK);
+    const auto length = static_cast<uint32_t>(sizeof(wire::FuseInHeader));
+    const wire::FuseInHeader header{length, kStatfs, ++unique_, 1, 0, 0, 1, 0, 0};
+    FUZZ_HOLDS(::send(device_.first.get(), &header, length, 0) == length);
+    broker_.end_service(choices_.flag());
+    for (int i = 0; i < 2; ++i) session_->run();
+    ::shutdown(device_.first.get(), SHUT_RDWR);
+    gone_ = true;
+    for (size_t count = 0; count < 3; ++count) request(kGivenUp[choices_.below(std::size(kGivenUp))]);
+  }
+  static constexpr Opcode kGivenUp[] = {kReaddirplus, kOpen, kCreate, kTmpfile, kLookup, kOpendir, kRead};
+
   // ---- Messages ----
 
   uint64_t any_node() {
@@ -256,6 +340,22 @@ class Kernel {
                                                   "dir/.env", "/",  ""};
     if (which < 250) return std::string(kNever[which - 244]);
     return std::string(fuzz::text_of(fuzz::bytes_of(choices_.text(40)))).c_str();
+  }
+  // Mostly one that is open.
+  uint64_t open_node(uint64_t* handle) {
+    if (opens_.empty() || choices_.byte() % 8 == 7) return any_node();
+    const Open& open = opens_[choices_.byte() % opens_.size()];
+    *handle = open.handle;
+    return open.node;
+  }
+  // Mostly one that the kernel knows: a directory, and a name in it.
+  struct Place {
+    uint64_t directory;
+    std::string name;
+  };
+  Place any_place() {
+    if (places_.empty() || choices_.byte() % 4 == 3) return {any_node(), any_name()};
+    return places_[choices_.byte() % places_.size()];
   }
   uint64_t any_directory_handle() {
     const size_t count = listings_.size();
@@ -292,8 +392,16 @@ class Kernel {
     const uint32_t mode = choices_.take<uint16_t>() & 0x7777u;
     uint64_t handle = choices_.below(5);
     switch (opcode) {
+      case kUnlink: {
+        const Place place = any_place();
+        node = place.directory;
+        body.put_text(place.name), body.put(uint8_t{0});
+        break;
+      }
       case kLookup:
-      case kUnlink:
+        last_name_ = any_name();
+        body.put_text(last_name_), body.put(uint8_t{0});
+        break;
       case kRmdir:
       case kRemovexattr:
         name();
@@ -322,17 +430,20 @@ class Kernel {
         words({mode, choices_.byte()}), name();
         break;
       case kRename:
-        body.put(any_node()), name(), name();
+      case kRename2: {
+        const Place from = any_place(), to = any_place();
+        node = from.directory;
+        body.put(to.directory);
+        if (opcode == kRename2) words({choices_.byte() & 7u, 0});
+        body.put_text(from.name), body.put(uint8_t{0}), body.put_text(to.name), body.put(uint8_t{0});
         break;
-      case kRename2:
-        body.put(any_node()), words({choices_.byte() & 7u, 0}), name(), name();
-        break;
+      }
       case kLink:
-        body.put(any_node()), name();
+        body.put(choices_.flag() ? open_node(&handle) : any_node()), name();
         break;
       case kOpen:
       case kOpendir:
-        words({open_flags(), 0});
+        words({last_flags_ = open_flags(), 0});
         break;
       case kReaddir:
       case kReaddirplus:
@@ -343,15 +454,24 @@ class Kernel {
         words({choices_.take<uint16_t>(), 0, 0, 0, 0, 0});
         break;
       case kRead:
+        node = open_node(&handle);
         body.put(handle), number(),
             words({static_cast<uint32_t>(choices_.number()) & 0x1ffff, 0, 0, 0, 0, 0});
         break;
       case kWrite:
         body.put(handle), number(), words({0, 0, 0, 0, 0, 0});
         break;
-      case kRelease:
-        body.put(handle), words({open_flags(), 0, 0, 0});
+      case kRelease: {
+        const size_t which = opens_.empty() ? 0 : choices_.byte() % opens_.size();
+        if (opens_.empty() || choices_.byte() % 8 == 7) {
+          body.put(handle), words({open_flags(), 0, 0, 0});
+          break;
+        }
+        node = opens_[which].node;
+        body.put(opens_[which].handle), words({opens_[which].flags, 0, 0, 0});
+        opens_.erase(opens_.begin() + static_cast<ptrdiff_t>(which));
         break;
+      }
       case kReleasedir:
         if ((handle = any_directory_handle()) == 0) return;
         node = listings_[handle];
@@ -359,6 +479,7 @@ class Kernel {
         body.put(handle), words({0, 0, 0, 0});
         break;
       case kFsync:
+        node = open_node(&handle);
         body.put(handle), words({choices_.byte(), 0});
         break;
       case kFsyncdir:
@@ -381,6 +502,7 @@ class Kernel {
         words({choices_.take<uint16_t>(), 0});
         break;
       case kFlush:
+        node = open_node(&handle);
         body.put(handle), words({0, 0, 0, 0});
         break;
       case kAccess:
@@ -388,7 +510,7 @@ class Kernel {
         break;
       case kCreate:
       case kTmpfile:
-        words({open_flags() | (choices_.flag() ? uint32_t{O_EXCL} : 0), mode, choices_.byte(), 0}),
+        words({last_flags_ = open_flags() | (choices_.flag() ? uint32_t{O_EXCL} : 0), mode, choices_.byte(), 0}),
             name();
         break;
       case kBatchForget: {
@@ -402,13 +524,16 @@ class Kernel {
         break;
       }
       case kFallocate:
+        node = open_node(&handle);
         body.put(handle), number(), number(), words({choices_.byte() & 0x13u, 0});
         break;
       case kLseek:
+        node = open_node(&handle);
         body.put(handle), number(), words({choices_.byte() & 7u, 0});
         break;
       case kCopyFileRange:
-        body.put(handle), number(), body.put(any_node()), number(), number(), number(), number();
+        node = open_node(&handle);
+        body.put(handle), number(), body.put(open_node(&handle)), number(), number(), number(), number();
         break;
       default:
         break;
@@ -431,7 +556,7 @@ class Kernel {
     std::memset(buffer.data() + sizeof(header), 0, 8192);
     wire::copy_text(buffer.data() + sizeof(header), fuzz::text_of(body));
     session_->serve(std::span(buffer).first(length));
-    if (opcode != kForget && opcode != kBatchForget) take_reply(opcode, node);
+    if (opcode != kForget && opcode != kBatchForget && !gone_) take_reply(opcode, node);
     if (record_) take_record();
   }
 
@@ -468,16 +593,16 @@ class Kernel {
       case kSymlink:
       case kLink:
         FUZZ_HOLDS(body.size() == sizeof(wire::FuseEntryOut));
-        take_entry(body);
+        if (take_entry(body) != 0 && opcode == kLookup && places_.size() < 32) places_.push_back({node, last_name_});
         break;
       case kCreate:
       case kTmpfile:
         FUZZ_HOLDS(body.size() == sizeof(wire::FuseEntryOut) + sizeof(wire::FuseOpenOut));
-        opens_.push_back({take_entry(body), take_open(body.subspan(sizeof(wire::FuseEntryOut)))});
+        opens_.push_back({take_entry(body), take_open(body.subspan(sizeof(wire::FuseEntryOut))), last_flags_});
         break;
       case kOpen:
         FUZZ_HOLDS(body.size() == sizeof(wire::FuseOpenOut));
-        opens_.push_back({node, take_open(body)});
+        opens_.push_back({node, take_open(body), last_flags_});
         break;
       case kOpendir: {
         wire::FuseOpenOut open;
@@ -586,6 +711,8 @@ class Kernel {
   std::pair<os::Fd, os::Fd> device_;  // ours, the worker's
   Broker broker_;
   worker::Watches watches_;
+  fuzz::BlankTable left_;
+  worker::Legacy legacy_;
   std::unique_ptr<worker::Table> table_;
   worker::BrokerLink read_write_, read_only_;
   wire::Counters counters_{};
@@ -593,6 +720,7 @@ class Kernel {
   worker::Names names_;
   worker::ViewRules rules_;
   worker::Forgetter forgetter_;
+  worker::Listings listings_;
   worker::Worker worker_;
   os::Fd record_in_, record_out_;
   std::optional<worker::Record> record_;
@@ -604,8 +732,13 @@ class Kernel {
   std::map<uint64_t, uint64_t> listings_;  // open directories: handle, node
   struct Open {
     uint64_t node, handle;
+    uint32_t flags;
   };
   std::vector<Open> opens_;
+  std::vector<Place> places_;
+  std::string last_name_;
+  uint32_t last_flags_ = 0;
+  bool gone_ = false;  // the kernel's end: nobody takes replies any more
 };
 
 }  // namespace
@@ -613,6 +746,7 @@ class Kernel {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Scratch* scratch = fuzz::Scratch::get();
   if (scratch == nullptr) return 0;
+  ::signal(SIGPIPE, SIG_IGN);
   scratch->run([&] {
     fuzz::Choices choices(data, size);
     fuzz::forget_grants();

@@ -172,6 +172,39 @@ void check_by_expression(std::string_view pattern, std::string_view name) {
   FUZZ_HOLDS(rules->hides(core::Matcher(*rules, 0).decide(name).file) == expected);
 }
 
+// More than there may be: of rules, of different brackets, of the bytes of a pattern.
+void check_limits(const std::string& pattern, unsigned which) {
+  std::vector<std::string> texts;
+  if (which == 0) {
+    texts.emplace_back();
+    while (texts[0].size() < 5000) texts[0] += pattern;
+  } else if (which == 1) {
+    texts.emplace_back();
+    for (int one = 'A'; one <= 'W'; ++one)
+      for (int other = one + 1; other <= 'X'; ++other)
+        texts[0] += {'[', static_cast<char>(one), static_cast<char>(other), ']'};
+  } else {
+    for (int i = 0; i < 3000; ++i) texts.push_back(std::to_string(i) + std::string(60, 'x') + (which == 2 ? "/y" : ""));
+  }
+  std::vector<std::string_view> views(texts.begin(), texts.end());
+  const auto result = core::compile(std::span<const std::string_view>(views));
+  const auto* error = std::get_if<core::RuleError>(&result);
+  FUZZ_HOLDS(error != nullptr);
+  if (which != 0) FUZZ_HOLDS(error->error.reason == core::Reason::kLimitRules);
+}
+
+// The same rules, said in another way; and what is not hidden cannot be shown again.
+void check_other_ways(const std::vector<std::string>& patterns, const core::Rules& rules) {
+  const std::vector<std::string_view> views(patterns.begin(), patterns.end());
+  const auto same = core::compile(std::span<const std::string_view>(views));
+  FUZZ_HOLDS(std::holds_alternative<core::Rules>(same));
+  FUZZ_HOLDS(std::ranges::equal(std::get<core::Rules>(same).bytes(), rules.bytes()));
+  for (const std::string& pattern : patterns) {
+    const core::WrittenRule masked{pattern, {core::Effect::kMask}};
+    FUZZ_HOLDS(std::holds_alternative<core::RuleError>(core::compile(std::span(&masked, 1))) == pattern.starts_with('!'));
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -221,6 +254,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (compare_git) FUZZ_HOLDS(git->decide(path) == ours.of(is_directory).sight - 1);
   }
   const std::string& first = patterns.front();
+  check_other_ways(patterns, rules);
+  if (data[1] >= 250) check_limits(first, data[1] % 4);
   if (data[1] % 8 == 0 && first.find('/') == std::string::npos && !first.starts_with('!') &&
       first.find("**") == std::string::npos) {
     for (const auto name : kFiles) check_by_expression(first, name);

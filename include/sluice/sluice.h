@@ -46,6 +46,19 @@ struct sluice_session;
  * 0 and a session; or -EBADF, -EMFILE, -ENOMEM, -ENAMETOOLONG (of socket). */
 SLUICE_API int sluice_open(int connection_fd, const char *socket, struct sluice_session **session);
 
+/* Has the service make a connection, and begins the session of it: for kernels that do not say which connection a
+ * descriptor serves (before Linux 6.16), where the service cannot know one that it has not made.
+ *
+ * connection_fd: the /dev/fuse to serve; INIT has not been read, and to read does not wait (O_NONBLOCK). mount_fd: the
+ * mount, detached, which the caller attaches in a mount namespace where it may: move_mount(mount_fd, "", AT_FDCWD,
+ * path, MOVE_MOUNT_F_EMPTY_PATH). Both are the caller's own, and close-on-exec. The mount is for the caller's uid and
+ * gid alone, with default_permissions, nosuid and nodev, which cannot be taken off. Requests have, and attributes mean,
+ * the ids of the host, whatever the caller's user namespace calls them. Once its broker is lost, such a session finds
+ * another only where the kernel does say so.
+ *
+ * 0; or -EAGAIN (no service answers), -EPERM and what else the service refuses with, -ENAMETOOLONG, -EMFILE, -ENOMEM. */
+SLUICE_API int sluice_connect(const char *socket, int *connection_fd, int *mount_fd, struct sluice_session **session);
+
 /* A backing id, > 0, for the regular file that file_fd has open. How it is open bounds what the id can do:
  * O_RDONLY gives an id that reads, O_RDWR one that reads and writes, and the kernel refuses (EIO to the
  * application) who opens for writing by an id that reads. O_WRONLY, O_PATH, and O_APPEND with O_RDWR are
@@ -53,7 +66,7 @@ SLUICE_API int sluice_open(int connection_fd, const char *socket, struct sluice_
  *
  * While a file is open through the mount, all opens of it must have the same id: keep one id for an inode, with a
  * count of its opens. An id counts until it is closed, until sluice_close(), or until the service's process for
- * this connection is lost; what is open stays open in any case.
+ * this connection is lost, see sluice_backing_valid(); what is open stays open in any case.
  *
  * Whatever the failure, the answer to OPEN without an id is right. -EAGAIN: no service answers, or it is
  * restarting; ask again at the next open. The first such call may take up to a second, since a service that
@@ -65,6 +78,14 @@ SLUICE_API int sluice_backing_open(struct sluice_session *session, int file_fd);
 /* Closes an id of this connection. What is open by it stays open. 0; -EINVAL; -ENOENT: there is no such id any
  * more; -EAGAIN: no service answers, and the id ends with the connection. */
 SLUICE_API int sluice_backing_close(struct sluice_session *session, int backing_id);
+
+/* Whether an id that was not closed still is one: 1; or 0, where it has ended with the service's process that gave it,
+ * as when the service was restarted. It asks nobody, and tells what is so now.
+ *
+ * While a file is open through the mount by an id that has ended, the kernel opens it again in no way (EIO), and takes
+ * no other id for its inode. The answer to OPEN is then ESTALE, and that to the LOOKUP which follows is another inode
+ * for the same file (another nodeid), which gets an id of its own: the application notices nothing. */
+SLUICE_API int sluice_backing_valid(struct sluice_session *session, int backing_id);
 
 /* Ends the session, and the ids that the service gave it. NULL: does nothing. */
 SLUICE_API void sluice_close(struct sluice_session *session);

@@ -29,6 +29,8 @@ class Backing {
   explicit operator bool() const { return id_ > 0; }
   int id() const { return id_ > 0 ? id_ : 0; }
   int error() const { return id_ < 0 ? -id_ : 0; }
+  // Not where it has ended with the service's process that gave it.
+  bool valid() const { return id_ > 0 && sluice_backing_valid(session_, id_) == 1; }
   void reset() {
     if (id_ > 0) (void)sluice_backing_close(session_, id_);
     id_ = 0;
@@ -47,6 +49,12 @@ class Session {
   Session() = default;
   explicit Session(int connection_fd, const char *socket = nullptr)
       : error_(-sluice_open(connection_fd, socket, &session_)) {}
+  // Of a connection that the service makes: sluice_connect(). The two descriptors are the caller's.
+  static Session connect(int *connection_fd, int *mount_fd, const char *socket = nullptr) {
+    Session session;
+    session.error_ = -sluice_connect(socket, connection_fd, mount_fd, &session.session_);
+    return session;
+  }
   Session(Session &&other) noexcept
       : session_(std::exchange(other.session_, nullptr)), error_(other.error_) {}
   Session &operator=(Session &&other) noexcept {

@@ -46,6 +46,7 @@ struct ExecOptions {
   std::string mount;
   std::string socket;
   bool unshare = false;
+  bool by_service = false;
   std::vector<std::string> more = {};    // none: take_server() has taken them
   std::vector<std::string> server = {};  // the program and its words
 };

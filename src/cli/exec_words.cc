@@ -30,6 +30,8 @@ void add_exec_options(CLI::App& command, ExecOptions& options) {
       ->option_text("TARGET");
   command.add_flag("--unshare", options.unshare, "in a user and mount namespace of its own, where it may mount")
       ->disable_flag_override();
+  command.add_flag("--by-service", options.by_service, "with --mount: the service makes it, as where Linux is before 6.16")
+      ->disable_flag_override();
   command.add_option("--socket", options.socket, "the service's socket")->option_text("PATH");
   // Shown only: take_server() has taken them.
   command.add_option("SERVER", "the program to become")->option_text(" ");
@@ -55,6 +57,9 @@ void take_server(int& argc, char** argv, ExecOptions& options) {
 
 absl::Status check_exec_words(const ExecOptions& options) {
   if (options.server.empty()) return problem(absl::StatusCode::kInvalidArgument, "no server", kExecUsage);
+  if (options.by_service && options.mount.empty()) {
+    return problem(absl::StatusCode::kInvalidArgument, "--by-service, and no --mount", "add --mount TARGET");
+  }
   bool named = false;
   for (size_t i = 1; i < options.server.size(); ++i) named |= absl::StrContains(options.server[i], kPlaceOfConnection);
   if (options.mount.empty() || named) return absl::OkStatus();

@@ -43,14 +43,59 @@ bool will_pass(const Failure& why, bool was_connected) {
   }
 }
 
+// What a caller is told: one errno for a service that is not there, in whatever way.
+Failure as_told(const Failure& why) {
+  const bool absent = why.reason == Reason::kSystem && (hung_up(why.error) || why.error == ECONNREFUSED || why.error == ENOENT);
+  return absent || why.reason == Reason::kTimeout ? Failure{EAGAIN, why.reason} : why;
+}
+
+// Of two ids of a connection: whether the other was given first. After the last number they begin anew.
+bool later(int32_t id, int32_t other) {
+  constexpr uint32_t kNumbers = 0x7fffffff;
+  return other == 0 || ((static_cast<uint32_t>(id) - static_cast<uint32_t>(other) - 1) & kNumbers) < kNumbers / 2;
+}
+
 template <typename T>
 std::span<const uint8_t> bytes_of(const T& value) {
   return {reinterpret_cast<const uint8_t*>(&value), sizeof(value)};
 }
 
+// device: what it is about; < 0: the service makes one.
+core::Result<Welcome> say_hello(const char* socket, int device, int64_t deadline) {
+  auto service = os::connect_now(socket);
+  if (!service.ok()) return service.failure();
+  const bool makes = device < 0;
+  const wire::ForeignHello hello{wire::kForeignMagic, wire::kForeignVersion, makes ? wire::kForeignMake : 0, 0};
+  if (auto sent = os::send_packet(service->get(), bytes_of(hello), device); !sent.ok()) return sent.failure();
+  uint8_t buffer[wire::kForeignReplyMost];
+  auto packet = os::receive_packet(service->get(), buffer, 0, deadline);
+  if (!packet.ok()) return packet.failure();
+  if (packet->length == 0) return Failure{EPIPE, Reason::kSystem};
+  const auto reply = wire::decode_foreign_reply({buffer, packet->length});
+  if (!reply.ok()) return reply.failure();
+  if (reply->reason != 0) return Failure{reply->error, static_cast<Reason>(reply->reason)};
+  // They come in this order: as many as were asked for, and no more.
+  const bool all = makes ? static_cast<bool>(packet->fds[3]) : packet->fds[1] && !packet->fds[2];
+  if (!all) return Failure{EPROTO, Reason::kProtocol};
+  return Welcome{std::move(packet->fds[0]), std::move(packet->fds[1]), std::move(packet->fds[2]), std::move(packet->fds[3])};
+}
+
 }  // namespace
 
-Session::Session(os::Fd device, const char* socket) : device_(std::move(device)) {
+core::Result<Welcome> have_connection_made(const char* socket) {
+  const int64_t deadline = os::nanoseconds_now() + kPatience;
+  for (int64_t pause = kMillisecond;; pause = std::min(2 * pause, 50 * kMillisecond)) {
+    auto made = say_hello(socket, -1, deadline);
+    if (made.ok()) return made;
+    if (!will_pass(made.failure(), false) || os::nanoseconds_now() + pause >= deadline) return as_told(made.failure());
+    os::sleep_nanoseconds(pause);
+  }
+}
+
+Session::Session(os::Fd device, const char* socket, Welcome welcome) : device_(std::move(device)) {
+  read_only_.socket = std::move(welcome.read_only);
+  read_write_.socket = std::move(welcome.read_write);
+  was_connected_ = static_cast<bool>(read_write_.socket);
   std::strncpy(socket_, socket, sizeof(socket_) - 1);
   socket_[sizeof(socket_) - 1] = '\0';
 }
@@ -64,6 +109,7 @@ void Session::look_for_fork() {
     channel->socket.reset();
   }
   generation_.fetch_add(1);
+  ended_.store(latest_);
   patient_ = true;
   failures_ = 0;
   not_before_ = 0;
@@ -105,6 +151,23 @@ core::Outcome Session::close(int backing_id) {
   const auto closed = ask(read_only_, {wire::BackingOp::kClose, backing_id}, -1);
   if (!closed.ok()) return closed.failure();
   return core::Done{};
+}
+
+bool Session::valid(int backing_id) {
+  look_for_fork();
+  if (backing_id <= 0) return false;
+  // A broker closes what it gave, and then hangs up.
+  const os::MutexLock lock(read_only_.mutex);
+  const bool lost = !read_only_.socket || os::other_end_closed(read_only_.socket.get());
+  const int32_t ended = lost ? latest_ : ended_;
+  return ended == 0 || later(backing_id, ended);
+}
+
+// By the threads of both channels.
+void Session::note_given(int backing_id) {
+  int32_t latest = latest_.load();
+  while (later(backing_id, latest) && !latest_.compare_exchange_weak(latest, backing_id)) {
+  }
 }
 
 core::Result<int> Session::ask(Channel& channel, const wire::BackingRequest& request, int file) {
@@ -158,6 +221,7 @@ core::Result<int> Session::exchange(Channel& channel, const wire::BackingRequest
     return Failure{EPROTO, Reason::kProtocol};
   }
   if (reply.error != 0) return Failure{reply.error, static_cast<Reason>(reply.reason)};
+  if (opens) note_given(reply.backing_id);
   return opens ? reply.backing_id : 0;
 }
 
@@ -167,10 +231,13 @@ core::Outcome Session::connect(uint32_t generation, int64_t deadline) {
   if (generation_.load() != generation && read_only_.socket && read_write_.socket) return core::Done{};
   read_only_.socket.reset();
   read_write_.socket.reset();
+  ended_.store(latest_);
   if (os::nanoseconds_now() < not_before_) return last_failure_;
   for (int64_t pause = kMillisecond;; pause = std::min(2 * pause, 50 * kMillisecond)) {
-    const auto greeted = say_hello(deadline);
+    auto greeted = say_hello(socket_, device_.get(), deadline);
     if (greeted.ok()) {
+      read_only_.socket = std::move(greeted->read_only);
+      read_write_.socket = std::move(greeted->read_write);
       generation_.fetch_add(1);
       was_connected_ = patient_ = true;
       failures_ = 0;
@@ -187,29 +254,10 @@ core::Outcome Session::connect(uint32_t generation, int64_t deadline) {
 
 // For a while, so that no open waits for a service that is not there.
 core::Failure Session::give_up(Failure why) {
-  const bool absent = why.reason == Reason::kSystem && (hung_up(why.error) || why.error == ECONNREFUSED || why.error == ENOENT);
-  last_failure_ = absent || why.reason == Reason::kTimeout ? Failure{EAGAIN, why.reason} : why;
+  last_failure_ = as_told(why);
   failures_ = std::min(failures_ + 1, 6u);
   not_before_ = os::nanoseconds_now() + (100 * kMillisecond << (failures_ - 1));
   return last_failure_;
-}
-
-core::Outcome Session::say_hello(int64_t deadline) {
-  auto service = os::connect_now(socket_);
-  if (!service.ok()) return service.failure();
-  const wire::ForeignHello hello{wire::kForeignMagic, wire::kForeignVersion, 0, 0};
-  if (auto sent = os::send_packet(service->get(), bytes_of(hello), device_.get()); !sent.ok()) return sent;
-  uint8_t buffer[wire::kForeignReplyMost];
-  auto packet = os::receive_packet(service->get(), buffer, 0, deadline);
-  if (!packet.ok()) return packet.failure();
-  if (packet->length == 0) return Failure{EPIPE, Reason::kSystem};
-  const auto reply = wire::decode_foreign_reply({buffer, packet->length});
-  if (!reply.ok()) return reply.failure();
-  if (reply->reason != 0) return Failure{reply->error, static_cast<Reason>(reply->reason)};
-  if (!packet->fds[0] || !packet->fds[1]) return Failure{EPROTO, Reason::kProtocol};
-  read_only_.socket = std::move(packet->fds[0]);
-  read_write_.socket = std::move(packet->fds[1]);
-  return core::Done{};
 }
 
 }  // namespace sluice::client

@@ -15,15 +15,25 @@ namespace sluice::client {
 
 inline constexpr size_t kMostSocketBytes = 108;
 
+// What the service gives: the two channels to a broker, and the connection where it has made that.
+struct Welcome {
+  os::Fd read_only, read_write;
+  os::Fd device, mount;
+};
+// A connection that the service makes; waits for one that is busy, for a second.
+core::Result<Welcome> have_connection_made(const char* socket);
+
 class Session {
  public:
-  // device: consumed. socket: shorter than kMostSocketBytes, copied.
-  Session(os::Fd device, const char* socket);
+  // device: consumed. socket: shorter than kMostSocketBytes, copied. welcome: the channels, where they are there.
+  Session(os::Fd device, const char* socket, Welcome welcome = {});
   bool ok() const { return fork_mark_.ok(); }
 
   // As sluice_backing_open() and sluice_backing_close() are described in <sluice/sluice.h>.
   core::Result<int> open(int file);
   core::Outcome close(int backing_id);
+  // Whether the broker that gave the id is there, as far as can be told: sluice_backing_valid().
+  bool valid(int backing_id);
 
  private:
   enum class Way : uint32_t { kUnknown, kKernel, kBroker };
@@ -41,8 +51,8 @@ class Session {
   core::Result<int> exchange(Channel& channel, const wire::BackingRequest& request, int file);
   // Unless somebody has since the channels were of this generation.
   core::Outcome connect(uint32_t generation, int64_t deadline);
-  core::Outcome say_hello(int64_t deadline);
   core::Failure give_up(core::Failure why);
+  void note_given(int backing_id);
 
   const os::Fd device_;
   char socket_[kMostSocketBytes];
@@ -52,6 +62,9 @@ class Session {
 
   Channel read_only_, read_write_;
   std::atomic<uint32_t> generation_{0};
+  // Ids of a connection go up (tests/kernel Backing.IdsGoUp). The latest that a broker gave, and the latest of brokers
+  // that were lost: up to that one all have ended. 0: none.
+  std::atomic<int32_t> latest_{0}, ended_{0};
   // Of whoever has both channels' mutexes.
   bool was_connected_ = false;
   bool patient_ = true;  // a service that may be restarting is waited for, once

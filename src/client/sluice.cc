@@ -32,6 +32,26 @@ int succeeded(int value = 0) {
   return value;
 }
 
+// Null: it is too long.
+const char* path_of_service(const char* socket) {
+  if (socket == nullptr) socket = sluice::os::socket_in_environment();
+  if (socket == nullptr) socket = kDefaultSocket;
+  return std::strlen(socket) < sluice::client::kMostSocketBytes ? socket : nullptr;
+}
+
+int make_session(sluice::os::Fd device, const char* socket, sluice::client::Welcome welcome, sluice_session** session) {
+  // Not by new, which is the language's own library.
+  void* memory = std::malloc(sizeof(sluice_session));
+  if (memory == nullptr) return failed(ENOMEM);
+  auto* made = new (memory) sluice_session(std::move(device), socket, std::move(welcome));
+  if (!made->ok()) {
+    sluice_close(made);
+    return failed(ENOMEM);
+  }
+  *session = made;
+  return succeeded();
+}
+
 bool known(unsigned reason) { return reason < static_cast<unsigned>(Reason::kCount); }
 
 }  // namespace
@@ -39,20 +59,27 @@ bool known(unsigned reason) { return reason < static_cast<unsigned>(Reason::kCou
 int sluice_open(int connection_fd, const char* socket, sluice_session** session) {
   if (session == nullptr) return failed(EINVAL);
   *session = nullptr;
-  if (socket == nullptr) socket = sluice::os::socket_in_environment();
-  if (socket == nullptr) socket = kDefaultSocket;
-  if (std::strlen(socket) >= sluice::client::kMostSocketBytes) return failed(ENAMETOOLONG);
+  socket = path_of_service(socket);
+  if (socket == nullptr) return failed(ENAMETOOLONG);
   auto device = sluice::os::duplicate_privately(connection_fd);
   if (!device.ok()) return failed(device.failure());
-  // Not by new, which is the language's own library.
-  void* memory = std::malloc(sizeof(sluice_session));
-  if (memory == nullptr) return failed(ENOMEM);
-  auto* made = new (memory) sluice_session(*std::move(device), socket);
-  if (!made->ok()) {
-    sluice_close(made);
-    return failed(ENOMEM);
-  }
-  *session = made;
+  return make_session(*std::move(device), socket, {}, session);
+}
+
+int sluice_connect(const char* socket, int* connection_fd, int* mount_fd, sluice_session** session) {
+  if (connection_fd == nullptr || mount_fd == nullptr || session == nullptr) return failed(EINVAL);
+  *session = nullptr;
+  socket = path_of_service(socket);
+  if (socket == nullptr) return failed(ENAMETOOLONG);
+  const sluice::os::Uncancelled whole;
+  auto welcome = sluice::client::have_connection_made(socket);
+  if (!welcome.ok()) return failed(welcome.failure());
+  auto device = sluice::os::duplicate_privately(welcome->device.get());
+  if (!device.ok()) return failed(device.failure());
+  sluice::os::Fd served = std::move(welcome->device), mount = std::move(welcome->mount);
+  if (const int made = make_session(*std::move(device), socket, *std::move(welcome), session); made < 0) return made;
+  *connection_fd = served.release();
+  *mount_fd = mount.release();
   return succeeded();
 }
 
@@ -68,6 +95,12 @@ int sluice_backing_close(sluice_session* session, int backing_id) {
   const sluice::os::Uncancelled whole;
   const auto closed = session->close(backing_id);
   return closed.ok() ? succeeded() : failed(closed.failure());
+}
+
+int sluice_backing_valid(sluice_session* session, int backing_id) {
+  if (session == nullptr) return failed(EINVAL);
+  const sluice::os::Uncancelled whole;
+  return succeeded(session->valid(backing_id) ? 1 : 0);
 }
 
 void sluice_close(sluice_session* session) {

@@ -87,7 +87,7 @@ constexpr std::array<Entry, kReasons> kEntries = {{
      "load the module fuse (modprobe fuse); in a container, let it have /dev/fuse"},
     {"connection-not-fuse", "what was handed over is not open as /dev/fuse", "hand over the server's /dev/fuse"},
     {"connection-not-mounted", "the FUSE connection is not mounted, or the kernel does not say so",
-     "mount it first; use Linux 6.16 or later"},
+     "mount it first; before Linux 6.16, have the service make it (sluice exec --mount)"},
     {"connection-foreign", "the FUSE connection is not mounted in the server's own mount namespace",
      "ask in the user and mount namespace that it was mounted in"},
     {"connection-taken", "the FUSE connection has a broker already", "use the session that there is"},

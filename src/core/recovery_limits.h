@@ -16,6 +16,12 @@ struct RecoveryLimits {
   static constexpr int64_t kFirstPauseMilliseconds = 5;
   static constexpr int64_t kMostPauseMilliseconds = 250;
   static constexpr uint32_t kWithoutPause = 3;  // in a row
+  // How soon after a request its view is looked at again.
+  static constexpr int64_t kLookMilliseconds = 250;
+  // So long a worker may be at one request before another takes its place, and twice as long each time that this did not
+  // help: what it waits for may be a disk.
+  static constexpr int64_t kPatienceMilliseconds = 600;
+  static constexpr int64_t kMostPatienceMilliseconds = 60'000;
   // Replacements under way, on a host.
   static constexpr uint32_t kReplacements = 16;
 };

@@ -32,7 +32,7 @@ struct HeldFile {
 core::Result<HeldFile> look_at(int file);
 core::Result<Fd> open_anew(int file, bool writes);
 
-// Waits for the listener, or for the end of one of the processes (pidfds). No more than kMostWatched.
+// Waits for the listener, or for the end of one of the processes (pidfds; < 0: of none). No more than kMostWatched.
 inline constexpr size_t kMostWatched = 64;
 struct Woken {
   bool asked;      // there is a notification

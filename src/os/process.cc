@@ -21,6 +21,7 @@
 namespace sluice::os {
 namespace {
 
+constexpr uint32_t kRoomForFds = 2048;  // 16 KiB of the kernel's memory; with more it grows
 constexpr int kFirstFreeNumber = 64;  // above every number that a child's fd table names
 
 // In the child from here to exec: a failure ends it, and the service sees that it did not come up.
@@ -54,6 +55,15 @@ void place_fds(const ChildSpec& spec, int executable_number) {
                                    [fd](const auto& entry) { return entry.second == fd; });
     if (!named) ::close(fd);
   }
+}
+
+// The kernel lets a process that has threads wait for a grace period, of 10 ms and more, whenever its table of
+// descriptors has to grow: for those who open files meanwhile that is longer than the rest together. So the table has
+// its size from the beginning, and keeps it through exec.
+void make_room_for_fds(const ChildSpec& spec, int held) {
+  const int last = static_cast<int>(std::min(spec.most_files, kRoomForFds)) - 1;
+  const int copy = ::fcntl(held, F_DUPFD, last);
+  must(copy >= 0 && ::close(copy) == 0, "room for descriptors");
 }
 
 void take_identity(const ChildSpec& spec) {
@@ -97,6 +107,7 @@ void take_identity(const ChildSpec& spec) {
   must(::setrlimit(RLIMIT_CORE, &core) == 0, "rlimit core");
   const struct rlimit files {spec.most_files, spec.most_files};
   must(::setrlimit(RLIMIT_NOFILE, &files) == 0, "rlimit nofile");
+  make_room_for_fds(spec, kExecutable);
   take_identity(spec);
   must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
   char* const argv[] = {const_cast<char*>(spec.name), nullptr};

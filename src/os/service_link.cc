@@ -19,7 +19,6 @@ namespace sluice::os {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
-constexpr size_t kMostFds = 2;
 
 struct timespec time_of(int64_t nanoseconds) {
   return {static_cast<time_t>(nanoseconds / kSecond), static_cast<long>(nanoseconds % kSecond)};
@@ -88,7 +87,7 @@ core::Outcome send_packet(int socket, std::span<const uint8_t> bytes, int fd) {
 core::Result<Packet> receive_packet(int socket, std::span<uint8_t> buffer, int64_t spin, int64_t deadline) {
   struct iovec piece {buffer.data(), buffer.size()};
   struct msghdr message;
-  alignas(struct cmsghdr) char control[CMSG_SPACE(kMostFds * sizeof(int))];
+  alignas(struct cmsghdr) char control[CMSG_SPACE(kMostPacketFds * sizeof(int))];
   ssize_t length;
   for (;;) {
     message = {};
@@ -120,7 +119,7 @@ core::Result<Packet> receive_packet(int socket, std::span<uint8_t> buffer, int64
       int fd;
       std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
       Fd taken(fd);  // before anything is judged, so that none is left open
-      if (places < kMostFds) {
+      if (places < kMostPacketFds) {
         packet.fds[places++] = std::move(taken);
       } else {
         foreign = true;
@@ -131,6 +130,12 @@ core::Result<Packet> receive_packet(int socket, std::span<uint8_t> buffer, int64
     return core::Failure{EPROTO, core::Reason::kProtocol};
   }
   return packet;
+}
+
+bool other_end_closed(int socket) {
+  struct pollfd state {socket, 0, 0};
+  const struct timespec at_once {0, 0};
+  return ::ppoll(&state, 1, &at_once, nullptr) > 0;
 }
 
 core::Result<Fd> duplicate_privately(int fd) { return checked_fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)); }

@@ -20,13 +20,17 @@ void sleep_nanoseconds(int64_t time);
 core::Result<Fd> connect_now(const char* path);
 // fd (< 0: none) is borrowed, and goes along.
 core::Outcome send_packet(int socket, std::span<const uint8_t> bytes, int fd = -1);
+inline constexpr size_t kMostPacketFds = 4;
 struct Packet {
   size_t length;  // 0: the other end has closed
-  Fd fds[2];
+  Fd fds[kMostPacketFds];
 };
 // Asks again and again until `spin`, then sleeps until the deadline: ETIMEDOUT. EPROTO: it was cut short, or more
 // descriptors came than there are places for.
 core::Result<Packet> receive_packet(int socket, std::span<uint8_t> buffer, int64_t spin, int64_t deadline);
+
+// Whether the other end has closed.
+bool other_end_closed(int socket);
 
 // A duplicate of the descriptor that no program keeps over exec.
 core::Result<Fd> duplicate_privately(int fd);

@@ -3,6 +3,7 @@
 
 #include <sluice/sluice.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,11 +20,13 @@ using Session = std::unique_ptr<sluice_session, CloseSession>;
 class Connections {
  public:
   explicit Connections(std::string socket) : socket_(std::move(socket)) {}
+  // One that the service has made for the server, which has not called yet.
+  void add(os::Fd device, Session session);
 
-  // The session of the connection that device (borrowed) serves. thread: whose process's end ends it, or it would
-  // keep the mount alive for nobody. Which connection it is, the held descriptor says, never a number alone:
+  // The session of the connection that device (borrowed) serves. process: asked for the process whose end ends it, or
+  // it would keep the mount alive for nobody. Which connection it is, the held descriptor says, never a number alone:
   // numbers are reused. kConnectionNotFuse, kConnectionNotMounted; kLimitConnections: of one supervisor.
-  core::Result<sluice_session*> of(int device, pid_t thread);
+  core::Result<sluice_session*> of(int device, const std::function<core::Result<os::Fd>()>& process);
 
   // In their order.
   const std::vector<int>& processes() const { return processes_; }
@@ -32,13 +35,14 @@ class Connections {
 
  private:
   struct Entry {
-    os::Fd device, process;
-    uint32_t number;
+    os::Fd device;
+    os::Fd process;   // none: nobody has called yet
+    uint32_t number;  // 0: unknown, or not looked up yet
     Session session;
   };
   void forget(size_t place);
 
-  const std::string socket_;
+  std::string socket_;
   std::vector<Entry> entries_;
   std::vector<int> processes_;  // of entries_: borrowed from them
 };

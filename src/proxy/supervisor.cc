@@ -53,22 +53,25 @@ core::Outcome Supervisor::run() {
 }
 
 void Supervisor::serve(const os::Notification& call) {
+  // The thread's number may be another's since it called, and what is held of it be of another program, which one of its
+  // process executed. While it waits, neither is so: what was looked up before still_waits() said so is the caller's.
   // What cannot be looked at is not acted on: it goes on, and the kernel decides by the server's own permissions.
   const auto thread = os::hold_thread(call.thread);
   if (!thread.ok()) return go_on(call);
   const auto device = os::fetch_descriptor(thread->get(), call.device);
   if (!device.ok()) return go_on(call);
-  if (!os::still_waits(listener_.get(), call.id)) return;
-  const auto session = connections_.of(device->get(), call.thread);
+  const auto session = connections_.of(device->get(), [&]() -> core::Result<os::Fd> {
+    auto process = os::hold_process_of(call.thread);
+    if (!os::still_waits(listener_.get(), call.id)) return core::Failure{ESRCH, core::Reason::kSystem};
+    return process;
+  });
   if (!session.ok()) return go_on(call);
-  if (!os::still_waits(listener_.get(), call.id)) return;
   return call.opens ? open(call, *session, thread->get()) : close(call, *session);
 }
 
 void Supervisor::open(const os::Notification& call, sluice_session* session, int thread) {
   os::abi::FuseBackingMap map;
   if (!os::read_memory(call.thread, call.address, bytes_of(map)).ok()) return go_on(call);
-  if (!os::still_waits(listener_.get(), call.id)) return;
   if (map.flags != 0 || map.padding != 0) return go_on(call);  // the kernel's to refuse
   const auto file = os::fetch_descriptor(thread, map.fd);
   if (!file.ok()) return go_on(call);
@@ -89,7 +92,9 @@ void Supervisor::close(const os::Notification& call, sluice_session* session) {
   uint32_t id = 0;
   if (!os::read_memory(call.thread, call.address, bytes_of(id)).ok()) return go_on(call);
   if (!os::still_waits(listener_.get(), call.id)) return;
-  const int result = sluice_backing_close(session, static_cast<int>(id));
+  // One that has ended with a service that was restarted is as closed as the server wants it.
+  const bool ended = static_cast<int>(id) > 0 && sluice_backing_valid(session, static_cast<int>(id)) == 0;
+  const int result = ended ? 0 : sluice_backing_close(session, static_cast<int>(id));
   (void)os::answer_call(listener_.get(), call.id, 0, -result);
 }
 

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "os/notify.h"
 #include "proxy/connections.h"
@@ -16,7 +15,8 @@ namespace sluice::proxy {
 class Supervisor {
  public:
   // listener: of the server's filter.
-  Supervisor(os::Fd listener, std::string socket) : listener_(std::move(listener)), connections_(std::move(socket)) {}
+  Supervisor(os::Fd listener, Connections connections)
+      : listener_(std::move(listener)), connections_(std::move(connections)) {}
 
   // Until nobody is left who has the filter.
   core::Outcome run();

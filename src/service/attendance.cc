@@ -13,25 +13,18 @@
 #include "wire/counters.h"
 
 namespace sluice::service {
-namespace {
 
-constexpr int64_t kLookMilliseconds = 250;
-// So long a worker may be at one request before another takes its place, and twice as long each time that this did not help:
-// what it waits for may be a disk.
-constexpr int64_t kPatienceMilliseconds = 600;
-constexpr int64_t kMostPatienceMilliseconds = 60'000;
-
-}  // namespace
+using Limits = core::RecoveryLimits;
 
 // A request waits, or did so a moment ago.
 void Service::attend(uint64_t id, View& view) {
   const int64_t now = now_milliseconds();
   const auto before = view.progress;
-  const bool goes_on = now - view.looked_at <= 2 * kLookMilliseconds;
+  const bool goes_on = now - view.looked_at <= 2 * Limits::kLookMilliseconds;
   view.looked_at = now;
   view.progress = progress_of(view);
-  looks_.push_back({now + kLookMilliseconds, id});
-  if (view.progress.requests != before.requests) view.patience = kPatienceMilliseconds;
+  looks_.push_back({now + Limits::kLookMilliseconds, id});
+  if (view.progress.requests != before.requests) view.patience = Limits::kPatienceMilliseconds;
   if (!goes_on || view.progress != before || !view.worker) {
     view.progressed_at = now;
     return;
@@ -39,7 +32,7 @@ void Service::attend(uint64_t id, View& view) {
   if (now - view.progressed_at < view.patience) return;
   log(Level::kError, "worker-hangs",
       {{"view", view.info.name}, {"milliseconds", absl::StrCat(now - view.progressed_at)}});
-  view.patience = std::min(2 * view.patience, kMostPatienceMilliseconds);
+  view.patience = std::min(2 * view.patience, Limits::kMostPatienceMilliseconds);
   view.progressed_at = now;
   os::kill_process(view.worker.get());  // the next takes its place once it has ended
 }

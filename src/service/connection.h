@@ -19,4 +19,7 @@ struct Connection {
 // Set-up process. Reads and answers INIT itself: no worker decides what its connection may do.
 core::Result<Connection> make_connection(const os::FuseMount& options);
 
+// Set-up process. One whose INIT is unread: for another's server, which answers it.
+core::Result<Connection> make_unanswered_connection(const os::FuseMount& options);
+
 }  // namespace sluice::service

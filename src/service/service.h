@@ -76,7 +76,7 @@ class Service {
       bool busy = false;
       bool operator==(const Progress&) const = default;
     } progress;
-    int64_t progressed_at = 0, looked_at = 0, patience = 0;
+    int64_t progressed_at = 0, looked_at = 0, patience = core::RecoveryLimits::kPatienceMilliseconds;
   };
   struct Pending {  // a set-up process
     os::Fd process;  // once the maker has said

@@ -263,9 +263,11 @@ core::Outcome serve(const Setup& setup) {
   if (message->length == 0) return Failure{0, Reason::kNone};  // only looked whether we are there
   const auto bytes = std::span(buffer).first(message->length);
   if (wire::is_foreign_hello(bytes)) {
-    if (auto checked = wire::check_foreign_hello(bytes); !checked.ok()) return checked;
-    if (message->fds.size() != 1) return Failure{EPROTO, Reason::kProtocol};
-    return make_foreign(setup, std::move(message->fds[0]));
+    const auto foreign = wire::check_foreign_hello(bytes);
+    if (!foreign.ok()) return foreign.failure();
+    const bool makes = (foreign->flags & wire::kForeignMake) != 0;
+    if (message->fds.size() != (makes ? 0 : 1)) return Failure{EPROTO, Reason::kProtocol};
+    return makes ? make_connection_for_peer(setup) : serve_connection_of_peer(setup, std::move(message->fds[0]));
   }
   auto hello = wire::decode_hello(bytes);
   if (!hello.ok()) return hello.failure();

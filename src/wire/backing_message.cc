@@ -15,13 +15,13 @@ bool is_foreign_hello(std::span<const uint8_t> message) {
   return Reader(message).take<uint32_t>() == kForeignMagic;
 }
 
-core::Outcome check_foreign_hello(std::span<const uint8_t> message) {
+core::Result<ForeignHello> check_foreign_hello(std::span<const uint8_t> message) {
   Reader reader(message);
   const auto hello = reader.take<ForeignHello>();
   if (hello.magic != kForeignMagic) return kMalformed;
   if (hello.version != kForeignVersion) return core::Failure{EPROTO, core::Reason::kVersion};
-  if (!reader.finished() || hello.flags != 0 || hello.padding != 0) return kMalformed;
-  return core::Done{};
+  if (!reader.finished() || (hello.flags & ~kForeignMake) != 0 || hello.padding != 0) return kMalformed;
+  return hello;
 }
 
 core::Result<BackingRequest> decode_backing_request(std::span<const uint8_t> message, size_t fds) {

@@ -81,8 +81,9 @@ int run() {
     left = must_have("table", wire::read_table(table_bytes, static_cast<uint32_t>(config.grafts.size()) + 1));
   }
   const wire::LeftTable* before = left ? &*left : nullptr;
-  // What was counted goes on being counted.
+  // What was counted goes on being counted; what that one was at is over.
   auto* counters = before != nullptr ? static_cast<wire::Counters*>(page) : new (page) wire::Counters;
+  counters->busy.store(0, std::memory_order_relaxed);
 
   const char* step = "";
   const auto confined = confine(config, &step);

@@ -280,13 +280,16 @@ int OpenFiles::expire() {
 
 int OpenFiles::expire(std::deque<Idle>& idle, int64_t most_milliseconds) {
   const int64_t time = now();
+  // Many at a time: each time wakes the broker.
+  const bool too_many = idle_count_ > core::Limits::kIdleGrants;
+  const size_t most = too_many ? core::Limits::kIdleGrants - core::Limits::kIdleGrants / 8 : core::Limits::kIdleGrants;
   while (!idle.empty()) {
     const Idle oldest = idle.front();
     Node* node = table_.get(oldest.nodeid);
     const bool outdated = node == nullptr || node->idle_since != oldest.since;
     if (!outdated) {
       const int64_t left = oldest.since + most_milliseconds - time;
-      if (left > 0 && idle_count_ <= core::Limits::kIdleGrants) return static_cast<int>(left);
+      if (left > 0 && idle_count_ <= most) return static_cast<int>(left);
       close_grant(node);
     }
     idle.pop_front();

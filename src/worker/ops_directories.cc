@@ -85,6 +85,12 @@ Shown judge(Worker& worker, std::string_view parent, int dir, const RawEntry& en
   return shown;
 }
 
+// Whether attributes are to come with the name. Of directories always: who goes through a tree comes to them
+// next. In the middle of a listing the kernel asks for them only where names of it were looked up.
+bool wants_attributes(Worker& worker, const RawEntry& entry, off_t offset) {
+  return entry.type == DT_DIR || offset != 0 || worker.habit.wants_file();
+}
+
 bool is_dots(const RawEntry& entry) {
   return std::strcmp(entry.name, ".") == 0 || std::strcmp(entry.name, "..") == 0;
 }
@@ -104,6 +110,7 @@ void list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_fil
                                          : worker.table.path_of(node, buffer);
   if (!path.ok()) return fail(req, path.failure());
   const bool masked = worker.rules.is_masked(node);
+  if (offset == 0) worker.habit.begin(node->id);
   std::vector<char> reply(size);
   std::vector<Node*> counted;  // lookups to take back if nobody takes the reply
   size_t used = 0;
@@ -123,12 +130,13 @@ void list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_fil
       // What is above the root is nobody's business in the view.
       if (node == worker.table.root()) answer.attr.st_ino = node->key.ino;
     } else {
-      const Shown shown = masked ? Shown{} : judge(worker, *path, dir, *entry, plus);
+      const bool want_stat = plus && !masked && wants_attributes(worker, *entry, offset);
+      const Shown shown = masked ? Shown{} : judge(worker, *path, dir, *entry, want_stat);
       if (!shown.visible) {
         listing.advance(entry);
         continue;
       }
-      // Without attributes (the name is gone, or a mount point) the kernel will look it up if asked.
+      // Without attributes (nobody wants them, the name is gone, or a mount point) the kernel will look it up if asked.
       if (plus && shown.has_stat && worker.table.stat_is_inside(shown.stat)) {
         child = worker.remember(node, entry->name, shown.stat, worker.rules.facet_of(shown.decision));
         os::Stat stat = shown.stat;

@@ -15,6 +15,7 @@ void lookup(fuse_req_t req, fuse_ino_t parent_id, const char* name) {
   Worker& worker = worker_of(req);
   Node* parent = worker.get(parent_id);
   if (parent == nullptr) return fail(req, kStale);
+  worker.habit.look_up(parent_id);
   os::Stat stat;
   if (const int armed = arm_steps(name); armed != 0) return fail(req, {armed, core::Reason::kNone});
   auto node = worker.look_up(parent, name, &stat);

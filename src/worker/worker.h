@@ -19,6 +19,7 @@
 #include "worker/data_thread.h"
 #include "worker/forgetter.h"
 #include "worker/listings.h"
+#include "worker/listing_habit.h"
 #include "worker/names.h"
 #include "worker/open_files.h"
 #include "worker/record.h"
@@ -49,6 +50,7 @@ struct Worker {
     int64_t at;
   };
   std::deque<Fresh> fresh;
+  ListingHabit habit = {};
   uint64_t unique = 0;           // of the kernel's request that is being served
   uint32_t umask = 0;            // of this process, set as the last caller's was
   bool swallow_replies = false;  // while libfuse answers the recorded INIT

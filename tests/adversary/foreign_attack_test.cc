@@ -21,6 +21,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <sstream>
 
 #include "core/reason_text.h"
 #include "foreign_server.h"
@@ -376,7 +377,7 @@ ATTACK(ForeignAttack, ConnectionsOfEveryOtherKind) {
     };
     const int device = server.device();
     EXPECT_EQ(name_of(server.connect(hello(2, 0, 0), {device})), "version");
-    EXPECT_EQ(name_of(server.connect(hello(1, 1, 0), {device})), "protocol");
+    EXPECT_EQ(name_of(server.connect(hello(1, 2, 0), {device})), "protocol");
     EXPECT_EQ(name_of(server.connect(hello(1, 0, 1), {device})), "protocol");
     EXPECT_EQ(name_of(server.connect(hello(1, 0, 0), {})), "protocol");
     EXPECT_EQ(name_of(server.connect(hello(1, 0, 0), {device, device})), "protocol");
@@ -404,6 +405,110 @@ ATTACK(ForeignAttack, ConnectionsOfEveryOtherKind) {
   other.signal(SIGKILL);
   EXPECT_TRUE(other.ended(5000));
   service.expect_as_noted("connections of every other kind");
+}
+
+// What its owner tries, so that the flags of a mount are gone, and then opens.
+void expect_locked(const std::string& point, int mount) {
+  const auto flags_hold = [&](const char* after) {
+    // Of the topmost, which is the last.
+    std::istringstream mounts(read_all("/proc/self/mountinfo"));
+    std::string flags;
+    for (std::string line; std::getline(mounts, line);) {
+      const size_t at = line.find(" " + point + " ");
+      if (at != std::string::npos) flags = line.substr(at + point.size() + 2, line.find(' ', at + point.size() + 2) - at - point.size() - 2);
+    }
+    EXPECT_NE(flags.find("nosuid,nodev"), std::string::npos) << flags << " after " << after;
+    EXPECT_EQ(read_first(point + "/device", O_RDWR), -EACCES) << after;
+  };
+  const auto clear = [](int at) {
+    struct mount_attr attributes {};
+    attributes.attr_clr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    return ::syscall(SYS_mount_setattr, at, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) == 0 ? 0 : errno;
+  };
+  flags_hold("as it came");
+  EXPECT_EQ(clear(mount), EPERM);
+  flags_hold("mount_setattr");
+  EXPECT_NE(::mount(nullptr, point.c_str(), nullptr, MS_REMOUNT | MS_BIND, nullptr), 0);
+  flags_hold("a remount");
+  EXPECT_NE(::mount(nullptr, point.c_str(), nullptr, MS_REMOUNT, "allow_other"), 0);
+  const os::Fd filesystem(static_cast<int>(::syscall(SYS_fspick, AT_FDCWD, point.c_str(), FSPICK_CLOEXEC)));
+  ASSERT_TRUE(filesystem);
+  EXPECT_NE(::syscall(SYS_fsconfig, filesystem.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0), 0);
+  EXPECT_LT(::syscall(SYS_fsmount, filesystem.get(), FSMOUNT_CLOEXEC, 0), 0) << "another mount of it, without flags";
+  const os::Fd copy(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, point.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+  ASSERT_TRUE(copy);
+  EXPECT_EQ(clear(copy.get()), EPERM);
+  ASSERT_EQ(::mount(point.c_str(), point.c_str(), nullptr, MS_BIND, nullptr), 0);
+  EXPECT_NE(::mount(nullptr, point.c_str(), nullptr, MS_REMOUNT | MS_BIND, nullptr), 0);
+  flags_hold("a bind mount");
+  EXPECT_EQ(::umount2(point.c_str(), MNT_DETACH), 0);
+}
+
+// Invariant: a connection that the service makes is its peer's alone, and of no more use to it than one that it could
+// make itself: no device and no set-user-ID program of its server's counts, and no id is any other connection's.
+ATTACK(ForeignAttack, AConnectionThatTheServiceMade) {
+  const std::string path = foreign_ground();
+  ASSERT_EQ(::mkdir((path + "/other").c_str(), 0755), 0);
+  ASSERT_EQ(::chown((path + "/other").c_str(), kUser, kUser), 0);
+  RunningService service;
+  service.note();
+  auto* serves = new (::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) std::atomic<int>(0);
+  Program server([&] {
+    if (!be_server()) return;
+    ForeignServer made(path + "/point", ForeignServer::MadeByService{});
+    ASSERT_TRUE(made.connected());
+    const auto granted = made.grant(1, opened(path + "/file", O_RDWR).get());
+    ASSERT_EQ(granted.error, 0) << name_of(granted.reason);
+    made.pass(granted.backing_id);
+    EXPECT_EQ(made.use([&] { return read_first(made.file()); }), 'c');
+    EXPECT_EQ(made.use([&] { return write_first(made.file()); }), 1);
+    EXPECT_EQ(made.reads() + made.writes(), 0u);
+    EXPECT_EQ(made.use([&] {
+      expect_locked(path + "/point", made.mount());
+      return ::testing::Test::HasFailure() ? 1 : 0;
+    }), 0) << "its mount is locked";
+    // In user and mount namespaces below its own, too.
+    EXPECT_EQ(made.use([&] {
+      if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return -1;
+      EXPECT_NE(::mount(nullptr, (path + "/point").c_str(), nullptr, MS_REMOUNT | MS_BIND, nullptr), 0);
+      return read_first(path + "/point/device", O_RDWR);
+    }), -EACCES);
+    // Its ids are of that connection, whatever descriptor its server has besides.
+    ForeignServer own(path + "/other", 8);
+    own.pass(granted.backing_id);
+    EXPECT_EQ(own.use([&] { return read_first(own.file()); }), -EIO);
+    *serves = 1;
+    while (*serves == 1) ::usleep(10'000);
+    // It ends with its session.
+    made.hang_up();
+    EXPECT_TRUE(eventually(3000, [&] { return made.use([&] { return read_first(made.file()); }) == -EIO; }));
+  });
+  ASSERT_TRUE(eventually(10'000, [&] { return *serves == 1 || server.ended(0); }));
+  // Nobody else gets in, root neither: where its server is, and as whoever.
+  for (const uint32_t uid : {kVictim, 0u}) {
+    in_process(0, 10, [&] {
+      const os::Fd mounts(::open(("/proc/" + std::to_string(server.pid()) + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC));
+      ASSERT_EQ(::setns(mounts.get(), CLONE_NEWNS), 0);
+      if (uid != 0) {
+        ASSERT_EQ(::setresgid(uid, uid, uid), 0);
+        ASSERT_EQ(::setresuid(uid, uid, uid), 0);
+      }
+      EXPECT_EQ(read_first(path + "/point/file"), -EACCES) << uid;
+      EXPECT_EQ(read_first(path + "/point/device"), -EACCES) << uid;
+    });
+  }
+  *serves = 2;
+  EXPECT_TRUE(server.ended(8000));
+  EXPECT_EQ(server.status(), 0) << server.output();
+  // Root is served by nobody; what is asked for comes without a descriptor.
+  in_process(0, 10, [&] {
+    const wire::ForeignHello words{wire::kForeignMagic, wire::kForeignVersion, wire::kForeignMake, 0};
+    const std::span<const uint8_t> hello{reinterpret_cast<const uint8_t*>(&words), sizeof(words)};
+    ForeignServer root(path + "/point", 8);
+    EXPECT_EQ(name_of(root.connect(hello, {})), "identity-root");
+    EXPECT_EQ(name_of(root.connect(hello, {root.device()})), "protocol");
+  });
+  service.expect_as_noted("a connection that the service made");
 }
 
 // In a user namespace of its own, in a mount namespace that is not: no process of it could have mounted.

@@ -15,6 +15,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "hostile_worker.h"
@@ -24,13 +25,14 @@
 #include "service/connection.h"
 #include "wire/control.h"
 #include "wire/fuse.h"
+#include "wire/init.h"
 
 namespace sluice::adversary {
 namespace {
 
-constexpr uint32_t kLookup = 1, kForget = 2, kGetattr = 3, kOpen = 14, kRead = 15, kWrite = 16, kRelease = 18,
+constexpr uint32_t kInit = 26, kLookup = 1, kForget = 2, kGetattr = 3, kOpen = 14, kRead = 15, kWrite = 16, kRelease = 18,
                    kFlush = 25, kOpendir = 27, kReleasedir = 29, kBatchForget = 42;
-constexpr uint64_t kFileNode = 2;
+constexpr uint64_t kFileNode = 2, kDeviceNode = 3, kProgramNode = 4;
 
 void reply(int device, uint64_t unique, int error, const void* body = nullptr, size_t size = 0) {
   const wire::FuseOutHeader header{static_cast<uint32_t>(sizeof(header) + size), -error, unique};
@@ -42,8 +44,12 @@ wire::FuseAttr attributes_of(uint64_t node, uint64_t size) {
   wire::FuseAttr attr{};
   attr.ino = node;
   attr.nlink = 1;
-  attr.mode = node == kFileNode ? S_IFREG | 0666 : S_IFDIR | 0777;
-  attr.size = node == kFileNode ? size : 0;
+  attr.mode = node == kFileNode      ? S_IFREG | 0666
+              : node == kDeviceNode  ? S_IFCHR | 0666
+              : node == kProgramNode ? S_IFREG | S_ISUID | 0755
+                                     : S_IFDIR | 0777;
+  attr.size = node == kFileNode || node == kProgramNode ? size : 0;
+  if (node == kDeviceNode) attr.rdev = 1 << 8 | 3;
   return attr;
 }
 
@@ -88,6 +94,18 @@ ForeignServer::ForeignServer(const std::string& path, uint64_t size, uint32_t ui
   if (serves) thread_ = std::thread([this, size] { serve(size); });
 }
 
+ForeignServer::ForeignServer(const std::string& path, MadeByService) : path_(path) {
+  shared_ = static_cast<Shared*>(::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  const wire::ForeignHello hello{wire::kForeignMagic, wire::kForeignVersion, wire::kForeignMake, 0};
+  EXPECT_EQ(connect({reinterpret_cast<const uint8_t*>(&hello), sizeof(hello)}, {}), core::Reason::kNone);
+  device_ = std::move(made_device_);
+  if (!device_) return;
+  const os::Fd target(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_TRUE(os::attach_mount(made_mount_.get(), target.get()).ok()) << std::strerror(errno);
+  thread_ = std::thread([this] { serve(8); });
+  EXPECT_TRUE(eventually(3000, [&] { return shared_->begun.load(); })) << "INIT";
+}
+
 ForeignServer::~ForeignServer() {
   hang_up();
   end();
@@ -125,15 +143,26 @@ void ForeignServer::serve(uint64_t size) {
       case kForget:
       case kBatchForget:
         break;
-      case kLookup:
-        if (std::strcmp(buffer.data() + sizeof(request), "file") != 0) {
+      case kInit: {
+        const auto init = wire::decode_init({reinterpret_cast<const uint8_t*>(buffer.data()), static_cast<size_t>(length)});
+        EXPECT_TRUE(init.ok());
+        if (!init.ok()) return;
+        const auto answer = wire::encode_init_reply(*init, false);
+        (void)!::write(device, answer.data(), answer.size());
+        shared_->begun = true;
+        break;
+      }
+      case kLookup: {
+        const std::string_view name = buffer.data() + sizeof(request);
+        entry.nodeid = name == "file" ? kFileNode : name == "device" ? kDeviceNode : name == "program" ? kProgramNode : 0;
+        if (entry.nodeid == 0) {
           reply(device, request.unique, ENOENT);
           break;
         }
-        entry.nodeid = kFileNode;
-        entry.attr = attributes_of(kFileNode, size);
+        entry.attr = attributes_of(entry.nodeid, size);
         reply(device, request.unique, 0, &entry, sizeof(entry));
         break;
+      }
       case kGetattr:
         attr.attr = attributes_of(request.nodeid, size);
         reply(device, request.unique, 0, &attr, sizeof(attr));
@@ -174,7 +203,7 @@ core::Reason ForeignServer::connect(std::span<const uint8_t> hello, const std::v
   if (!socket || !send_raw(socket.get(), hello, fds)) return core::Reason::kSystem;
   (void)os::set_timeout(socket.get(), 5000);
   std::vector<uint8_t> buffer(wire::kViewInfoMost);
-  auto message = os::receive_message(socket.get(), buffer, 2);
+  auto message = os::receive_message(socket.get(), buffer, 4);
   if (!message.ok()) return message.failure().reason;
   const auto answer = wire::decode_reply({buffer.data(), message->length});
   if (!answer.ok()) return answer.failure().reason;
@@ -182,7 +211,8 @@ core::Reason ForeignServer::connect(std::span<const uint8_t> hello, const std::v
     EXPECT_TRUE(message->fds.empty());
     return answer->reason;
   }
-  EXPECT_EQ(message->fds.size(), 2u);
+  EXPECT_EQ(message->fds.size(), fds.empty() ? 4u : 2u);
+  if (message->fds.size() == 4) made_device_ = std::move(message->fds[2]), made_mount_ = std::move(message->fds[3]);
   for (size_t i = 0; i < 2 && i < message->fds.size(); ++i) channels_[i] = std::move(message->fds[i]);
   most_grants_ = answer->count;
   name_ = answer->text;

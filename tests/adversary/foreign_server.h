@@ -28,6 +28,10 @@ class ForeignServer {
   // Mounts at path, a directory, for that user and, if asked, serves from a thread (then this process is not to be
   // copied by in_process()). `file` there, of that size, is readable and writable.
   explicit ForeignServer(const std::string& path, uint64_t size = 0, uint32_t uid = 0, bool serves = true);
+  // Has the service make its connection, attaches that at path and serves it, as a hostile one would: beside `file`
+  // there is `device`, the character device of /dev/null, and `program`, set-user-ID root; all belong to root.
+  struct MadeByService {};
+  ForeignServer(const std::string& path, MadeByService);
   ~ForeignServer();
   ForeignServer(const ForeignServer&) = delete;
   ForeignServer& operator=(const ForeignServer&) = delete;
@@ -42,6 +46,7 @@ class ForeignServer {
   void hang_up() { channels_[0].reset(), channels_[1].reset(); }
   uint32_t most_grants() const { return most_grants_; }
   const std::string& name() const { return name_; }
+  int mount() const { return made_mount_.get(); }
 
   // channel: 0 to read, 1 to read and write.
   wire::BackingReply grant(int channel, int file);
@@ -64,13 +69,14 @@ class ForeignServer {
   struct Shared {
     std::atomic<int32_t> backing_id;
     std::atomic<uint32_t> reads, writes;
-    std::atomic<bool> silent, ended;
+    std::atomic<bool> silent, ended, begun;
   };
   void serve(uint64_t size);
 
   std::string path_;
   os::Fd device_;
   os::Fd channels_[2];
+  os::Fd made_device_, made_mount_;
   uint32_t most_grants_ = 0;
   std::string name_;
   Shared* shared_;

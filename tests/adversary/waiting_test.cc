@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -138,6 +139,19 @@ TEST_P(TakenOverWaiting, Stopped) {
     EXPECT_TRUE(host.Ended(5000)) << "sync(2) waits for a stopped worker";
     EXPECT_EQ(view.unmount_by_force(), 0);
     EXPECT_TRUE(client.Ended(kFreeMilliseconds));
+  });
+}
+
+// Unmounted, a view ends also where its worker does not: nothing of it stays, nor its place.
+TEST_P(TakenOverWaiting, NotEndingWithItsConnection) {
+  RunContained([] {
+    const Service service(GetParam());
+    const AttackedView view(service, "serve honest");
+    EXPECT_EQ(As({kViewer}, [&] { return Sys(::access(view.path("plain").c_str(), F_OK)); }), 0);
+    ASSERT_EQ(::kill(service.view(view.name()).worker_pid, SIGSTOP), 0);
+    ASSERT_EQ(::umount2(view.path().c_str(), MNT_DETACH), 0);
+    EXPECT_TRUE(view.ended());
+    EXPECT_TRUE(service.logs("unmounted"));
   });
 }
 

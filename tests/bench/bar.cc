@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 
 #include "measure.h"
@@ -77,17 +76,18 @@ constexpr Judged kJudged[] = {{kRandomWrite, true, kLeastThroughput, kMostWriteR
                               {kOpenClose, false, kMostOpenClose, kMostOpenRequests}};
 
 bool JudgeMeasures(const Ground& ground, const Deadline& deadline) {
-  Rounds rounds(ground, deadline, kLoopSeconds);
+  Rounds rounds(ground, {kView}, deadline, kLoopSeconds);
   const std::vector<Measure> measures = AllMeasures();
   bool all_met = true;
   for (const Judged& judged : kJudged) {
     const auto measure = std::find_if(measures.begin(), measures.end(), [&](const Measure& one) {
-      return std::strcmp(one.name, judged.measure) == 0;
+      return one.name == judged.measure;
     });
+    FillSource(ground, measure->needs, deadline);
     Result last;
     const bool met =
         Judge({judged.measure + (", " + ground.name), judged.at_least, judged.limit, [&](int) {
-                 last = rounds.Run(*measure, kRounds);
+                 last = rounds.RunOne(*measure, kView, kRounds);
                  return last.ratio();
                }});
     const bool few = JudgeRequests(last, judged.most_requests);

@@ -19,8 +19,7 @@ inline constexpr double kMostWriteRequests = 0.05;
 inline constexpr double kMostReadRequests = 0.5;  // of 1 MiB, of which there are not many
 inline constexpr double kMostOpenRequests = 2.1;  // OPEN and RELEASE
 
-// Prints a line for each bar, and whether it was met; false unless all of them were. The sources
-// are filled.
+// Prints a line for each bar, and whether it was met; false unless all of them were.
 bool MeetsBars(const Grounds& grounds, const Deadline& deadline);
 
 }  // namespace sluicebench

@@ -11,6 +11,8 @@ namespace {
 
 constexpr const char* kMembers[] = {"sluice-broker", "sluice-worker", "sluiced"};
 
+}  // namespace
+
 Memory MemoryOf(const Process& process) {
   Memory memory{process.name, process.pid};
   std::ifstream file("/proc/" + std::to_string(process.pid) + "/smaps_rollup");
@@ -28,8 +30,6 @@ Memory MemoryOf(const Process& process) {
   if (memory.resident_kib == 0) throw Failure("no smaps_rollup of " + process.name);
   return memory;
 }
-
-}  // namespace
 
 std::vector<Memory> MemoryOfView(pid_t started) {
   std::vector<Process> processes = Descendants(started);

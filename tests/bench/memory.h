@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "process.h"
+
 namespace sluicebench {
 
 struct Memory {
@@ -15,6 +17,8 @@ struct Memory {
   long pss_kib = 0;      // those, and its share of the others
   long resident_kib = 0;
 };
+
+Memory MemoryOf(const Process& process);  // throws Failure where it cannot be told
 
 // Of the service, broker and worker that the command of a view started; or, of a service, of itself
 // and the same. Sorted by name; throws Failure where one of them is missing.

@@ -16,17 +16,6 @@ namespace {
 
 constexpr int kNewFiles = 1000;
 
-// One pass: body(i) for each i, with the time that all of them took.
-template <typename Body>
-void Pass(benchmark::State& state, int count, const Body& body) {
-  for (auto _ : state) {
-    const auto begin = std::chrono::steady_clock::now();
-    for (int i = 0; i < count; ++i) body(i);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    state.SetIterationTime(took.count());
-  }
-}
-
 void OpenClose(const std::string& path, int flags) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
   Must(fd, "open");
@@ -41,6 +30,17 @@ void OpenOne(benchmark::State& state, const Place& place) {
 void OpenMany(benchmark::State& state, const Place& place) {
   const std::string directory = place.directory + kManyDir;
   Pass(state, kManyFiles, [&](int i) { OpenClose(directory + FileName(i), O_RDONLY); });
+}
+
+void ReadSmall(benchmark::State& state, const Place& place) {
+  const std::string directory = place.directory + kTreeDir;
+  char text[8192];
+  Pass(state, kTreeFiles, [&](int i) {
+    const Fd fd(::open((directory + TreeFile(i)).c_str(), O_RDONLY | O_CLOEXEC));
+    Must(fd.get(), "open");
+    while (Must(::read(fd.get(), text, sizeof(text)), "read") > 0) {
+    }
+  });
 }
 
 void StatCached(benchmark::State& state, const Place& place) {
@@ -79,10 +79,6 @@ void ListThousand(benchmark::State& state, const Place& place) {
   for (auto _ : state) List(place.directory + kThousandDir, kThousand);
 }
 
-void ListMany(benchmark::State& state, const Place& place) {
-  for (auto _ : state) List(place.directory + kManyDir, kManyFiles);
-}
-
 void ListManyFirst(benchmark::State& state, const Place& place) {
   Pass(state, 1, [&](int) { List(place.directory + kManyDir, kManyFiles); });
 }
@@ -113,17 +109,28 @@ std::vector<Measure> NameMeasures() {
   constexpr auto kLower = Measure::Better::kLower;
   constexpr auto kLoop = Measure::Kind::kLoop;
   constexpr auto kPass = Measure::Kind::kPass;
+  constexpr auto kAgain = Measure::State::kDone;
+  constexpr auto kFirst = Measure::State::kFirst;
+  const Needs none, thousand{.thousand = true}, many{.many = true}, tree{.tree = true};
   return {
-      {kOpenClose, kLower, kLoop, 1, false, {}, OpenOne},
-      {"open + close, 10,000 files, first", kLower, kPass, kManyFiles, true, {}, OpenMany},
-      {"stat, cached", kLower, kLoop, 1, false, {}, StatCached},
-      {"stat, first touch", kLower, kPass, kManyFiles, true, {}, StatFirst},
-      {"absent name, first", kLower, kPass, kManyFiles, true, {}, StatAbsent},
-      {"readdir, 1,000 names", kLower, kLoop, 1, false, {}, ListThousand},
-      {"readdir, 10,000 names", kLower, kLoop, 1, false, {}, ListMany},
-      {"readdir, 10,000 names, first", kLower, kPass, 1, true, {}, ListManyFirst},
-      {"create", kLower, kPass, kNewFiles, false, MakeScratch, Create},
-      {"unlink", kLower, kPass, kNewFiles, false, MakeFilledScratch, Unlink},
+      {"stat, cached", kLower, kLoop, 1, none, kAgain, {1.0, 1.25}, {}, StatCached},
+      {"stat, first touch", kLower, kPass, kManyFiles, many, kFirst, {5, 13}, {}, StatFirst},
+      {"absent name, first", kLower, kPass, kManyFiles, many, kFirst, {3, 5.5}, {}, StatAbsent},
+      {kOpenClose, kLower, kLoop, 1, none, kAgain, {5, 5}, {}, OpenOne},
+      {"open + close, 10,000 files, first",
+       kLower,
+       kPass,
+       kManyFiles,
+       many,
+       kFirst,
+       {7, 7},
+       {},
+       OpenMany},
+      {"read whole small files", kLower, kPass, kTreeFiles, tree, kFirst, {6, 6}, {}, ReadSmall},
+      {"readdir, 1,000 names", kLower, kLoop, 1, thousand, kAgain, {}, {}, ListThousand},
+      {"readdir, 10,000 names, first", kLower, kPass, 1, many, kFirst, {}, {}, ListManyFirst},
+      {"create", kLower, kPass, kNewFiles, none, kAgain, {3, 11}, MakeScratch, Create},
+      {"unlink", kLower, kPass, kNewFiles, none, kAgain, {4.5, 8}, MakeFilledScratch, Unlink},
   };
 }
 

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <sched.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -162,6 +163,30 @@ void Exec(const std::vector<std::string>& words) {
   ::execv(argv[0], argv.data());
   std::fprintf(stderr, "bench: cannot start %s: %s\n", argv[0], std::strerror(errno));
   ::_exit(127);
+}
+
+void RunCommand(const std::vector<std::string>& words, int status) {
+  const char* const environment[] = {"PATH=/usr/bin:/bin",        "HOME=/nonexistent",
+                                     "LC_ALL=C",                  "GIT_CONFIG_GLOBAL=/dev/null",
+                                     "GIT_CONFIG_NOSYSTEM=1",     nullptr};
+  std::vector<char*> argv;
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  pid_t pid = -1;
+  const std::string path = "/usr/bin/" + words[0];
+  const int failed = ::posix_spawn(&pid, path.c_str(), &actions, nullptr, argv.data(),
+                                   const_cast<char* const*>(environment));
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) throw Failure(path + ": " + std::strerror(failed));
+  int ended = 0;
+  Must(::waitpid(pid, &ended, 0), words[0]);
+  if (!WIFEXITED(ended) || WEXITSTATUS(ended) != status) {
+    throw Failure(words[0] + ": ended otherwise than it should (" + std::to_string(ended) + ")");
+  }
 }
 
 std::string InChild(uid_t uid, const std::function<std::string()>& body, const Deadline& deadline,

@@ -80,6 +80,10 @@ void Become(uid_t uid);
 // In a child: becomes this program.
 [[noreturn]] void Exec(const std::vector<std::string>& words);
 
+// Runs a program of the distribution to its end, as this process's user, with nothing of its
+// environment, and its output thrown away; throws where its status is another one.
+void RunCommand(const std::vector<std::string>& words, int status = 0);
+
 // Runs body as uid in a child and hands back the bytes that it returned. meanwhile: what this
 // process does once the child is there.
 std::string InChild(uid_t uid, const std::function<std::string()>& body, const Deadline& deadline,

@@ -19,10 +19,10 @@ std::string BinDirectory();
 
 class View {
  public:
-  // Returns when kIdentity sees a file through it. socket: of a service that runs; else the command
+  // Returns when its user sees a file through it. socket: of a service that runs; else the command
   // starts a service of its own. programs: the directory of the command and what it starts.
   View(const Ground& ground, const Deadline& deadline, const std::string& socket = {},
-       const std::string& programs = BinDirectory());
+       const std::string& programs = BinDirectory(), uid_t user = kIdentity);
   ~View();
   View(const View&) = delete;
   View& operator=(const View&) = delete;

@@ -1,5 +1,6 @@
 #include "fake_service.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -69,7 +70,11 @@ void FakeService::listen() {
     uint8_t hello[64];
     (void)os::set_timeout(peer.get(), 2000);
     const auto message = os::receive_message(peer.get(), hello, 1);
-    if (!message.ok() || message->fds.size() != 1 || !wire::check_foreign_hello({hello, message->length}).ok()) continue;
+    if (!message.ok()) continue;
+    const auto words = wire::check_foreign_hello({hello, message->length});
+    if (!words.ok()) continue;
+    makes_ = (words->flags & wire::kForeignMake) != 0;
+    if (message->fds.size() != (makes_ ? 0 : 1)) continue;
     const int n = hellos_++;
     if (greeting_) {
       (void)greeting_(*this, peer.get(), n);
@@ -83,10 +88,11 @@ bool FakeService::welcome(int peer) {
   auto read_only = os::socket_pair();
   auto read_write = os::socket_pair();
   if (!read_only.ok() || !read_write.ok()) return false;
-  if (!send(peer, wire::encode_reply({0, core::Reason::kNone, 100, "connection-1"}),
-            {read_only->first.get(), read_write->first.get()})) {
-    return false;
-  }
+  std::vector<int> handed = {read_only->first.get(), read_write->first.get()};
+  // In the place of the connection's descriptor and mount.
+  const os::Fd device(::open("/dev/null", O_RDWR | O_CLOEXEC)), mount(::open("/", O_PATH | O_CLOEXEC));
+  if (makes_) handed.insert(handed.end(), {device.get(), mount.get()});
+  if (!send(peer, wire::encode_reply({0, core::Reason::kNone, 100, "connection-1"}), handed)) return false;
   const std::lock_guard lock(mutex_);
   for (auto* pair : {&*read_only, &*read_write}) {
     const int channel = pair->second.release();
@@ -103,6 +109,7 @@ void FakeService::serve(int channel) {
     if (!message.ok() || message->length == 0) break;
     const auto request = wire::decode_backing_request({buffer, message->length}, message->fds.size());
     if (!request.ok()) break;
+    if (!message->fds.empty()) last_flags_ = ::fcntl(message->fds[0].get(), F_GETFL);
     const int n = requests_++;
     std::vector<uint8_t> bytes;
     if (answer_) {
@@ -112,7 +119,8 @@ void FakeService::serve(int channel) {
       live_ += opens ? 1 : -1;
       bytes = reply_of({0, 0, opens ? next_id_++ : request->backing_id, 0});
     }
-    if (bytes.empty() || !send(channel, bytes)) break;
+    const std::vector<int> fds(attaches_ ? 1 : 0, channel);
+    if (bytes.empty() || !send(channel, bytes, fds)) break;
   }
   ::shutdown(channel, SHUT_RDWR);  // the number stays this one's until the end
 }

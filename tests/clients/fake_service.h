@@ -35,6 +35,11 @@ class FakeService {
   int hellos() const { return hellos_; }
   int requests() const { return requests_; }
   int live_ids() const { return live_; }
+  // What the file of the last request is open as (F_GETFL).
+  int last_flags() const { return last_flags_; }
+
+  // With each answer goes a descriptor, which belongs to none.
+  void attach_descriptors() { attaches_ = true; }
 
   static std::vector<uint8_t> reply_of(const wire::BackingReply& reply);
   static bool send(int peer, const std::vector<uint8_t>& bytes, const std::vector<int>& fds = {});
@@ -47,7 +52,9 @@ class FakeService {
   const Greeting greeting_;
   const Answer answer_;
   os::Fd listener_, stop_;
-  std::atomic<int> hellos_{0}, requests_{0}, next_id_{1}, live_{0};
+  std::atomic<int> hellos_{0}, requests_{0}, next_id_{1}, live_{0}, last_flags_{-1};
+  std::atomic<bool> attaches_{false};
+  std::atomic<bool> makes_{false};  // the last hello asked for a connection to be made
   std::mutex mutex_;
   std::vector<int> channels_;  // the brokers' ends
   std::vector<std::thread> brokers_;

@@ -37,6 +37,8 @@ int main() {
   if (session || session.error() == 0) return 1;
   sluice::Session other = std::move(session);
   sluice::Backing backing;
+  int connection = -1, mount = -1;
+  if (sluice::Session::connect(&connection, &mount, "/nowhere") || backing.valid()) return 1;
   return backing ? 1 : 0;
 }
 END

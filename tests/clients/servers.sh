@@ -93,6 +93,41 @@ case_library() {
   expect_eq "requests for data after the service restarted" 0 "$(data_requests)"
   ends_server
 }
+# Somebody in the server's namespaces keeps the file open, until release_file.
+hold_file() {
+  setpriv --reuid=$USER_A --regid=$USER_A --clear-groups -- nsenter -t "$SERVER" -U -m --preserve-credentials -- \
+    bash -c "exec 3< '$W/point/file'; echo open; read -r _ < '$W/release'; sha256sum <&3" > "$W/held" &
+  HOLDER=$!
+  STARTED+=($HOLDER)
+  expect_soon "the file is open" 10 grep -q open "$W/held"
+}
+release_file() {
+  echo > "$W/release"
+  wait $HOLDER
+  expect_eq "who has it open reads on" "$(sha256sum < "$W/tree/file")" "$(tail -n 1 "$W/held")"
+}
+restart_service() {
+  stop_service
+  start_service
+}
+case_library_restart_while_it_is_open() {
+  begin_case
+  mkfifo -m 666 "$W/release"
+  start_server unshare -Urm /run/clients/passthrough_server "$W/tree" "$W/point"
+  has_mounted
+  hold_file
+  local round
+  for round in 1 2 3; do
+    restart_service
+    use_file
+    use_shared
+  done
+  release_file
+  use_file
+  expect_eq "requests for data" 0 "$(data_requests)"
+  expect_soon "its grants are closed" 5 no_grant_held
+  ends_server
+}
 case_library_without_a_service() {
   begin_case
   stop_service
@@ -249,6 +284,73 @@ case_exec_service_restarted() {
   stop_service
   (sleep 0.3 && exec sluiced --listen $SOCKET --mode 0666 > "$W/service.log" 2>&1) &
   STARTED+=($!)
+  use_file
+  said_nothing
+  ends_server
+}
+# What a server that knows nothing of it answers with has ended: until the last close, nobody opens the file anew.
+case_exec_service_restarted_while_it_is_open() {
+  begin_case
+  mkfifo -m 666 "$W/release"
+  start_server $(raw --unshare)
+  has_mounted
+  hold_file
+  restart_service
+  expect_match "opening it again" "Input/output error" "$(in_server cat "$W/point/file" 2>&1)"
+  release_file
+  expect_soon "its last close is answered" 5 in_server test -r "$W/point/file"
+  use_file
+  use_shared
+  said_nothing
+  ends_server
+}
+# Made by the service, as where the kernel does not say which connection a descriptor serves.
+connection_of_the_service() {
+  grep -q " $W/point [^ ]*nosuid,nodev[^ ]* .*- fuse.sluice-connection sluice-connection .*user_id=$USER_A,group_id=$USER_A,default_permissions" \
+    "/proc/$SERVER/mountinfo"
+}
+case_exec_by_service() {
+  begin_case
+  start_server $(raw --unshare --by-service)
+  has_mounted
+  connection_of_the_service || fail "it is the service's" "$(grep "$W/point" "/proc/$SERVER/mountinfo")"
+  use_file
+  use_shared
+  said_nothing
+  expect_match "it is listed" "connection-" "$(sluice ls)"
+  expect_soon "its grants are closed" 5 no_grant_held
+  # Where the kernel does say so, another service knows it, too.
+  restart_service
+  use_file
+  said_nothing
+  ends_server
+  # libfuse takes it as a mountpoint.
+  start_server sluice exec --unshare --by-service --mount "$W/point" -- /run/clients/passthrough_server "$W/tree" {}
+  has_mounted
+  connection_of_the_service || fail "it is the service's" "$(grep "$W/point" "/proc/$SERVER/mountinfo")"
+  use_file
+  use_shared
+  expect_eq "requests for data" 0 "$(data_requests)"
+  ends_server
+  # Its supervisor has it, and ends, though nobody has called.
+  start_server sluice exec --unshare --by-service --mount "$W/point" -- sh -c 'exec sleep 100' server {}
+  has_mounted
+  expect_soon "it serves nobody" 5 grep -qx sleep "/proc/$SERVER/comm"
+  ends_server
+  stop_service
+  as_a sluice exec --unshare --by-service --mount "$W/point" -- true {} > /dev/null 2> "$W/errors"
+  expect_eq "without a service" 125 $?
+  expect_match "and why" "makes no connection: no service answers" "$(cat "$W/errors")"
+}
+case_exec_where_the_kernel_does_not_say() {
+  begin_case
+  mkdir "$W/empty"
+  : > "$W/said"
+  unshare -m bash -c "mount --bind '$W/empty' /proc/\$\$/fdinfo && exec ${A[*]} $(raw --unshare)" >> "$W/said" 2> "$W/errors" &
+  SERVER=$!
+  STARTED+=($SERVER)
+  has_mounted
+  connection_of_the_service || fail "it is the service's" "$(grep "$W/point" "/proc/$SERVER/mountinfo")"
   use_file
   said_nothing
   ends_server

@@ -10,6 +10,8 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
+#include <set>
 
 #include "core/reason.h"
 #include "fake_service.h"
@@ -102,8 +104,13 @@ TEST_F(Session, WithoutAServiceItFailsAtOnce) {
   EXPECT_GT(id, 0);
 }
 
+std::atomic<int> pipes{0};
+
 TEST_F(Session, ABrokerThatIsLostIsReplaced) {
   FakeService service(socket_);
+  struct sigaction action {}, before {};
+  action.sa_handler = [](int) { ++pipes; };
+  ASSERT_EQ(::sigaction(SIGPIPE, &action, &before), 0);
   ASSERT_GT(open(), 0);
   for (int i = 0; i < 5; ++i) {
     service.end_brokers();
@@ -112,6 +119,8 @@ TEST_F(Session, ABrokerThatIsLostIsReplaced) {
   EXPECT_EQ(service.hellos(), 6);
   service.end_brokers();
   EXPECT_EQ(sluice_backing_close(session_, 1), 0);
+  EXPECT_EQ(pipes, 0) << "nor does the program hear of it";
+  ASSERT_EQ(::sigaction(SIGPIPE, &before, nullptr), 0);
 }
 
 TEST_F(Session, AServiceThatRestartsIsWaitedFor) {
@@ -135,7 +144,7 @@ TEST_F(Session, AServiceThatDoesNotComeBackIsWaitedForOnce) {
   EXPECT_GE(first, 800);
   EXPECT_LT(first, 1500);
   EXPECT_LT(milliseconds_of([&] {
-              for (int i = 0; i < 100; ++i) EXPECT_EQ(open(), -EAGAIN);
+              for (int i = 0; i < 20; ++i) EXPECT_EQ(open(), -EAGAIN);
             }), 500);
 }
 
@@ -191,7 +200,9 @@ TEST_F(Session, AGreetingThatIsNoneIsRefused) {
     sluice_session* session = nullptr;
     ASSERT_EQ(sluice_open(device_.get(), socket_.c_str(), &session), 0);
     {
-      FakeService service(socket_, [&](FakeService&, int peer, int) { return FakeService::send(peer, greetings[i]); });
+      // But for the one that lacks them, each with two descriptors.
+      const std::vector<int> channels(i == 8 ? 0 : 2, 0);
+      FakeService service(socket_, [&](FakeService&, int peer, int) { return FakeService::send(peer, greetings[i], channels); });
       // An empty packet is told from an end by nobody: it is asked again for a second.
       EXPECT_EQ(sluice_backing_open(session, file_.get()), i == 0 ? -EAGAIN : -EPROTO) << i;
       if (i == 6) {
@@ -205,6 +216,13 @@ TEST_F(Session, AGreetingThatIsNoneIsRefused) {
   }
 }
 
+TEST_F(Session, AGreetingWithOneChannelIsRefused) {
+  FakeService service(socket_, [](FakeService&, int peer, int) {
+    return FakeService::send(peer, wire::encode_reply({0, Reason::kNone, 1, "name"}), {0});
+  });
+  EXPECT_EQ(open(), -EPROTO);
+}
+
 TEST_F(Session, TooManyChannelsAreClosed) {
   FakeService service(socket_, [](FakeService&, int peer, int) {
     return FakeService::send(peer, wire::encode_reply({0, Reason::kNone, 1, "name"}), {0, 0, 0});
@@ -215,6 +233,58 @@ TEST_F(Session, TooManyChannelsAreClosed) {
   const int after = ::dup(0);
   EXPECT_LE(after, before + 1) << "none was left open";
   ::close(after);
+}
+
+TEST_F(Session, AConnectionThatTheServiceMakes) {
+  FakeService service(socket_);
+  int device = -1, mount = -1;
+  sluice_session* session = nullptr;
+  ASSERT_EQ(sluice_connect(socket_.c_str(), &device, &mount, &session), 0);
+  EXPECT_EQ(::fcntl(device, F_GETFD), FD_CLOEXEC);
+  EXPECT_EQ(::fcntl(mount, F_GETFD), FD_CLOEXEC);
+  EXPECT_EQ(sluice_backing_open(session, file_.get()), 1);
+  EXPECT_EQ(sluice_backing_open(session, writable_.get()), 2);
+  EXPECT_EQ(service.hellos(), 1) << "its channels came along";
+  // Later it is as any other.
+  service.end_brokers();
+  EXPECT_EQ(sluice_backing_valid(session, 1), 0);
+  EXPECT_EQ(sluice_backing_open(session, file_.get()), 3);
+  EXPECT_EQ(service.hellos(), 2);
+  sluice_close(session);
+  EXPECT_EQ(::close(device), 0);
+  EXPECT_EQ(::close(mount), 0);
+}
+
+TEST_F(Session, AConnectionThatIsNotMade) {
+  int device = -1, mount = -1;
+  sluice_session* session = nullptr;
+  EXPECT_EQ(sluice_connect(socket_.c_str(), &device, &mount, &session), -EAGAIN) << "no service";
+  EXPECT_EQ(sluice_connect(nullptr, nullptr, &mount, &session), -EINVAL);
+  EXPECT_EQ(sluice_connect(std::string(108, 'x').c_str(), &device, &mount, &session), -ENAMETOOLONG);
+  for (const std::vector<int>& handed : {std::vector<int>{}, {0, 0}, {0, 0, 0}, {0, 0, 0, 0, 0}}) {
+    FakeService service(socket_, [&](FakeService&, int peer, int) {
+      return FakeService::send(peer, wire::encode_reply({0, Reason::kNone, 1, "name"}), handed);
+    });
+    EXPECT_EQ(sluice_connect(socket_.c_str(), &device, &mount, &session), -EPROTO) << handed.size();
+  }
+  {
+    FakeService service(socket_, [](FakeService& self, int peer, int n) {
+      return n == 0 ? FakeService::send(peer, wire::encode_reply({EAGAIN, Reason::kLimitSetups, 0, {}})) : self.welcome(peer);
+    });
+    ASSERT_EQ(sluice_connect(socket_.c_str(), &device, &mount, &session), 0) << "what will pass is asked again";
+    sluice_close(session);
+    ::close(device);
+    ::close(mount);
+  }
+  device = mount = -1;
+  FakeService service(socket_, [](FakeService&, int peer, int) {
+    return FakeService::send(peer, wire::encode_reply({EPERM, Reason::kIdentityRoot, 0, {}}));
+  });
+  EXPECT_EQ(sluice_connect(socket_.c_str(), &device, &mount, &session), -EPERM);
+  EXPECT_EQ(sluice_last_reason(), static_cast<unsigned>(Reason::kIdentityRoot));
+  EXPECT_EQ(session, nullptr);
+  EXPECT_EQ(device, -1);
+  EXPECT_EQ(mount, -1);
 }
 
 TEST_F(Session, AnAnswerThatIsNoneEndsTheChannel) {
@@ -230,6 +300,24 @@ TEST_F(Session, AnAnswerThatIsNoneEndsTheChannel) {
     EXPECT_EQ(service.hellos(), static_cast<int>(i) + 1);
   }
   EXPECT_EQ(open(), 5);
+}
+
+TEST_F(Session, AnAnswerWithADescriptorEndsTheChannel) {
+  FakeService service(socket_);
+  service.attach_descriptors();
+  EXPECT_EQ(open(), -EPROTO);
+}
+
+// What comes after that is no answer to what is asked next.
+TEST_F(Session, AnAnswerThatIsLateIsNobodys) {
+  FakeService service(socket_, {}, [](const wire::BackingRequest&, int n) {
+    if (n == 0) ::usleep(5'500'000);
+    return FakeService::reply_of({0, 0, 100 + n, 0});
+  });
+  EXPECT_EQ(open(), -ETIMEDOUT);
+  ::usleep(800'000);
+  EXPECT_EQ(open(), 101);
+  EXPECT_EQ(service.hellos(), 2);
 }
 
 // Asked again, since nothing came of the first.
@@ -259,10 +347,16 @@ TEST_F(Session, ManyThreadsShareIt) {
   FakeService service(socket_);
   std::vector<std::thread> threads;
   std::atomic<int> failures{0};
+  std::mutex mutex;
+  std::set<int> ids;
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 300; ++i) {
         const int id = sluice_backing_open(session_, t % 2 == 0 ? file_.get() : writable_.get());
+        {
+          const std::lock_guard lock(mutex);
+          if (!ids.insert(id).second) ++failures;  // the answer to another's request
+        }
         if (id <= 0 || sluice_backing_close(session_, id) != 0) ++failures;
         if (t == 0 && i % 100 == 50) service.end_brokers();
       }
@@ -270,6 +364,91 @@ TEST_F(Session, ManyThreadsShareIt) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(failures, 0);
+}
+
+// Whoever makes the channels anew ends the broker that there is, and its ids: only one does.
+TEST_F(Session, OfTwoThreadsThatLoseABrokerOneConnects) {
+  for (int round = 0; round < 5; ++round) {
+    FakeService* self = nullptr;
+    FakeService service(socket_, {}, [&](const wire::BackingRequest&, int n) {
+      if (n >= 2) return FakeService::reply_of({0, 0, n, 0});
+      for (int i = 0; i < 1000 && self->requests() < 2; ++i) ::usleep(1000);
+      return std::vector<uint8_t>();  // both end
+    });
+    self = &service;
+    std::thread other([&] { EXPECT_GT(sluice_backing_open(session_, writable_.get()), 0); });
+    EXPECT_GT(open(), 0);
+    other.join();
+    EXPECT_EQ(service.hellos(), 2);
+  }
+}
+
+TEST_F(Session, AnIdEndsWithTheBrokerThatGaveIt) {
+  FakeService service(socket_);
+  EXPECT_EQ(sluice_backing_valid(session_, 0), 0);
+  EXPECT_EQ(sluice_backing_valid(session_, -5), 0);
+  EXPECT_EQ(sluice_backing_valid(session_, 7), 1) << "nobody has given any";
+  const int first = open(), second = sluice_backing_open(session_, writable_.get());
+  for (const int id : {first, second}) EXPECT_EQ(sluice_backing_valid(session_, id), 1);
+  service.end_brokers();
+  for (const int id : {first, second}) EXPECT_EQ(sluice_backing_valid(session_, id), 0) << "nobody was asked since";
+  const int third = open();
+  EXPECT_EQ(sluice_backing_valid(session_, third), 1);
+  for (const int id : {first, second}) EXPECT_EQ(sluice_backing_valid(session_, id), 0);
+  EXPECT_EQ(sluice_backing_valid(nullptr, third), -EINVAL);
+  // Those of the process that it is a copy of are not its own, and not for it to rely on.
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const bool ended = sluice_backing_valid(session_, third) == 0;
+    const int own = open();
+    ::_exit(ended && own > 0 && sluice_backing_valid(session_, own) == 1 && sluice_backing_valid(session_, third) == 0 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(sluice_backing_valid(session_, third), 1);
+}
+
+// The kernel's numbers begin anew after the last.
+TEST_F(Session, IdsAfterTheLastNumberAreLater) {
+  constexpr int32_t kLast = 0x7fffffff;
+  FakeService service(socket_, {}, [](const wire::BackingRequest&, int n) {
+    const int32_t ids[] = {kLast - 1, kLast, 1, 2};
+    return FakeService::reply_of({0, 0, ids[n], 0});
+  });
+  ASSERT_EQ(open(), kLast - 1);
+  ASSERT_EQ(open(), kLast);
+  service.end_brokers();
+  ASSERT_EQ(open(), 1);
+  for (const int id : {kLast - 1, kLast}) EXPECT_EQ(sluice_backing_valid(session_, id), 0) << id;
+  EXPECT_EQ(sluice_backing_valid(session_, 1), 1);
+  ASSERT_EQ(open(), 2);
+  service.end_brokers();
+  for (const int id : {kLast, 1, 2}) EXPECT_EQ(sluice_backing_valid(session_, id), 0) << id;
+}
+
+// Nor do they take the place of a standard descriptor that the program has closed.
+TEST_F(Session, NoProgramKeepsItsDescriptorsOverExec) {
+  FakeService service(socket_);
+  const int input = ::fcntl(0, F_DUPFD_CLOEXEC, 100);
+  ::close(0);
+  sluice_session* session = nullptr;
+  ASSERT_EQ(sluice_open(device_.get(), socket_.c_str(), &session), 0);
+  const bool taken = ::fcntl(0, F_GETFD) >= 0;
+  ::dup2(input, 0);
+  ::close(input);
+  EXPECT_FALSE(taken);
+  EXPECT_GT(sluice_backing_open(session, file_.get()), 0);
+  for (int fd = 3; fd < 200; ++fd) {
+    const int flags = ::fcntl(fd, F_GETFD);
+    char name[32] = {};
+    const ssize_t length = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), name, sizeof(name) - 1);
+    const bool ours = length > 0 && (std::string_view(name).starts_with("/dev/fuse") || std::string_view(name).starts_with("socket:"));
+    if (ours) {
+      EXPECT_TRUE(flags & FD_CLOEXEC) << fd << " " << name;
+    }
+  }
+  sluice_close(session);
 }
 
 std::atomic<int> alarms{0};

@@ -166,6 +166,19 @@ KERNEL_TEST(Backing, IdsStartAtOneOnEachConnection) {
   EXPECT_EQ(second.Grant(file.get()), 1);
 }
 
+// Fact 8: ... and go up: one that was closed is not given again before the last number. Which ids ended with a broker,
+// their numbers tell (src/client/session.h).
+KERNEL_TEST(Backing, IdsGoUp) {
+  const Fd file = Open(BackingFile(), O_RDONLY);
+  View view;
+  for (long id = 1; id < 20; ++id) {
+    ASSERT_EQ(view.Grant(file.get()), id);
+    if (id % 3 != 0) {
+      EXPECT_EQ(Err(view.Revoke(id)), "OK");
+    }
+  }
+}
+
 // Fact 8: ids are not bound to an inode: a worker can answer the OPEN of one file with the id of
 // another.
 KERNEL_TEST(Backing, IdOfOneFileOpensAnother) {

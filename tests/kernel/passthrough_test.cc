@@ -184,6 +184,27 @@ KERNEL_TEST(Passthrough, CachedAndPassthroughOpensExcludeEachOther) {
   EXPECT_EQ(Err(TryOpen(view.Path("file"), O_RDONLY)), "EIO");
 }
 
+// ... nor does an inode that is open by an id which was closed open in any other way until the last close.
+KERNEL_TEST(Passthrough, NothingOpensAnInodeWhoseIdWasClosed) {
+  const Fd file = Open(BackingFile(), O_RDONLY);
+  View view;
+  Node& node = view.Add("file");
+  const long id = view.Grant(file.get());
+  view.Pass(node, id);
+  Fd passed = Open(view.Path("file"), O_RDONLY);
+  ASSERT_EQ(Err(view.Revoke(id)), "OK");
+  EXPECT_EQ(Err(TryOpen(view.Path("file"), O_RDONLY)), "EIO") << "its id";
+  view.Pass(node, view.Grant(file.get()));
+  EXPECT_EQ(Err(TryOpen(view.Path("file"), O_RDONLY)), "EIO") << "a new one";
+  constexpr uint32_t kDirectIo = 1;  // FOPEN_DIRECT_IO
+  for (const uint32_t flags : {0u, kDirectIo}) {
+    node.open_flags = flags;
+    EXPECT_EQ(Err(TryOpen(view.Path("file"), O_RDONLY)), "EIO") << "without one: " << flags;
+  }
+  passed.Close();
+  EXPECT_TRUE(Eventually([&] { return Err(TryOpen(view.Path("file"), O_RDONLY)) == "OK"; }));
+}
+
 // What can still be done with an open passthrough file.
 void ExpectAlive(int file, char* mapped, const std::string& path, const std::string& after) {
   EXPECT_EQ(Err(WriteAt(file, after)), "OK") << after;

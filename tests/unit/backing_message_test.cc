@@ -33,10 +33,11 @@ TEST(ForeignHello, OneSpelling) {
   const Bytes hello = bytes_of(ForeignHello{kForeignMagic, kForeignVersion, 0, 0});
   test::expect_truncations_refused(hello, check_foreign_hello);
   test::expect_trailing_bytes_refused(hello, check_foreign_hello);
-  test::expect_mutations_survived(hello, check_foreign_hello, [&](const auto&) { return hello; });
+  test::expect_mutations_survived(hello, check_foreign_hello, [](const ForeignHello& each) { return bytes_of(each); });
   test::expect_noise_survived(64, check_foreign_hello);
   EXPECT_EQ(check_foreign_hello(with<uint32_t>(hello, 4, kForeignVersion + 1)).failure().reason, Reason::kVersion);
-  EXPECT_EQ(check_foreign_hello(with<uint32_t>(hello, 8, 1)).failure().reason, Reason::kProtocol);
+  EXPECT_EQ(check_foreign_hello(with<uint32_t>(hello, 8, kForeignMake))->flags, kForeignMake);
+  EXPECT_EQ(check_foreign_hello(with<uint32_t>(hello, 8, kForeignMake + 1)).failure().reason, Reason::kProtocol);
   EXPECT_EQ(check_foreign_hello(with<uint32_t>(hello, 12, 1)).failure().reason, Reason::kProtocol);
 }
 

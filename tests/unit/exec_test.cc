@@ -51,6 +51,8 @@ TEST(ExecWords, MountWantsAPlaceForTheConnection) {
   EXPECT_FALSE(cli::check_exec_words(options).ok());
   options.server = {"server", "tree"};
   EXPECT_TRUE(cli::check_exec_words(options).ok());
+  options.by_service = true;
+  EXPECT_FALSE(cli::check_exec_words(options).ok()) << "nothing for the service to make";
   options.mount = "place";
   EXPECT_FALSE(cli::check_exec_words(options).ok());
   options.server = {"{}", "tree"};

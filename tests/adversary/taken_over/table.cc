@@ -41,7 +41,7 @@ void lead_astray(std::mt19937_64& random) {
     places = {some(9), static_cast<uint32_t>(some(200)), static_cast<uint32_t>(some(130)), {}};
   }
   auto& header = *at<wire::TableHeader>(0);
-  header = {wire::kTableMagic, some(3), some(2 * kRecords), some(2 * kRecords), some(2 * kRecords), some(4), {}};
+  header = {wire::kTableMagic, some(3), some(2 * kRecords), some(2 * kRecords), some(2 * kRecords), some(4), some(3), {}};
   for (size_t i = 0; i < sizeof(header.intent) / sizeof(uint64_t); ++i) {
     reinterpret_cast<uint64_t*>(&header.intent)[i] = some(50);
   }

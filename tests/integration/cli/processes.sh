@@ -32,6 +32,8 @@ expect_confined() { # process pid
   expect_field "$1" "$2" Seccomp 2
   expect_field "$1" "$2" Seccomp_filters 1
   for kind in CapInh CapBnd CapAmb; do expect_field "$1" "$2" $kind 0000000000000000; done
+  # A table of descriptors that grew while the process has threads would have it wait for the kernel each time.
+  [ "$(field "$2" FDSize)" -ge 2048 ] || fail "$1: room for descriptors" "got: $(field "$2" FDSize)"
   expect_eq "$1: environment" 0 "$(tr -d '\0' < "/proc/$2/environ" | wc -c)"
   expect_eq "$1: arguments" "$3" "$(tr '\0' ' ' < "/proc/$2/cmdline" | sed 's/ $//')"
   expect_eq "$1: core dumps" "0 0" "$(awk '/^Max core file size/ { print $5, $6 }' "/proc/$2/limits")"

@@ -42,6 +42,8 @@ constexpr Phase kPhases[] = {
     {"listing-tmpfs", true, play_listing},
     {"two-users", false, play_two_users},
     {"two-users-tmpfs", true, play_two_users},
+    {"crowd", false, play_crowd},
+    {"crowd-tmpfs", true, play_crowd_of_names},
     {"shared", false, play_shared},
     {"shared-tmpfs", true, play_shared},
     {"killed", false, play_killed, true},
