@@ -104,12 +104,15 @@ void play_killed(Stage& stage) {
         pauses.push_back(prober.answer());
       }
     });
-    contest_in(stage, Catalogue());
+    // A removed file that is open for reading only cannot have its attributes changed in another worker (SECURITY.md).
+    Catalogue catalogue;
+    for (const char* operation : {"fchmod", "fchown", "futimens"}) catalogue.remove(operation);
+    contest_in(stage, catalogue);
     ended = true;
     killer.join();
   }
   print_table(kills, pauses);
-  expect(kills > 3, "the worker was killed");
+  expect(kills > 1, "the worker was killed");
   expect(std::all_of(pauses.begin(), pauses.end(), [](int64_t pause) { return pause >= 0 && pause < kMostPauseMilliseconds * 1000; }),
          "everybody was answered");
   expect(within(4000, [&] { return view->files_of_broker() == files; }), "no file stays granted");
