@@ -413,7 +413,7 @@ void choices(Seeds& seeds) {
   std::mt19937 random(20260101);
   for (const char* target : {"ledger", "view_table", "broker", "fuse_requests", "control_messages",
                              "bpf_programs", "bpf_policies", "paths", "client", "supervisor",
-                             "foreign_broker", "changes", "mounts", "open_files"}) {
+                             "foreign_broker", "changes", "mounts", "open_files", "left_table"}) {
     for (const size_t size : {16, 60, 200, 400, 800}) {
       Bytes bytes(size);
       for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());

@@ -58,7 +58,7 @@ constexpr char kUsage[] =
     "                  start although the kernel lacks the protection NAME: landlock,\n"
     "                  landlock-devices or landlock-scope; may be repeated\n";
 
-constexpr uint32_t kFilesLeast = 256;
+constexpr uint32_t kFilesLeast = 512;
 
 int usage_error(std::string_view what) {
   std::fprintf(stderr, "sluiced: %s\n%s", std::string(what).c_str(), kUsage);
@@ -164,7 +164,7 @@ int run(int argc, char** argv) {
   if (auto done = os::raise_file_limit(); !done.ok()) return fail("file limit", done.failure());
   // Fewer do not suffice for one view: its processes are given their descriptors above 64.
   if (os::most_files() < kFilesLeast) {
-    return fail("at least 256 open files (ulimit -n)", {EMFILE, core::Reason::kSystem});
+    return fail("at least 512 open files (ulimit -n)", {EMFILE, core::Reason::kSystem});
   }
   os::ignore_broken_pipes();  // whoever reads the log may go
   os::close_others(listen_fds ? kFirstGivenFd : peer);
@@ -214,7 +214,7 @@ int run(int argc, char** argv) {
   // Where that is more than there are, both have fewer: neither takes what the other needs.
   using Connections = core::ConnectionLimits;
   const uint64_t all = (14 + core::kMostGrafts) * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
-  const uint64_t left = os::most_files() - kFilesLeast / 8 - 3 * core::Limits::kSetupsPerHost;
+  const uint64_t left = os::most_files() - kFilesLeast / 16 - 3 * core::Limits::kSetupsPerHost;
   const auto part = [&](uint32_t most) { return static_cast<uint32_t>(std::clamp<uint64_t>(most * left / all, 1, most)); };
   options.views = part(core::Limits::kViewsPerHost);
   options.connections = part(Connections::kPerHost);

@@ -180,7 +180,7 @@ ATTACK(StartAttack, FileLimits) {
 // are used up: others are served beside it.
 ATTACK(StartAttack, ViewsUntilTheDescriptorsAreUsedUp) {
   const std::string source = make_source("source", kUser);
-  RunningService service({}, [] { limit_files(256, 256); });
+  RunningService service({}, [] { limit_files(512, 512); });
   service.note();
   {
     Program attacker([&] {

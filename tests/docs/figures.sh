@@ -6,7 +6,7 @@
 . "$HERE/constants.sh"
 
 # As shell variables, so that the shell can calculate with them.
-for file in src/core/limits.h src/core/view_limits.h src/core/rules.h src/wire/control.h src/core/glob.cc src/cli/policy_{file,nodes,parser,rule_parser}.cc src/core/grafts.h src/cli/policy_text.h; do
+for file in src/core/limits.h src/core/view_limits.h src/core/recovery_limits.h src/core/rules.h src/wire/control.h src/core/glob.cc src/cli/policy_{file,nodes,parser,rule_parser}.cc src/core/grafts.h src/cli/policy_text.h; do
   while read -r name value; do declare "$name=$value"; done < <(constants $file)
 done
 [ "${setup_seconds:-}" ] && [ "${most_name_bytes:-}" ] && [ "${most_policy_bytes:-}" ] ||
