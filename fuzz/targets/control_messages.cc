@@ -108,7 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto& [ours, theirs] = *pair;
     FUZZ_HOLDS(os::set_timeout(ours.get(), 1).ok());
     ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);  // what was not sent is not waited for
-    const int own_fds[20] = {ours.get(), 2, 0, 1, theirs.get(), 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    const int own_fds[36] = {ours.get(), 2, 0, 1, theirs.get(), 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
                              2,          2, 2, 2};
     if (choices.flag()) {
       const int on = 1;

@@ -21,7 +21,7 @@ struct RecoveryLimits {
   // So long a worker may be at one request before another takes its place, and twice as long each time that this did not
   // help: what it waits for may be a disk.
   static constexpr int64_t kPatienceMilliseconds = 600;
-  static constexpr int64_t kMostPatienceMilliseconds = 60'000;
+  static constexpr int64_t kMostPatienceMilliseconds = 60000;
   // Replacements under way, on a host.
   static constexpr uint32_t kReplacements = 16;
 };

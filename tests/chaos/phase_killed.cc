@@ -20,10 +20,9 @@
 namespace sluice::model {
 namespace {
 
-// The service has another ready at once for one that lived for a second, and forgives so many ends in a time
-// (core::RecoveryLimits): fewer, so that none is one too many.
-constexpr size_t kKillsAtOnce = 20;
-constexpr int64_t kBetweenKills = 1010, kBetweenLaterKills = 2050;
+// The service has another ready at once for one that lived for a second, and forgives one end in that time
+// (core::RecoveryLimits).
+constexpr int64_t kBetweenKills = 1010;
 constexpr int64_t kMostPauseMilliseconds = 5000;
 
 // Asked by a byte, says how many microseconds a look at a name took that nobody remembers.
@@ -95,7 +94,7 @@ void play_killed(Stage& stage) {
     std::thread killer([&] {
       Random random(stage.options().seed);
       while (!ended) {
-        sleep_milliseconds((kills < kKillsAtOnce ? kBetweenKills : kBetweenLaterKills) + random.between(0, 200));
+        sleep_milliseconds(kBetweenKills + random.between(0, 200));
         const pid_t worker = view->worker();
         if (worker <= 0 || ended) continue;
         if (::kill(worker, SIGKILL) < 0) continue;
