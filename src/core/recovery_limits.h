@@ -22,8 +22,10 @@ struct RecoveryLimits {
   // help: what it waits for may be a disk.
   static constexpr int64_t kPatienceMilliseconds = 600;
   static constexpr int64_t kMostPatienceMilliseconds = 60000;
-  // Replacements under way, on a host.
+  // Replacements under way, on a host and of one owner; and how often in a row one may fail before the view ends.
   static constexpr uint32_t kReplacements = 16;
+  static constexpr uint32_t kReplacementsPerOwner = 4;
+  static constexpr uint32_t kFailedReplacements = 10;
 };
 
 }  // namespace sluice::core

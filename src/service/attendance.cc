@@ -23,8 +23,9 @@ void Service::attend(uint64_t id, View& view) {
   const bool goes_on = now - view.looked_at <= 2 * Limits::kLookMilliseconds;
   view.looked_at = now;
   view.progress = progress_of(view);
-  looks_.push_back({now + Limits::kLookMilliseconds, id});
-  if (view.progress.requests != before.requests) view.patience = Limits::kPatienceMilliseconds;
+  if (!view.look_planned) looks_.push_back({now + Limits::kLookMilliseconds, id});
+  view.look_planned = true;
+  if (view.progress.answered != before.answered) view.patience = Limits::kPatienceMilliseconds;
   if (!goes_on || view.progress != before || !view.worker) {
     view.progressed_at = now;
     return;
@@ -50,6 +51,7 @@ void Service::look_at_views() {
     const auto found = views_.find(id);
     if (found == views_.end()) continue;
     View& view = *found->second;
+    view.look_planned = false;
     watch_connection(id, view);
     // Where none waits there may still be one that the worker has read.
     if (progress_of(view).busy) attend(id, view);
@@ -60,8 +62,7 @@ Service::View::Progress Service::progress_of(const View& view) const {
   void* page = os::map_counters(view.counters.get(), wire::kCounterPage, false);
   if (page == nullptr) return {};
   const auto* counters = static_cast<const wire::Counters*>(page);
-  View::Progress progress{0, counters->busy != 0};
-  for (const auto& requests : counters->requests) progress.requests += requests;
+  const View::Progress progress{counters->answered, counters->busy != 0};
   os::unmap_counters(page, wire::kCounterPage);
   return progress;
 }

@@ -2,6 +2,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <utility>
 
@@ -25,6 +26,7 @@ void Service::take_event(View& view, bool from_broker) {
   const os::Fd& events = from_broker ? view.broker_events : view.worker_events;
   uint8_t message[wire::kEventMost];
   auto length = os::read_message(events.get(), message);
+  if (!length.ok() && length.failure().error == EAGAIN) return;  // another worker's, of the one before this
   if (!length.ok() || *length == 0) {
     poller_.remove(events.get());  // its process is ending, which is noticed by itself
     return;

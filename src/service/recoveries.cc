@@ -61,36 +61,53 @@ void Service::mend(uint64_t id, View& view) {
     // One that did what no worker does may have been taken over: who did it gets no second try.
     if (violated) return end_view(id, "worker violated its confinement");
     if (view.kept.empty()) return end_view(id, "worker ended");
-    return plan_replacement(id, view);
+    if (!plan_replacement(id, view, view.recovery.ended(now_milliseconds()))) return;
   }
-  if (replacements_ >= core::RecoveryLimits::kReplacements || maker_gone_) {
-    if (maker_gone_) return end_view(id, "worker ended");
+  if (view.mend_at > now_milliseconds()) return;
+  if (maker_gone_) return end_view(id, "worker ended");
+  // Nobody's views keep another's waiting for long.
+  const auto of_owner = replacements_of_.find(view.info.owner);
+  if (replacements_ >= core::RecoveryLimits::kReplacements ||
+      (of_owner != replacements_of_.end() && of_owner->second >= core::RecoveryLimits::kReplacementsPerOwner)) {
     view.mend_at = now_milliseconds() + kAgainMilliseconds;
     return;
   }
+  if (!begin_replacement(id, view)) {
+    plan_replacement(id, view, view.recovery.failed(now_milliseconds()));
+    return;
+  }
+  ++replacements_;
+  ++replacements_of_[view.info.owner];
+}
+
+bool Service::begin_replacement(uint64_t id, View& view) {
   auto report = os::socket_pair();
-  if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return plan_replacement(id, view);
+  if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return false;
   const uint64_t pending = ++last_id_;
   const auto kept = numbers_of(view.kept);
   const auto asked = maker_.ask_for_worker(
       pending, {report->second.get(), view.device.get(), view.counters.get(), kept, view.reloaded ? &view.rules : nullptr});
-  if (!asked.ok()) return plan_replacement(id, view);
+  if (!asked.ok()) return false;
   (void)poller_.add(report->first.get(), tag(pending, kReport));
   auto process = std::make_unique<Pending>();
   process->report = std::move(report->first);
   process->identity.uid = ~0u;  // nobody's place is taken
   process->deadline = now_milliseconds() + int64_t{core::Limits::kSetupSeconds} * 1000;
   process->worker_of = id;
+  process->owner_of_view = view.info.owner;
   pending_[pending] = std::move(process);
   view.replacement = pending;
-  ++replacements_;
+  return true;
 }
 
-void Service::plan_replacement(uint64_t id, View& view) {
-  const auto next = view.recovery.ended(now_milliseconds());
-  if (!next) return end_view(id, "worker keeps ending");
-  view.mend_at = *next;
-  if (*next <= now_milliseconds()) mend(id, view);
+// Whether there is to be another worker; if not, the view has ended.
+bool Service::plan_replacement(uint64_t id, View& view, std::optional<int64_t> when) {
+  if (!when) {
+    end_view(id, "worker keeps ending");
+    return false;
+  }
+  view.mend_at = *when;
+  return true;
 }
 
 core::Result<wire::Reply> Service::take_worker(const Pending& pending, uint64_t pid, std::vector<os::Fd> fds) {
@@ -105,6 +122,7 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, uint64_t 
   view.worker_events = std::move(fds[kWorkerEventsEnd]);
   view.info.worker_pid = static_cast<pid_t>(pid);
   view.recovery.started(now_milliseconds());
+  view.progressed_at = now_milliseconds();
   (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
   (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   lacking_.erase(id);
@@ -116,12 +134,15 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, uint64_t 
 }
 
 // Its set-up process has ended: with a worker, or without.
-void Service::end_replacement(uint64_t pending, uint64_t of) {
+void Service::end_replacement(uint64_t id, const Pending& pending) {
   --replacements_;
-  const auto found = views_.find(of);
-  if (found == views_.end() || found->second->replacement != pending) return;
-  found->second->replacement = 0;
-  if (!found->second->worker) plan_replacement(of, *found->second);
+  const auto of_owner = replacements_of_.find(pending.owner_of_view);
+  if (--of_owner->second == 0) replacements_of_.erase(of_owner);
+  const auto found = views_.find(pending.worker_of);
+  if (found == views_.end() || found->second->replacement != id) return;
+  View& view = *found->second;
+  view.replacement = 0;
+  if (!view.worker) plan_replacement(found->first, view, view.recovery.failed(now_milliseconds()));
 }
 
 }  // namespace sluice::service

@@ -300,7 +300,7 @@ void Service::finish_setup(uint64_t id, bool in_time) {
   pending_.erase(found);
   poller_.remove(pending->report.get());
   if (!views_.contains(id)) table_.release(id);
-  if (pending->worker_of != 0) end_replacement(id, pending->worker_of);
+  if (pending->worker_of != 0) end_replacement(id, *pending);
   for (auto& [which, view] : views_) {
     if (view->reload == id) view->reload = kNobody;  // it goes on all the same
   }

@@ -2,7 +2,7 @@
 //
 // It reads nothing that a peer wrote: hellos are served by set-up processes, whose questions it
 // answers by what the kernel says of their peer, and what it hears from brokers and workers it only
-// logs. It can make nothing: that is the maker's.
+// logs, but for whether a worker still answers. It can make nothing: that is the maker's.
 #pragma once
 
 #include <absl/container/btree_map.h>
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/recovery.h"
@@ -72,10 +73,11 @@ class Service {
     uint64_t replacement = 0;
     // Whether its worker answers, as that says itself: a number to compare with the one before.
     struct Progress {
-      uint64_t requests = 0;
+      uint64_t answered = 0;
       bool busy = false;
       bool operator==(const Progress&) const = default;
     } progress;
+    bool look_planned = false;
     int64_t progressed_at = 0, looked_at = 0, patience = core::RecoveryLimits::kPatienceMilliseconds;
   };
   struct Pending {  // a set-up process
@@ -84,6 +86,7 @@ class Service {
     os::Peer identity;
     int64_t deadline = 0;
     uint64_t worker_of = 0;  // the view for which it makes a worker; 0: it serves a peer
+    uint32_t owner_of_view = 0;
   };
   struct Ending {
     os::Fd process;
@@ -120,9 +123,10 @@ class Service {
   void look_at_views();
   View::Progress progress_of(const View& view) const;
   void mend(uint64_t id, View& view);
-  void plan_replacement(uint64_t id, View& view);
+  bool begin_replacement(uint64_t id, View& view);
+  bool plan_replacement(uint64_t id, View& view, std::optional<int64_t> when);
   core::Result<wire::Reply> take_worker(const Pending& pending, uint64_t pid, std::vector<os::Fd> fds);
-  void end_replacement(uint64_t pending, uint64_t of);
+  void end_replacement(uint64_t id, const Pending& pending);
   // A broker or worker without its view ends by itself; one that does not is killed a moment later,
   // a set-up process at once. It is reaped when it is gone, which may take a while: never waited for.
   void put_end(Ending ending);
@@ -160,7 +164,8 @@ class Service {
   absl::btree_map<uint64_t, Ending> ending_;
   std::vector<uint64_t> ended_workers_;  // views whose worker has ended since the last events
   absl::btree_set<uint64_t> lacking_;    // views without a worker
-  uint32_t replacements_ = 0;          // under way
+  uint32_t replacements_ = 0;            // under way
+  absl::btree_map<uint32_t, uint32_t> replacements_of_;  // the same, by the owner of the view
   struct Look {
     int64_t at;  // milliseconds
     uint64_t view;

@@ -1,7 +1,7 @@
 // What a worker counts, in a page that it shares with the service. PURE.
 //
 // The worker writes, others read. A hostile worker can write anything here: these are numbers to
-// show, and nothing is decided by them.
+// show. Only that a worker does not answer any more is decided by them, of itself.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,8 @@ struct Counters {
   std::atomic<uint64_t> grants;              // grants held now, idle ones included
   std::atomic<uint64_t> grants_asked;        // opens for which the broker was asked
   std::atomic<uint64_t> grants_kept;         // opens answered with a grant that was still there
-  std::atomic<uint64_t> busy;                // 1 while the first thread is at a request
+  std::atomic<uint64_t> answered;            // requests that the first thread is through with
+  std::atomic<uint64_t> busy;                // 1 while it is at one
 
   // How long the worker's first thread was at a request, by what it is about: how many took up to so
   // many nanoseconds, and no less than the bound before; the last bucket has the rest.

@@ -92,6 +92,7 @@ void Session::serve(std::span<uint8_t> message) {
   const int64_t from = Worker::nanoseconds();
   carry_out(header, message);
   worker_.counters.busy.store(0, std::memory_order_relaxed);
+  if (!worker_.swallow_replies) worker_.counters.answered.fetch_add(1, std::memory_order_relaxed);
   worker_.counters.took(header.opcode, static_cast<uint64_t>(Worker::nanoseconds() - from));
 }
 

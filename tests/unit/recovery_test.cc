@@ -56,5 +56,23 @@ TEST(Recovery, ThatOfAWorkerThatAlwaysEndsEnds) {
   EXPECT_LT(now, 5000);
 }
 
+TEST(Recovery, OneThatCannotBeStartedIsTriedForALimitedTime) {
+  Recovery recovery;
+  int64_t now = 0;
+  recovery.started(now);
+  now += 10 * Limits::kQuickMilliseconds;
+  ASSERT_TRUE(recovery.ended(now).has_value());
+  int failed = 0;
+  for (; failed < 1000; ++failed) {
+    const auto next = recovery.failed(now);
+    if (!next) break;
+    EXPECT_GT(*next, now);
+    now = *next + 5000;  // nor does the time that each takes bring it back
+  }
+  EXPECT_EQ(failed, static_cast<int>(Limits::kFailedReplacements));
+  recovery.started(now);
+  EXPECT_TRUE(recovery.failed(now).has_value()) << "counted anew";
+}
+
 }  // namespace
 }  // namespace sluice::core
