@@ -24,6 +24,21 @@ constexpr int64_t kFarewellMilliseconds = 2000;
 // Who waits for a reload whose set-up process has gone: no view has this number.
 constexpr uint64_t kNobody = ~uint64_t{0};
 
+// Whether so many descriptors come along with it.
+bool is_of_kind(size_t fds, wire::ReportKind kind) {
+  constexpr size_t kWithKept = size_t{kViewFds} + kKeptLeast;
+  switch (kind) {
+    case wire::ReportKind::kMade:
+      return fds == kViewFds || (fds >= kWithKept && fds <= kWithKept + core::kMostGrafts);
+    case wire::ReportKind::kMadeConnection:
+      return fds == kConnectionFds;
+    case wire::ReportKind::kMadeWorker:
+      return fds == kWorkerFds;
+    default:
+      return fds == 0;
+  }
+}
+
 }  // namespace
 
 Service::Service(Options options, Maker maker, os::Poller poller, os::Fd signals)
@@ -203,13 +218,8 @@ void Service::take_report(uint64_t id) {
   const bool made = report.ok() && report->kind == wire::ReportKind::kMade;
   const bool connection = report.ok() && report->kind == wire::ReportKind::kMadeConnection;
   const bool worker = report.ok() && report->kind == wire::ReportKind::kMadeWorker;
-  const size_t fds = made         ? size_t{kViewFds}
-                     : connection ? size_t{kConnectionFds}
-                     : worker     ? size_t{kWorkerFds}
-                                  : 0;
-  const size_t more = made ? kKeptLeast + core::kMostGrafts : 0;
-  if (!report.ok() || worker != (pending.worker_of != 0) || message->fds.size() < fds ||
-      message->fds.size() > fds + more) {
+  if (!report.ok() || worker != (pending.worker_of != 0) ||
+      !is_of_kind(message->fds.size(), report->kind)) {
     return finish_setup(id, true);
   }
   if (report->kind == wire::ReportKind::kReload) {
