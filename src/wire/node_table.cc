@@ -98,17 +98,20 @@ class TableReader {
       LeftNode& node = left_.nodes.emplace_back(LeftNode{slot, record, {}});
       read_names(node);
     }
+    // Only now: what leads to no end is not followed again for each node that names it.
+    for (const uint32_t number : broken_) left_.cells[number - 1] = false;
   }
 
   void read_names(LeftNode& node) {
     taken_.clear();
+    std::vector<LeftName> names;
     const size_t most = node.record.type == kDirectory ? 1 : 1 + size_t{core::Limits::kLinks};
     uint32_t next = node.record.names;
-    while (next != 0 && node.names.size() < most && read_name(next, node.names)) {
+    while (next != 0 && names.size() < most && read_name(next, names)) {
     }
     node.whole = next == 0;
-    if (node.whole) return;
-    for (const uint32_t number : taken_) left_.cells[number - 1] = false;
+    if (node.whole) node.names = std::move(names);
+    else broken_.insert(broken_.end(), taken_.begin(), taken_.end());
   }
 
   // *next: where the one behind it is.
@@ -206,7 +209,8 @@ class TableReader {
   std::span<const uint8_t> table_;
   uint32_t roots_;
   uint32_t cells_ = 0;
-  std::vector<uint32_t> taken_;  // of the node that is read
+  std::vector<uint32_t> taken_;   // cells of the node that is read
+  std::vector<uint32_t> broken_;  // of those whose chains are not whole
   LeftTable left_{};
   std::vector<LeftNode*> by_slot_;
 };

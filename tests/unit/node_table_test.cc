@@ -8,6 +8,9 @@
 #include <random>
 #include <string>
 
+#include "core/limits.h"
+#include "tests/unit/allocations.h"
+
 namespace sluice::wire {
 namespace {
 
@@ -190,6 +193,34 @@ TEST(NodeTable, ChainsThatMeetOrNeverEnd) {
   EXPECT_FALSE(left.read().nodes.at(0).whole) << "there is more than the name";
   left.cell(1).more = kTableNames + 1;
   EXPECT_FALSE(left.read().nodes.at(0).whole);
+}
+
+// However many nodes lead to it.
+TEST(NodeTable, AChainIsReadOnce) {
+  Leavings left;
+  constexpr uint32_t kNodes = 50'000, kLong = 6;
+  left.add(1, kRegular, 1, "first");
+  const uint32_t first = left.node(1).names = 1000;
+  for (uint32_t slot = 2; slot < kNodes; ++slot) left.node(slot) = left.node(1), left.node(slot).ino = 100 + slot;
+  left.header().nodes = kNodes;
+  // One name more than a file has, each over several cells, so that they are read to the last.
+  constexpr uint32_t kChain = (core::Limits::kLinks + 2) * kLong;
+  left.header().cells = first + kChain;
+  for (uint32_t i = 0; i < kChain; ++i) {
+    const bool begins = i % kLong == 0;
+    left.cell(first + i) = {1, i % kLong == kLong - 1 ? 0 : first + i + 1, begins ? first + i + kLong : 0, 250, {}};
+    std::memset(left.cell(first + i).bytes, 'n', sizeof(NameCell::bytes));
+  }
+  const size_t before = test::allocations();
+  const LeftTable table = left.read();
+  EXPECT_LT(test::allocations() - before, 1000u);
+  ASSERT_EQ(table.nodes.size(), kNodes - 1);
+  for (const LeftNode& node : table.nodes) {
+    ASSERT_FALSE(node.whole);
+    ASSERT_EQ(node.names.capacity(), 0u) << "memory that is not used";
+  }
+  // And is free for other names.
+  for (uint32_t i = 0; i < kChain; ++i) EXPECT_FALSE(table.cells[first + i - 1]);
 }
 
 TEST(NodeTable, FacetsThatNoRulesSayAreClosed) {
