@@ -84,6 +84,8 @@ class TableReader {
     for (uint64_t i = 1; i < count; ++i) {
       left_.facets.push_back(terms_of(take<FacetRecord>(table_, kTableFacetsAt + i * sizeof(FacetRecord))));
     }
+    // What all further rules are answered with.
+    if (count == kTableFacets) left_.facets.back() = closed();
   }
 
   void read_nodes(uint32_t count) {

@@ -41,7 +41,7 @@ struct LeftListing {
 };
 
 struct LeftTable {
-  std::vector<core::Terms> facets;     // the first: no rule says anything
+  std::vector<core::Terms> facets;     // the first: no rule says anything; of kTableFacets the last: nothing may be done
   std::vector<LeftNode> nodes;         // by slot; no two are the same file by the same facet
   std::vector<uint32_t> generations;   // by slot, of what is to be at each that is free, or becomes free
   std::vector<bool> cells;             // whose names are in use, by their number

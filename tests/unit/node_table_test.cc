@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <cstring>
 #include <random>
 #include <string>
@@ -232,6 +233,21 @@ TEST(NodeTable, FacetsThatNoRulesSayAreClosed) {
   ASSERT_EQ(table.facets.size(), 3u);
   EXPECT_EQ(table.facets[1], core::Terms{});
   EXPECT_EQ(table.facets[2].of(core::Term::kAccess).effect, core::Effect::kDeny);
+}
+
+// All rules that are one too many have it.
+TEST(NodeTable, TheLastFacetThereIsRoomForIsClosed) {
+  Leavings left;
+  left.header().facets = kTableFacets;
+  for (uint32_t number : {kTableFacets - 2, kTableFacets - 1}) {
+    for (size_t i = 0; i < core::kTerms; ++i) left.facet(number).effects[i] = static_cast<uint64_t>(core::Effect::kReadWrite);
+  }
+  const LeftTable table = left.read();
+  ASSERT_EQ(table.facets.size(), kTableFacets);
+  EXPECT_EQ(table.facets[kTableFacets - 2], core::Terms{});
+  const core::TermValue last = table.facets.back().of(core::Term::kAccess);
+  EXPECT_EQ(last.effect, core::Effect::kDeny);
+  EXPECT_EQ(last.value, static_cast<uint64_t>(EOVERFLOW));
 }
 
 TEST(NodeTable, PlacesFollowOnOneAnother) {
