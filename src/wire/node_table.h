@@ -17,6 +17,10 @@
 
 namespace sluice::wire {
 
+// How many directories may lie above one another: the way up from any node is bounded. Far more than a path has room for, since
+// who goes down step by step comes deeper.
+inline constexpr uint32_t kTableDepth = 1u << 15;
+
 struct LeftName {
   uint64_t parent;   // nodeid: the root, or of a directory that is left too
   std::string name;  // core::valid_name
@@ -25,7 +29,8 @@ struct LeftName {
 struct LeftNode {
   uint32_t slot;  // > 0: the root is not recorded
   NodeRecord record;  // used; opens and lookups are no more than anybody has
-  // The last learned first. Of a directory one at the most, by which it is not below itself.
+  // The last learned first. Of a directory one at the most, by which it is not below itself and at most kTableDepth
+  // deep.
   std::vector<LeftName> names;
   // Its cells are a chain as an honest worker writes it, whatever is in them; otherwise they are free.
   bool whole = true;

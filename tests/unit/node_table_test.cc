@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <random>
@@ -157,6 +158,29 @@ TEST(NodeTable, NoDirectoryIsBelowItself) {
   EXPECT_EQ(named, 2u);
   left.add(4, kDirectory, 5, "itself");
   EXPECT_TRUE(left.read().nodes.at(3).names.empty());
+}
+
+// The way up from any node has an end soon enough, in whichever order they come.
+TEST(NodeTable, NoDirectoryIsTooDeep) {
+  constexpr uint32_t kNodes = 3 * kTableDepth;
+  for (const bool from_the_end : {false, true}) {
+    Leavings left;
+    for (uint32_t i = 1; i <= kNodes; ++i) {
+      // The nodeid of a slot is one more; the first one is in the root.
+      const auto slot_of = [&](uint32_t deep) { return from_the_end ? kNodes + 1 - deep : deep; };
+      left.add(slot_of(i), kDirectory, i == 1 ? 1 : slot_of(i - 1) + 1, "d");
+    }
+    const LeftTable table = left.read();
+    ASSERT_EQ(table.nodes.size(), kNodes);
+    uint32_t named = 0, most = 0;
+    for (uint32_t i = 1; i <= kNodes; ++i) {
+      const LeftNode& node = table.nodes[from_the_end ? kNodes - i : i - 1];
+      named = node.names.empty() ? 0 : named + 1;
+      most = std::max(most, named);
+      ASSERT_EQ(named, i <= kTableDepth ? i : named) << "as deep as may be";
+    }
+    EXPECT_EQ(most, kTableDepth);
+  }
 }
 
 TEST(NodeTable, NamesAreInDirectoriesThatAreLeft) {
