@@ -21,6 +21,8 @@ constexpr uint32_t kTypes[] = {kDirectory, kRegular, 0120000, 0010000, 0140000, 
 // Far more than an honest worker counts, and far from where counting would start again.
 constexpr uint64_t kMostLookups = uint64_t{1} << 48;
 constexpr uint32_t kMostOpens = 1u << 24;
+// A depth that none has: of a directory above which one is just now on its way to the root.
+constexpr uint32_t kOnTheWay = ~0u;
 
 template <typename T>
 T take(std::span<const uint8_t> table, size_t at) {
@@ -84,6 +86,8 @@ class TableReader {
     for (uint64_t i = 1; i < count; ++i) {
       left_.facets.push_back(terms_of(take<FacetRecord>(table_, kTableFacetsAt + i * sizeof(FacetRecord))));
     }
+    // What all further rules are answered with.
+    if (count == kTableFacets) left_.facets.back() = closed();
   }
 
   void read_nodes(uint32_t count) {
@@ -98,17 +102,20 @@ class TableReader {
       LeftNode& node = left_.nodes.emplace_back(LeftNode{slot, record, {}});
       read_names(node);
     }
+    // Only now: what leads to no end is not followed again for each node that names it.
+    for (const uint32_t number : broken_) left_.cells[number - 1] = false;
   }
 
   void read_names(LeftNode& node) {
     taken_.clear();
+    std::vector<LeftName> names;
     const size_t most = node.record.type == kDirectory ? 1 : 1 + size_t{core::Limits::kLinks};
     uint32_t next = node.record.names;
-    while (next != 0 && node.names.size() < most && read_name(next, node.names)) {
+    while (next != 0 && names.size() < most && read_name(next, names)) {
     }
     node.whole = next == 0;
-    if (node.whole) return;
-    for (const uint32_t number : taken_) left_.cells[number - 1] = false;
+    if (node.whole) node.names = std::move(names);
+    else broken_.insert(broken_.end(), taken_.begin(), taken_.end());
   }
 
   // *next: where the one behind it is.
@@ -173,7 +180,7 @@ class TableReader {
     std::erase_if(left_.nodes, [&](const LeftNode& node) { return dropped[node.slot]; });
   }
 
-  // Names in what is no directory that is left go, and those by which a directory is below itself.
+  // Names in what is no directory that is left go, and those by which a directory is below itself or too deep.
   void settle_parents() {
     by_slot_.assign(left_.generations.size(), nullptr);
     for (LeftNode& node : left_.nodes) by_slot_[node.slot] = &node;
@@ -182,14 +189,21 @@ class TableReader {
         return name.parent != kRootId && directory_at(name.parent) == nullptr;
       });
     }
-    std::vector<uint32_t> walk(left_.generations.size());  // on which walk it was met, from 1 on
-    uint32_t walks = 0;
+    std::vector<uint32_t> depth(left_.generations.size());  // of a directory, from 1 on; 0: not known yet
+    std::vector<LeftNode*> way;
     for (LeftNode& start : left_.nodes) {
-      ++walks;
-      for (LeftNode* at = &start; at != nullptr && at->record.type == kDirectory; at = parent_of(*at)) {
-        if (walk[at->slot] == walks) at->names.clear();
-        if (walk[at->slot] != 0) break;
-        walk[at->slot] = walks;
+      if (start.record.type != kDirectory) continue;
+      LeftNode* up = &start;
+      for (; up != nullptr && depth[up->slot] == 0; up = parent_of(*up)) {
+        depth[up->slot] = kOnTheWay;
+        way.push_back(up);
+      }
+      for (uint32_t above = up == nullptr ? 0 : depth[up->slot]; !way.empty(); way.pop_back()) {
+        if (above >= kTableDepth) {
+          way.back()->names.clear();
+          above = 0;
+        }
+        depth[way.back()->slot] = ++above;
       }
     }
   }
@@ -206,7 +220,8 @@ class TableReader {
   std::span<const uint8_t> table_;
   uint32_t roots_;
   uint32_t cells_ = 0;
-  std::vector<uint32_t> taken_;  // of the node that is read
+  std::vector<uint32_t> taken_;   // cells of the node that is read
+  std::vector<uint32_t> broken_;  // of those whose chains are not whole
   LeftTable left_{};
   std::vector<LeftNode*> by_slot_;
 };

@@ -17,6 +17,10 @@
 
 namespace sluice::wire {
 
+// How many directories may lie above one another: the way up from any node is bounded. Far more than a path has room for, since
+// who goes down step by step comes deeper.
+inline constexpr uint32_t kTableDepth = 1u << 15;
+
 struct LeftName {
   uint64_t parent;   // nodeid: the root, or of a directory that is left too
   std::string name;  // core::valid_name
@@ -25,7 +29,8 @@ struct LeftName {
 struct LeftNode {
   uint32_t slot;  // > 0: the root is not recorded
   NodeRecord record;  // used; opens and lookups are no more than anybody has
-  // The last learned first. Of a directory one at the most, by which it is not below itself.
+  // The last learned first. Of a directory one at the most, by which it is not below itself and at most kTableDepth
+  // deep.
   std::vector<LeftName> names;
   // Its cells are a chain as an honest worker writes it, whatever is in them; otherwise they are free.
   bool whole = true;
@@ -41,7 +46,7 @@ struct LeftListing {
 };
 
 struct LeftTable {
-  std::vector<core::Terms> facets;     // the first: no rule says anything
+  std::vector<core::Terms> facets;     // the first: no rule says anything; of kTableFacets the last: nothing may be done
   std::vector<LeftNode> nodes;         // by slot; no two are the same file by the same facet
   std::vector<uint32_t> generations;   // by slot, of what is to be at each that is free, or becomes free
   std::vector<bool> cells;             // whose names are in use, by their number

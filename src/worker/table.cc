@@ -214,12 +214,15 @@ core::Result<os::Fd> Table::open_by_name(Node* node) {
   return by_any_name(node, [&] { return open_by_this_name(node); });
 }
 
-// Opens parent/name and makes sure that it is the node.
 core::Result<os::Fd> Table::open_by_this_name(Node* node) {
   if (node->parent == nullptr) return kStale;
   auto parent = directory(node->parent);
   if (!parent.ok()) return parent.failure();
-  auto fd = os::open_name_path((*parent)->get(), node->name);
+  return open_in((*parent)->get(), node);
+}
+
+core::Result<os::Fd> Table::open_in(int parent, const Node* node) const {
+  auto fd = os::open_name_path(parent, node->name);
   if (!fd.ok()) return fd.failure().error == ENOENT ? kStale : fd.failure();
   auto stat = os::stat_held(fd->get());
   if (!stat.ok()) return stat.failure();
@@ -258,19 +261,34 @@ void Table::touch(Node* node) {
   }
 }
 
+std::shared_ptr<const os::Fd> Table::find_directory(Node* node) {
+  const auto found = directories_.find(node);
+  if (found == directories_.end()) return nullptr;
+  auto fd = found->second;
+  if (node->recency + core::Limits::kOpenDirectories / 2 < clock_) touch(node);
+  return fd;
+}
+
 core::Result<std::shared_ptr<const os::Fd>> Table::directory(Node* node) {
-  if (const auto found = directories_.find(node); found != directories_.end()) {
-    if (node->recency + core::Limits::kOpenDirectories / 2 < clock_) touch(node);
-    return found->second;
+  // Up to the first that is open and down again, in loops: the way may be longer than a stack has room for.
+  std::vector<Node*> way;
+  auto fd = find_directory(node);
+  for (; fd == nullptr; fd = find_directory(node)) {
+    if (!node->is_directory()) return core::Failure{ENOTDIR, core::Reason::kSystem};
+    if (node->parent == nullptr) return kStale;
+    way.push_back(node);
+    node = node->parent;
   }
-  if (!node->is_directory()) return core::Failure{ENOTDIR, core::Reason::kSystem};
-  auto fd = open_by_name(node);
-  if (!fd.ok()) return fd.failure();
-  auto kept = std::make_shared<const os::Fd>(fd->release());
-  directories_[node] = kept;
-  watches_.begin(node, kept->get());
-  touch(node);
-  return kept;
+  for (; !way.empty(); way.pop_back()) {
+    Node* below = way.back();
+    auto opened = open_in(fd->get(), below);
+    if (!opened.ok()) return opened.failure();
+    fd = std::make_shared<const os::Fd>(opened->release());
+    directories_[below] = fd;
+    watches_.begin(below, fd->get());
+    touch(below);
+  }
+  return fd;
 }
 
 core::Outcome Table::is_by_its_path(Node* node) {

@@ -152,8 +152,12 @@ class Table {
   void touch(Node* node);
   void drop_directory(Node* node);
   void next_name(Node* node);
+  // nullptr: it is not open.
+  std::shared_ptr<const os::Fd> find_directory(Node* node);
   core::Result<os::Fd> open_by_name(Node* node);
   core::Result<os::Fd> open_by_this_name(Node* node);
+  // Opens its name there and makes sure that it is the node.
+  core::Result<os::Fd> open_in(int parent, const Node* node) const;
   core::Result<os::Stat> stat_by_this_name(Node* node);
   core::Result<NamedTarget> named_by_this_name(Node* node);
 

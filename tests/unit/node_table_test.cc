@@ -4,9 +4,14 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <random>
 #include <string>
+
+#include "core/limits.h"
+#include "tests/unit/allocations.h"
 
 namespace sluice::wire {
 namespace {
@@ -155,6 +160,29 @@ TEST(NodeTable, NoDirectoryIsBelowItself) {
   EXPECT_TRUE(left.read().nodes.at(3).names.empty());
 }
 
+// The way up from any node has an end soon enough, in whichever order they come.
+TEST(NodeTable, NoDirectoryIsTooDeep) {
+  constexpr uint32_t kNodes = 3 * kTableDepth;
+  for (const bool from_the_end : {false, true}) {
+    Leavings left;
+    for (uint32_t i = 1; i <= kNodes; ++i) {
+      // The nodeid of a slot is one more; the first one is in the root.
+      const auto slot_of = [&](uint32_t deep) { return from_the_end ? kNodes + 1 - deep : deep; };
+      left.add(slot_of(i), kDirectory, i == 1 ? 1 : slot_of(i - 1) + 1, "d");
+    }
+    const LeftTable table = left.read();
+    ASSERT_EQ(table.nodes.size(), kNodes);
+    uint32_t named = 0, most = 0;
+    for (uint32_t i = 1; i <= kNodes; ++i) {
+      const LeftNode& node = table.nodes[from_the_end ? kNodes - i : i - 1];
+      named = node.names.empty() ? 0 : named + 1;
+      most = std::max(most, named);
+      ASSERT_EQ(named, i <= kTableDepth ? i : named) << "as deep as may be";
+    }
+    EXPECT_EQ(most, kTableDepth);
+  }
+}
+
 TEST(NodeTable, NamesAreInDirectoriesThatAreLeft) {
   Leavings left;
   const uint64_t file = left.add(1, kRegular, 1, "file");
@@ -192,6 +220,34 @@ TEST(NodeTable, ChainsThatMeetOrNeverEnd) {
   EXPECT_FALSE(left.read().nodes.at(0).whole);
 }
 
+// However many nodes lead to it.
+TEST(NodeTable, AChainIsReadOnce) {
+  Leavings left;
+  constexpr uint32_t kNodes = 50'000, kLong = 6;
+  left.add(1, kRegular, 1, "first");
+  const uint32_t first = left.node(1).names = 1000;
+  for (uint32_t slot = 2; slot < kNodes; ++slot) left.node(slot) = left.node(1), left.node(slot).ino = 100 + slot;
+  left.header().nodes = kNodes;
+  // One name more than a file has, each over several cells, so that they are read to the last.
+  constexpr uint32_t kChain = (core::Limits::kLinks + 2) * kLong;
+  left.header().cells = first + kChain;
+  for (uint32_t i = 0; i < kChain; ++i) {
+    const bool begins = i % kLong == 0;
+    left.cell(first + i) = {1, i % kLong == kLong - 1 ? 0 : first + i + 1, begins ? first + i + kLong : 0, 250, {}};
+    std::memset(left.cell(first + i).bytes, 'n', sizeof(NameCell::bytes));
+  }
+  const size_t before = test::allocations();
+  const LeftTable table = left.read();
+  EXPECT_LT(test::allocations() - before, 1000u);
+  ASSERT_EQ(table.nodes.size(), kNodes - 1);
+  for (const LeftNode& node : table.nodes) {
+    ASSERT_FALSE(node.whole);
+    ASSERT_EQ(node.names.capacity(), 0u) << "memory that is not used";
+  }
+  // And is free for other names.
+  for (uint32_t i = 0; i < kChain; ++i) EXPECT_FALSE(table.cells[first + i - 1]);
+}
+
 TEST(NodeTable, FacetsThatNoRulesSayAreClosed) {
   Leavings left;
   left.header().facets = 3;
@@ -201,6 +257,21 @@ TEST(NodeTable, FacetsThatNoRulesSayAreClosed) {
   ASSERT_EQ(table.facets.size(), 3u);
   EXPECT_EQ(table.facets[1], core::Terms{});
   EXPECT_EQ(table.facets[2].of(core::Term::kAccess).effect, core::Effect::kDeny);
+}
+
+// All rules that are one too many have it.
+TEST(NodeTable, TheLastFacetThereIsRoomForIsClosed) {
+  Leavings left;
+  left.header().facets = kTableFacets;
+  for (uint32_t number : {kTableFacets - 2, kTableFacets - 1}) {
+    for (size_t i = 0; i < core::kTerms; ++i) left.facet(number).effects[i] = static_cast<uint64_t>(core::Effect::kReadWrite);
+  }
+  const LeftTable table = left.read();
+  ASSERT_EQ(table.facets.size(), kTableFacets);
+  EXPECT_EQ(table.facets[kTableFacets - 2], core::Terms{});
+  const core::TermValue last = table.facets.back().of(core::Term::kAccess);
+  EXPECT_EQ(last.effect, core::Effect::kDeny);
+  EXPECT_EQ(last.value, static_cast<uint64_t>(EOVERFLOW));
 }
 
 TEST(NodeTable, PlacesFollowOnOneAnother) {

@@ -226,6 +226,33 @@ case_worker_killed_with_open_files() {
   expect_eq "all that it did came true" "ready 0 5 more deep nt more ended" "$(echo $(cat "$W/user.out"))"
   expect_eq "in the source too" more "$(head -1 "$W/source/other")"
 }
+# However deep somebody is in the view: deeper than a path can say, and than a small stack would bear.
+case_worker_killed_far_below() {
+  local stack
+  stack=$(ulimit -Ss)
+  ulimit -Ss 512
+  start --coherence 0s
+  local status=$?
+  ulimit -Ss "$stack"
+  [ $status = 0 ] || return
+  mkfifo -m 644 "$W/step"
+  "${A[@]}" perl -e 'sub down { for (1..3000) { mkdir "d" if $_[0]; chdir "d" or die "$_: $!" } }
+    chdir $ARGV[0] and down(1);
+    open my $leaf, ">", "leaf" or die $!;
+    chdir $ARGV[1] and down(0);
+    sub look { print -e "leaf" ? "leaf " : "$! ", open(my $new, ">", "new") ? "made\n" : "$!\n" }
+    $| = 1, look;
+    open my $step, "<", $ARGV[2]; <$step>;
+    look' "$W/source" "$W/target" "$W/step" > "$W/user.out" 2>&1 &
+  STARTED+=("$!")
+  local there="leaf File name too long"
+  expect_soon "the user is far below" 20 grep -qs "$there" "$W/user.out"
+  kill -KILL "$WORKER"
+  echo go > "$W/step"
+  expect_soon "the user ends" 5 ended "$!"
+  expect_eq "all is as it was" "$there $there" "$(echo $(cat "$W/user.out"))"
+  expect_eq "one worker was enough" 1 "$(grep -c event=worker-replaced "$W/mount.err")"
+}
 case_worker_that_hangs() {
   start && users_in_view || return
   kill -STOP "$WORKER"
