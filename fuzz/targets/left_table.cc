@@ -25,30 +25,35 @@ uint64_t number(fuzz::Choices& choices) {
   return small < 250 ? small % 24 : choices.take<uint64_t>();
 }
 
-wire::NodeRecord node(fuzz::Choices& choices) {
+// Mostly none, as of a table that is young.
+uint64_t generation(fuzz::Choices& choices) { return choices.byte() % 4 == 3 ? number(choices) << 32 : 0; }
+
+// at: which it is; its names mostly begin in the cell of the same number.
+wire::NodeRecord node(fuzz::Choices& choices, size_t at) {
   constexpr uint32_t kTypes[] = {0040000, 0040000, 0100000, 0120000, 0};
   wire::NodeRecord record{};
-  record.state = number(choices) << 32 | (choices.byte() % 8 != 0 ? wire::kNodeUsed : 0);
+  record.state = generation(choices) | (choices.byte() % 8 != 7 ? wire::kNodeUsed : 0);
   record.dev = choices.byte() % 2;
-  record.ino = number(choices);
-  record.root = choices.byte() % 3;
+  record.ino = choices.byte() % 8 == 7 ? number(choices) : at;
+  record.root = choices.byte() % 8 == 7 ? choices.byte() : 0;
   record.type = kTypes[choices.below(5)];
   record.facet = static_cast<uint32_t>(number(choices)) % 4;
   record.lookups = number(choices);
-  record.opens = number(choices) << 32 | number(choices);
+  if (record.type == 0100000 || choices.byte() % 8 == 7) record.opens = number(choices) << 32 | number(choices);
   record.grant = number(choices);
   record.backing_id = static_cast<int32_t>(number(choices));
-  record.names = static_cast<uint32_t>(number(choices));
+  record.names = static_cast<uint32_t>(choices.byte() % 4 == 3 ? number(choices) : at + 1);
   return record;
 }
 
 wire::NameCell cell(fuzz::Choices& choices) {
   wire::NameCell made{};
-  made.parent = choices.flag() ? 1 : (number(choices) % 4) << 32 | number(choices);
+  made.parent = choices.byte() % 4 == 3 ? 1 : generation(choices) | number(choices);
   made.more = choices.byte() % 4 == 0 ? static_cast<uint32_t>(number(choices)) : 0;
-  made.next = choices.flag() ? static_cast<uint32_t>(number(choices)) : 0;
-  made.length = choices.byte();
-  for (char& byte : made.bytes) byte = choices.byte() % 16 == 0 ? static_cast<char>(choices.byte()) : 'n';
+  made.next = choices.byte() % 4 == 3 ? static_cast<uint32_t>(number(choices)) : 0;
+  made.length = choices.byte() % 4 == 3 ? choices.byte() : 1 + choices.byte() % 46;
+  for (char& byte : made.bytes) byte = 'n';
+  if (choices.byte() % 8 == 7) made.bytes[choices.below(sizeof(made.bytes))] = static_cast<char>(choices.byte());
   return made;
 }
 
@@ -73,15 +78,15 @@ wire::PlacesRecord places(fuzz::Choices& choices) {
 void fill(std::span<uint8_t> table, fuzz::Choices& choices) {
   wire::TableHeader header{};
   header.magic = choices.byte() % 16 == 15 ? choices.byte() : wire::kTableMagic;
-  header.nodes = number(choices);
-  header.cells = number(choices);
+  header.nodes = choices.byte() % 4 == 3 ? number(choices) : kMostRecords;
+  header.cells = choices.byte() % 4 == 3 ? number(choices) : kMostRecords;
   header.places = number(choices);
   header.facets = number(choices);
   put(table, 0, header);
   for (size_t left = 200; choices.more() && left > 0; --left) {
     const uint8_t what = choices.byte() % 8;
     const size_t at = choices.below(kMostRecords);
-    if (what < 3) put(table, wire::kTableNodesAt + at * sizeof(wire::NodeRecord), node(choices));
+    if (what < 3) put(table, wire::kTableNodesAt + at * sizeof(wire::NodeRecord), node(choices, at));
     else if (what < 6) put(table, wire::kTableNamesAt + at * sizeof(wire::NameCell), cell(choices));
     else if (what == 6) put(table, wire::kTableFacetsAt + at * sizeof(wire::FacetRecord), facet(choices));
     else put(table, wire::kTablePlacesAt + at * sizeof(wire::PlacesRecord), places(choices));
