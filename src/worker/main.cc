@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <new>
 #include <numeric>
 #include <optional>
@@ -60,6 +61,19 @@ void start_watches(Watches& watches, const wire::ViewConfig& config, std::span<c
   watches.start(sandbox::kFdWatch, roots, files_too ? os::Watched::kNamesAndFiles : os::Watched::kNames);
 }
 
+// Whether another worker was here before, the service says by the number, and not the table: by what is there, a hostile one
+// would make the next believe that it is the first, and take each answer of the broker's for that to another question.
+std::span<uint8_t> map_table(bool* later) {
+  void* memory = os::map_counters(sandbox::kFdLeftTable, wire::kTableBytes, true);
+  *later = memory != nullptr;
+  if (!*later) memory = os::map_counters(sandbox::kFdTable, wire::kTableBytes, true);
+  if (memory == nullptr) must("table", os::failure());
+  ::close(*later ? sandbox::kFdLeftTable : sandbox::kFdTable);
+  const std::span bytes(static_cast<uint8_t*>(memory), wire::kTableBytes);
+  if (!*later && !wire::is_blank(bytes)) must("table", core::Failure{EPROTO, core::Reason::kProtocol});
+  return bytes;
+}
+
 int run() {
   // One arena for all threads: another would be made with calls that the policy forbids.
   ::mallopt(M_ARENA_MAX, 1);
@@ -72,12 +86,10 @@ int run() {
   void* page = os::map_counters(sandbox::kFdCounters, wire::kCounterPage, true);
   ::close(sandbox::kFdCounters);
   if (page == nullptr) must("counters", os::failure());
-  void* memory = os::map_counters(sandbox::kFdTable, wire::kTableBytes, true);
-  ::close(sandbox::kFdTable);
-  if (memory == nullptr) must("table", os::failure());
-  const std::span table_bytes(static_cast<uint8_t*>(memory), wire::kTableBytes);
+  bool later = false;
+  const std::span<uint8_t> table_bytes = map_table(&later);
   std::optional<wire::LeftTable> left;
-  if (!wire::is_blank(table_bytes)) {
+  if (later) {
     left = must_have("table", wire::read_table(table_bytes, static_cast<uint32_t>(config.grafts.size()) + 1));
   }
   const wire::LeftTable* before = left ? &*left : nullptr;
