@@ -57,8 +57,8 @@ core::Outcome BrokerLink::catch_up(int64_t nonce) {
   return core::Done{};
 }
 
-core::Result<std::vector<uint64_t>> BrokerLink::list_grants() {
-  std::vector<uint64_t> grants;
+core::Result<std::vector<LeftGrant>> BrokerLink::list_grants() {
+  std::vector<LeftGrant> grants;
   wire::BrokerRequest request{};
   request.op = wire::BrokerOp::kNextGrant;
   do {
@@ -66,7 +66,7 @@ core::Result<std::vector<uint64_t>> BrokerLink::list_grants() {
     const auto reply = receive();
     if (!reply.ok()) return reply.failure();
     if (reply->grant == 0) break;
-    grants.push_back(reply->grant);
+    grants.push_back({reply->grant, reply->backing_id, reply->file});
     request.grant = (reply->grant & 0xFFFFFFFF) + 1;
   } while (grants.size() < core::Limits::kGrantsPerView);
   return grants;

@@ -11,6 +11,13 @@
 
 namespace sluice::worker {
 
+// As the broker has it, whatever another worker has written down of it.
+struct LeftGrant {
+  uint64_t grant;
+  int backing_id;
+  wire::GrantedFile file;
+};
+
 class BrokerLink {
  public:
   // channel: borrowed. One thread uses it. intent: what is asked, and what is answered, is written down there.
@@ -26,7 +33,7 @@ class BrokerLink {
   // a number, > 0, that no answer to the other one has as its value.
   core::Outcome catch_up(int64_t nonce);
   // All that is granted, by which another worker's leavings are compared. Writes nothing down.
-  core::Result<std::vector<uint64_t>> list_grants();
+  core::Result<std::vector<LeftGrant>> list_grants();
 
  private:
   core::Outcome send(const wire::BrokerRequest& request, std::string_view path, std::string_view second);
