@@ -30,8 +30,10 @@ class BrokerLink {
   void tell(const wire::BrokerRequest& request);
 
   // After another worker, before anything is asked: returns when the broker has done all that the other one asked for. nonce:
-  // a number, > 0, that no answer to the other one has as its value.
-  core::Outcome catch_up(int64_t nonce);
+  // a number, > 0, that no answer to another one has as its value, and that none of them could guess. A hostile one has filled the
+  // channel with questions, and has read no answer: here one is read wherever there is one. lifeline: when its other end closes,
+  // another worker may be at this channel. most_milliseconds: < 0: as long as it takes, else kTimeout.
+  core::Outcome catch_up(int64_t nonce, int lifeline, int most_milliseconds);
   // All that is granted, by which another worker's leavings are compared. Writes nothing down.
   core::Result<std::vector<LeftGrant>> list_grants();
 

@@ -15,6 +15,7 @@
 #include "os/change_watch.h"
 #include "os/channel.h"
 #include "os/memory_file.h"
+#include "os/random.h"
 #include "os/self.h"
 #include "os/shared_file.h"
 #include "sandbox/fds.h"
@@ -29,6 +30,8 @@ namespace sluice::worker {
 namespace {
 
 constexpr size_t kMostConfigBytes = 256 * 1024;
+// Less than the service waits for a process that it has started: then the log says why.
+constexpr int kCatchUpMilliseconds = 3000;
 
 void report(wire::EventKind kind, core::Failure why, const char* step) {
   uint8_t message[wire::kEventMost];
@@ -114,24 +117,32 @@ int run() {
   DataThread data(sandbox::kFdData);
   ViewRules rules(*table, std::move(config.rules), before);
   Forgetter forgetter(sandbox::kFdFuse);
-  Listings listings(legacy, left ? left->listings : std::map<uint64_t, wire::LeftListing>());
+  Listings listings(legacy, left ? std::move(left->listings) : std::map<uint64_t, wire::LeftListing>());
+  left.reset();  // as large as the view was, and of no use any more
   Worker worker{config,  *table,    rules,     files,            listings,           names, data,
                 watches, forgetter, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
   std::optional<Record> record;
   if (recorded) worker.record = &record.emplace(*table, sandbox::kFdRecord);
   const auto session = Session::create(worker);
   if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
-  const int64_t nonce = before != nullptr ? Worker::nanoseconds() : 0;
-  if (before != nullptr) {
+  int64_t nonce = 0;
+  if (later) {
+    nonce = static_cast<int64_t>(must_have("random", os::random_number()) >> 1 | 1);
     // First: what they still have to do may grant a file.
-    for (BrokerLink* link : {&read_only, &read_write}) must("broker", link->catch_up(nonce));
+    for (BrokerLink* link : {&read_only, &read_write}) {
+      must("broker", link->catch_up(nonce, sandbox::kFdEvents, kCatchUpMilliseconds));
+    }
     must("broker", files.take_over());
   }
-  data.start(nonce);
+  data.start(nonce, sandbox::kFdEvents);
   if (!forgetter.start()) must("forgetter", core::Failure{EINVAL, core::Reason::kSystem});
   must("seccomp", install_policy(config));
   report(wire::EventKind::kReady, {0, core::Reason::kNone}, "");
-  if (before != nullptr) worker.go_on();
+  if (later) {
+    // Where the service has given it up meanwhile, there may be another one.
+    if (!os::wait_readable_while(sandbox::kFdFuse, sandbox::kFdEvents, 0).ok()) ::_exit(0);
+    worker.go_on();
+  }
   session->run();
   ::_exit(0);  // the data thread may be waiting for a disk
 }
