@@ -204,7 +204,7 @@ void Legacy::opened(const Node& node) {
   granted(*record, node);
   const uint64_t opens = uint64_t{node.opens} << 32 | node.write_opens;
   if (record->opens == opens) return;
-  intent_.count(node.id, record->opens, opens);
+  intent_.count(node.id, record->opens);
   put(record->opens, opens);
 }
 

@@ -126,6 +126,26 @@ TEST_P(TakenOverSuccession, AForgedGrant) {
   });
 }
 
+// Nor does the next one wait for the broker, which waits for somebody to read the answers to the one before.
+TEST_P(TakenOverSuccession, AFullChannel) {
+  RunContained([] {
+    const Service service(GetParam());
+    for (const std::string channel : {"grants", "data"}) {
+      const AttackedView view(service, "flood " + channel);
+      view.begin();
+      ASSERT_TRUE(view.says("flooding"));
+      ::usleep(300'000);  // by then it is full both ways
+      ASSERT_EQ(Sys(::truncate((view.source() + "/.order").c_str(), 0)), 0);
+      ::kill(static_cast<pid_t>(service.view(view.name()).worker_pid), SIGKILL);
+      EXPECT_EQ(As({kViewer}, [&] {
+        const kerneltest::Fd file(Sys(::open(view.path("plain").c_str(), O_RDWR | O_CLOEXEC)));
+        if (file.get() < 0 || kerneltest::ReadFd(file.get()) != "plain") return long{-EIO};
+        return Sys(::fsync(file.get()));
+      }), 0) << channel;
+    }
+  });
+}
+
 // Who did what no worker does gets no second try.
 TEST_P(TakenOverSuccession, NoneAfterAViolation) {
   RunContained([] {
