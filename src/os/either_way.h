@@ -10,8 +10,10 @@ struct EitherWay {
   bool read;
   bool write;
 };
-// Waits until there is something to read or, with wants_to_write, room for a message; < 0 milliseconds: for ever. Neither: the
-// time is over. Fails with ECONNRESET once the other end of lifeline is closed.
-core::Result<EitherWay> wait_either_way(int channel, bool wants_to_write, int lifeline, int milliseconds);
+// Waits until there is something to read or, with wants_to_write, room for a message; < 0
+// milliseconds: for ever. Neither: the time is over. Fails with ECONNRESET once the other end of
+// lifeline is closed.
+core::Result<EitherWay> wait_either_way(int channel, bool wants_to_write, int lifeline,
+                                        int milliseconds);
 
 }  // namespace sluice::os
