@@ -20,7 +20,9 @@ inline constexpr int kFdCounters = 11; // worker: counter page; closed after it 
 // From here on the trees of the view's grafts: the broker has a read-only and a read-write one for each,
 // the worker one, which it closes.
 inline constexpr int kFdGrafts = 12;
-inline constexpr int kMostFdGrafts = 30;
-inline constexpr int kFdTable = 30;    // worker: the table of nodes, for who comes after it; closed after it was mapped
+// The table of nodes, for who comes after it; closed after it was mapped. By which number a worker has it, the service
+// says whether there was another one before it: what is in the table, that one may have forged.
+inline constexpr int kFdTable = 30;      // worker: of nobody yet
+inline constexpr int kFdLeftTable = 31;  // worker: of the one before
 
 }  // namespace sluice::sandbox

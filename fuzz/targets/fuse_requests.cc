@@ -156,7 +156,7 @@ class Broker {
   static worker::DataThread& data_thread() {
     static auto* const thread = [] {
       auto* made = new worker::DataThread(data_channel().first.get());
-      made->start(0);
+      made->start(0, -1);
       return made;
     }();
     return *thread;

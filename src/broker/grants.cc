@@ -174,10 +174,14 @@ void Grants::close(core::GrantId id) {
   ledger_.erase(grant);
 }
 
-uint64_t Grants::next(uint32_t slot) {
+void Grants::next(uint32_t slot, wire::BrokerReply& reply) {
   const std::lock_guard lock(book_.mutex);
   while (slot < ledger_.capacity() && ledger_.at(slot) == nullptr) ++slot;
-  return slot < ledger_.capacity() ? ledger_.id_of(ledger_.at(slot)).packed() : 0;
+  if (slot >= ledger_.capacity()) return;
+  const core::Grant* grant = ledger_.at(slot);
+  reply.grant = ledger_.id_of(grant).packed();
+  reply.backing_id = grant->backing_id;
+  reply.file = {grant->file.dev, grant->file.ino, grant->file.root};
 }
 
 core::Result<os::Fd> Grants::borrow(core::GrantId id, bool write) {

@@ -40,8 +40,8 @@ class Grants {
   core::Result<Granted> open_temp(std::string_view path, uint32_t mode, bool exclusive);
   void drop_write(core::GrantId id);
   void close(core::GrantId id);
-  // For a worker that comes after another: the grant at the slot, or the next one that is in use; 0: there is none.
-  uint64_t next(uint32_t slot);
+  // For a worker that comes after another: the grant at the slot, or the next one that is in use; as it is where there is none.
+  void next(uint32_t slot, wire::BrokerReply& reply);
 
   // A descriptor of a granted file for one operation. kGrantNotWritable where nobody has it open
   // for writing.

@@ -114,7 +114,7 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
     case BrokerOp::kReadWindow:
       return read_window(header);
     case BrokerOp::kNextGrant:
-      reply.grant = grants_.next(id.slot);
+      grants_.next(id.slot, reply);
       reply.value = header.length;
       return core::Done{};
     default:

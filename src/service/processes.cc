@@ -138,7 +138,8 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     can_copy = can_copy && copy.ok();
     if (copy.ok()) kept.push_back(*std::move(copy));
   }
-  auto worker = spawn_worker(executables.worker.get(), device, counters->get(), numbers_of(kept), roots, nullptr);
+  auto worker = spawn_worker(executables.worker.get(), device, counters->get(), numbers_of(kept), roots, nullptr,
+                             Place::kFirst);
   if (!worker.ok()) {
     os::end_child(*broker_child);
     return worker.failure();

@@ -18,7 +18,7 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
     trees.push_back(*std::move(tree));
   }
   auto worker = spawn_worker(executables.worker.get(), replacement.device, replacement.counters, replacement.kept,
-                             numbers_of(trees), replacement.rules);
+                             numbers_of(trees), replacement.rules, Place::kLater);
   if (!worker.ok()) return worker.failure();
   auto done = wait_ready("worker", worker->events.get());
   if (done.ok()) {

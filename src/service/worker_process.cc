@@ -17,7 +17,7 @@
 namespace sluice::service {
 
 core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, std::span<const int> kept,
-                                         std::span<const int> trees, const core::Rules* rules) {
+                                         std::span<const int> trees, const core::Rules* rules, Place place) {
   auto bytes = os::read_sealed_file(kept[kKeptStart], wire::kWorkerStartMost);
   if (!bytes.ok()) return bytes.failure();
   auto start = wire::decode_worker_start(*bytes);
@@ -47,7 +47,7 @@ core::Result<WorkerProcess> spawn_worker(int executable, int device, int counter
                 {events->second.get(), sandbox::kFdEvents},
                 {configuration->get(), sandbox::kFdConfig},
                 {counters, sandbox::kFdCounters},
-                {kept[kKeptTable], sandbox::kFdTable}};
+                {kept[kKeptTable], place == Place::kFirst ? sandbox::kFdTable : sandbox::kFdLeftTable}};
   for (size_t i = 1; i < trees.size(); ++i) {
     worker.fds.push_back({trees[i], sandbox::kFdGrafts + static_cast<int>(i) - 1});
   }

@@ -18,6 +18,9 @@ namespace sluice::service {
 enum Kept { kKeptStart, kKeptTable, kKeptGrantRw, kKeptGrantRo, kKeptData, kKeptRecord, kKeptRoot };
 inline constexpr size_t kKeptLeast = kKeptRoot + 1;
 
+// Whether the view had a worker before: it is told, and does not ask what that one left.
+enum class Place { kFirst, kLater };
+
 struct WorkerProcess {
   os::Child child;
   os::Fd events;  // the service's end
@@ -26,6 +29,6 @@ struct WorkerProcess {
 // Set-up process. All borrowed. trees: detached, of the source and of each graft; the worker attaches them, so that they
 // serve no other. rules: other ones than the view began with, or nullptr. Started only: wait_ready().
 core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, std::span<const int> kept,
-                                         std::span<const int> trees, const core::Rules* rules);
+                                         std::span<const int> trees, const core::Rules* rules, Place place);
 
 }  // namespace sluice::service

@@ -29,7 +29,7 @@ enum class BrokerOp : uint32_t {
   kLinkNameless,  // grant, path, file: gives a nameless file a name
   kChange,        // grant, flags, mode, uid/gid, times: attributes of a nameless file
   kReadWindow,    // grant, offset, length, grant2: the kernel's request, to which the broker replies
-  kNextGrant,     // grant: a slot -> grant: of this slot, or the next one that is in use, 0: none; value: length
+  kNextGrant,     // grant: a slot -> grant: of this slot, or the next one in use, 0: none; its backing_id, file; value: length
   // Of names; `file` and `file2` are the directories that path and second must be in.
   kRemove,        // path, file, flags
   kRename,        // path, file, second: its new path, file2, flags
@@ -72,6 +72,10 @@ struct BrokerRequest {
 };
 static_assert(std::has_unique_object_representations_v<BrokerRequest>);
 
+struct GrantedFile {
+  uint64_t dev, ino, root;  // root: core::Place
+};
+
 struct BrokerReply {
   int32_t error;   // 0 or an errno
   uint32_t reason;  // core::Reason
@@ -79,6 +83,7 @@ struct BrokerReply {
   int32_t backing_id;
   uint32_t use_read_only;  // 1: this file is granted by the read-only channel only; ask there
   int64_t value;
+  GrantedFile file;  // kNextGrant
   uint8_t attributes[256];  // kOpenTemp, kStat: struct statx, as the kernel filled it
 };
 static_assert(std::has_unique_object_representations_v<BrokerReply>);

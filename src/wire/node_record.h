@@ -89,7 +89,6 @@ struct IntentRecord {
   // Whose opens it has changed, as NodeRecord has them.
   uint64_t node;
   uint64_t opens_before;
-  uint64_t opens_after;
 };
 
 struct TableHeader {

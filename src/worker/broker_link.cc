@@ -1,9 +1,11 @@
 #include "worker/broker_link.h"
 
 #include <cerrno>
+#include <chrono>
 
 #include "core/limits.h"
 #include "os/channel.h"
+#include "os/either_way.h"
 #include "wire/broker_request_writer.h"
 #include "worker/step.h"
 
@@ -41,24 +43,37 @@ core::Result<wire::BrokerReply> BrokerLink::ask(const wire::BrokerRequest& reque
   return reply;
 }
 
-core::Outcome BrokerLink::catch_up(int64_t nonce) {
+core::Outcome BrokerLink::catch_up(int64_t nonce, int lifeline, int most_milliseconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + std::chrono::milliseconds(most_milliseconds);
   wire::BrokerRequest request{};
   request.op = wire::BrokerOp::kNextGrant;
   request.length = nonce;
-  if (auto sent = send(request, {}, {}); !sent.ok()) return sent;
-  bool done_last = false;
+  bool sent = false;
+  bool noted = false;
   for (;;) {
-    const auto reply = receive();
-    if (!reply.ok()) return reply.failure();
-    if (reply->error == 0 && reply->value == nonce) break;
-    done_last = reply->error == 0;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
+    if (most_milliseconds >= 0 && left < 0) return core::Failure{ETIMEDOUT, core::Reason::kTimeout};
+    const auto can = os::wait_either_way(channel_, !sent, lifeline, most_milliseconds < 0 ? -1 : static_cast<int>(left));
+    if (!can.ok()) return can.failure();
+    if (can->read) {
+      const auto reply = receive();
+      if (!reply.ok()) return reply.failure();
+      if (reply->error == 0 && reply->value == nonce) return core::Done{};
+      // At once: this worker may be killed as well before it reads the next. What has a value answers another one that caught up.
+      if (intent_ != nullptr && !noted && reply->error == 0 && reply->value == 0) {
+        intent_->answer_left();
+        noted = true;
+      }
+    } else if (can->write) {
+      if (auto done = send(request, {}, {}); !done.ok()) return done;
+      sent = true;
+    }
   }
-  if (intent_ != nullptr && done_last) intent_->answer_left();
-  return core::Done{};
 }
 
-core::Result<std::vector<uint64_t>> BrokerLink::list_grants() {
-  std::vector<uint64_t> grants;
+core::Result<std::vector<LeftGrant>> BrokerLink::list_grants() {
+  std::vector<LeftGrant> grants;
   wire::BrokerRequest request{};
   request.op = wire::BrokerOp::kNextGrant;
   do {
@@ -66,7 +81,7 @@ core::Result<std::vector<uint64_t>> BrokerLink::list_grants() {
     const auto reply = receive();
     if (!reply.ok()) return reply.failure();
     if (reply->grant == 0) break;
-    grants.push_back(reply->grant);
+    grants.push_back({reply->grant, reply->backing_id, reply->file});
     request.grant = (reply->grant & 0xFFFFFFFF) + 1;
   } while (grants.size() < core::Limits::kGrantsPerView);
   return grants;

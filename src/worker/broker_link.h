@@ -11,6 +11,13 @@
 
 namespace sluice::worker {
 
+// As the broker has it, whatever another worker has written down of it.
+struct LeftGrant {
+  uint64_t grant;
+  int backing_id;
+  wire::GrantedFile file;
+};
+
 class BrokerLink {
  public:
   // channel: borrowed. One thread uses it. intent: what is asked, and what is answered, is written down there.
@@ -23,10 +30,12 @@ class BrokerLink {
   void tell(const wire::BrokerRequest& request);
 
   // After another worker, before anything is asked: returns when the broker has done all that the other one asked for. nonce:
-  // a number, > 0, that no answer to the other one has as its value.
-  core::Outcome catch_up(int64_t nonce);
+  // a number, > 0, that no answer to another one has as its value, and that none of them could guess. A hostile one has filled the
+  // channel with questions, and has read no answer: here one is read wherever there is one. lifeline: when its other end closes,
+  // another worker may be at this channel. most_milliseconds: < 0: as long as it takes, else kTimeout.
+  core::Outcome catch_up(int64_t nonce, int lifeline, int most_milliseconds);
   // All that is granted, by which another worker's leavings are compared. Writes nothing down.
-  core::Result<std::vector<uint64_t>> list_grants();
+  core::Result<std::vector<LeftGrant>> list_grants();
 
  private:
   core::Outcome send(const wire::BrokerRequest& request, std::string_view path, std::string_view second);

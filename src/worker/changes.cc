@@ -83,14 +83,15 @@ int Worker::milliseconds_to_changes() const {
 
 // What was told of changes while there was no worker is lost, and the attributes of what is open are not remembered.
 void Worker::go_on() {
-  const wire::FuseOutHeader resend{sizeof(resend), wire::kNotifyResend, 0};
-  (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&resend), sizeof(resend)});
   forget_names();
   const bool all = config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds;
   table.for_each([&](const Node* node) {
     if (node != table.root() && (all || node->opens > 0)) forget_attributes(node->id);
   });
   root_told();
+  // Last: what is sent again is for who can serve it from then on, however much there was to tell.
+  const wire::FuseOutHeader resend{sizeof(resend), wire::kNotifyResend, 0};
+  (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&resend), sizeof(resend)});
 }
 
 void Worker::take_changes() {

@@ -4,8 +4,8 @@
 
 namespace sluice::worker {
 
-void DataThread::start(int64_t catch_up) {
-  thread_.start([] {}, [this, catch_up] { run(catch_up); });
+void DataThread::start(int64_t nonce, int lifeline) {
+  thread_.start([] {}, [this, nonce, lifeline] { run(nonce, lifeline); });
 }
 
 void DataThread::push(Job job) {
@@ -25,9 +25,10 @@ void DataThread::submit_directory_sync(fuse_req_t req, std::shared_ptr<const os:
   push({req, Answer::kSyncDirectory, request, std::move(directory)});
 }
 
-// What the worker before asked for may take long: the main thread does not wait for it.
-void DataThread::run(int64_t catch_up) {
-  if (catch_up != 0) (void)link_.catch_up(catch_up);
+// What the worker before asked for may take long: the main thread does not wait for it. Where the view has ended meanwhile,
+// nobody waits for what is still to be done.
+void DataThread::run(int64_t nonce, int lifeline) {
+  if (nonce != 0 && !link_.catch_up(nonce, lifeline, -1).ok()) return;
   for (;;) {
     Job job;
     {

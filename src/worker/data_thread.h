@@ -25,8 +25,8 @@ class DataThread {
   // channel: borrowed.
   explicit DataThread(int channel) : link_(channel) {}
 
-  // Before the seccomp filter is on. catch_up: another worker was here before (BrokerLink::catch_up), else 0.
-  void start(int64_t catch_up);
+  // Before the seccomp filter is on. nonce: another worker was here before (BrokerLink::catch_up, as lifeline), else 0.
+  void start(int64_t nonce, int lifeline);
 
   // The reply to req is sent by this thread.
   void submit(fuse_req_t req, Answer answer, const wire::BrokerRequest& request);
@@ -43,7 +43,7 @@ class DataThread {
     std::shared_ptr<const os::Fd> directory;
   };
   void push(Job job);
-  void run(int64_t catch_up);
+  void run(int64_t nonce, int lifeline);
   void carry_out(const Job& job);
 
   BrokerLink link_;

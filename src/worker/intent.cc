@@ -64,13 +64,12 @@ void Intent::answer_left() {
   if (record_.asked != 0) put(record_.answered, record_.asked);
 }
 
-void Intent::count(uint64_t nodeid, uint64_t before, uint64_t after) {
+void Intent::count(uint64_t nodeid, uint64_t before) {
   arm();
   // A request is about one node, whose opens it may count up and down again.
-  if (record_.node == nodeid) return put(record_.opens_after, after);
+  if (record_.node == nodeid) return;
   put(record_.node, uint64_t{0});
   put(record_.opens_before, before);
-  put(record_.opens_after, after);
   put(record_.node, nodeid);
 }
 

@@ -72,13 +72,13 @@ class Intent {
   // Whether the broker has done it.
   bool has_done(wire::BrokerOp op) const { return resumed_ && record_.answered == static_cast<uint64_t>(op); }
 
-  // The opens of a node change, as wire::NodeRecord has them.
-  void count(uint64_t nodeid, uint64_t before, uint64_t after);
+  // The opens of a node are about to change: what they are, as wire::NodeRecord has them.
+  void count(uint64_t nodeid, uint64_t before);
   struct Count {
-    uint64_t node, before, after;
+    uint64_t node, before;
   };
   // 0 as the node: nothing was counted.
-  Count counted() const { return {record_.node, record_.opens_before, record_.opens_after}; }
+  Count counted() const { return {record_.node, record_.opens_before}; }
 
  private:
   enum Stage : uint64_t { kNoted = 1, kFirst = 2, kSecond = 4 };

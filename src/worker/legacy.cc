@@ -184,17 +184,27 @@ void Legacy::named(const Node& node) {
   free_names(before);
 }
 
+void Legacy::granted(wire::NodeRecord& record, const Node& node) {
+  if (record.grant == node.grant && record.backing_id == node.backing_id) return;
+  put(record.grant, uint64_t{0});
+  put(record.backing_id, node.backing_id);
+  put(record.grant, node.grant);
+}
+
+void Legacy::settled(const Node& node) {
+  wire::NodeRecord* record = of(node);
+  if (record == nullptr) return;
+  granted(*record, node);
+  put(record->opens, uint64_t{node.opens} << 32 | node.write_opens);
+}
+
 void Legacy::opened(const Node& node) {
   wire::NodeRecord* record = of(node);
   if (record == nullptr) return;
-  if (record->grant != node.grant) {
-    put(record->grant, uint64_t{0});
-    put(record->backing_id, node.backing_id);
-    put(record->grant, node.grant);
-  }
+  granted(*record, node);
   const uint64_t opens = uint64_t{node.opens} << 32 | node.write_opens;
   if (record->opens == opens) return;
-  intent_.count(node.id, record->opens, opens);
+  intent_.count(node.id, record->opens);
   put(record->opens, opens);
 }
 

@@ -33,6 +33,8 @@ class Legacy {
   void counted(const Node& node) { if (auto* record = of(node)) put(record->lookups, node.lookups); }
   // Its opens and its grant.
   void opened(const Node& node);
+  // The same, as this worker found it: of no request, and so nothing that one would take back.
+  void settled(const Node& node);
   // Its place is free, for a node of that generation.
   void gone(const Node& node, uint32_t generation);
   void means(Facet facet, const core::Terms& terms);
@@ -61,6 +63,7 @@ class Legacy {
   }
   // nullptr: it is not recorded.
   wire::NodeRecord* of(const Node& node);
+  void granted(wire::NodeRecord& record, const Node& node);
   uint64_t* made() { return reinterpret_cast<uint64_t*>(table_ + wire::kTableMadeAt); }
   uint32_t take_cell();
   void take_places(const wire::LeftTable& left);

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <new>
 #include <numeric>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "os/change_watch.h"
 #include "os/channel.h"
 #include "os/memory_file.h"
+#include "os/random.h"
 #include "os/self.h"
 #include "os/shared_file.h"
 #include "sandbox/fds.h"
@@ -28,6 +30,8 @@ namespace sluice::worker {
 namespace {
 
 constexpr size_t kMostConfigBytes = 256 * 1024;
+// Less than the service waits for a process that it has started: then the log says why.
+constexpr int kCatchUpMilliseconds = 3000;
 
 void report(wire::EventKind kind, core::Failure why, const char* step) {
   uint8_t message[wire::kEventMost];
@@ -60,6 +64,19 @@ void start_watches(Watches& watches, const wire::ViewConfig& config, std::span<c
   watches.start(sandbox::kFdWatch, roots, files_too ? os::Watched::kNamesAndFiles : os::Watched::kNames);
 }
 
+// Whether another worker was here before, the service says by the number, and not the table: by what is there, a hostile one
+// would make the next believe that it is the first, and take each answer of the broker's for that to another question.
+std::span<uint8_t> map_table(bool* later) {
+  void* memory = os::map_counters(sandbox::kFdLeftTable, wire::kTableBytes, true);
+  *later = memory != nullptr;
+  if (!*later) memory = os::map_counters(sandbox::kFdTable, wire::kTableBytes, true);
+  if (memory == nullptr) must("table", os::failure());
+  ::close(*later ? sandbox::kFdLeftTable : sandbox::kFdTable);
+  const std::span bytes(static_cast<uint8_t*>(memory), wire::kTableBytes);
+  if (!*later && !wire::is_blank(bytes)) must("table", core::Failure{EPROTO, core::Reason::kProtocol});
+  return bytes;
+}
+
 int run() {
   // One arena for all threads: another would be made with calls that the policy forbids.
   ::mallopt(M_ARENA_MAX, 1);
@@ -72,12 +89,10 @@ int run() {
   void* page = os::map_counters(sandbox::kFdCounters, wire::kCounterPage, true);
   ::close(sandbox::kFdCounters);
   if (page == nullptr) must("counters", os::failure());
-  void* memory = os::map_counters(sandbox::kFdTable, wire::kTableBytes, true);
-  ::close(sandbox::kFdTable);
-  if (memory == nullptr) must("table", os::failure());
-  const std::span table_bytes(static_cast<uint8_t*>(memory), wire::kTableBytes);
+  bool later = false;
+  const std::span<uint8_t> table_bytes = map_table(&later);
   std::optional<wire::LeftTable> left;
-  if (!wire::is_blank(table_bytes)) {
+  if (later) {
     left = must_have("table", wire::read_table(table_bytes, static_cast<uint32_t>(config.grafts.size()) + 1));
   }
   const wire::LeftTable* before = left ? &*left : nullptr;
@@ -102,24 +117,32 @@ int run() {
   DataThread data(sandbox::kFdData);
   ViewRules rules(*table, std::move(config.rules), before);
   Forgetter forgetter(sandbox::kFdFuse);
-  Listings listings(legacy, left ? left->listings : std::map<uint64_t, wire::LeftListing>());
+  Listings listings(legacy, left ? std::move(left->listings) : std::map<uint64_t, wire::LeftListing>());
+  left.reset();  // as large as the view was, and of no use any more
   Worker worker{config,  *table,    rules,     files,            listings,           names, data,
                 watches, forgetter, *counters, sandbox::kFdFuse, sandbox::kFdEvents, {}};
   std::optional<Record> record;
   if (recorded) worker.record = &record.emplace(*table, sandbox::kFdRecord);
   const auto session = Session::create(worker);
   if (session == nullptr) must("libfuse", core::Failure{EINVAL, core::Reason::kSystem});
-  const int64_t nonce = before != nullptr ? Worker::nanoseconds() : 0;
-  if (before != nullptr) {
+  int64_t nonce = 0;
+  if (later) {
+    nonce = static_cast<int64_t>(must_have("random", os::random_number()) >> 1 | 1);
     // First: what they still have to do may grant a file.
-    for (BrokerLink* link : {&read_only, &read_write}) must("broker", link->catch_up(nonce));
+    for (BrokerLink* link : {&read_only, &read_write}) {
+      must("broker", link->catch_up(nonce, sandbox::kFdEvents, kCatchUpMilliseconds));
+    }
     must("broker", files.take_over());
   }
-  data.start(nonce);
+  data.start(nonce, sandbox::kFdEvents);
   if (!forgetter.start()) must("forgetter", core::Failure{EINVAL, core::Reason::kSystem});
   must("seccomp", install_policy(config));
   report(wire::EventKind::kReady, {0, core::Reason::kNone}, "");
-  if (before != nullptr) worker.go_on();
+  if (later) {
+    // Where the service has given it up meanwhile, there may be another one.
+    if (!os::wait_readable_while(sandbox::kFdFuse, sandbox::kFdEvents, 0).ok()) ::_exit(0);
+    worker.go_on();
+  }
   session->run();
   ::_exit(0);  // the data thread may be waiting for a disk
 }

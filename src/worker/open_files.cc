@@ -1,7 +1,6 @@
 #include "core/limits.h"
 #include "worker/open_files.h"
 
-#include <absl/container/flat_hash_set.h>
 #include <fcntl.h>
 
 #include <algorithm>
@@ -26,6 +25,10 @@ wire::BrokerRequest about(BrokerOp op, uint64_t grant) {
 // make one, or by a directory that has been replaced.
 core::Failure stale_if_absent(const core::Failure& why) {
   return why.error == ENOENT ? core::Failure{ESTALE, why.reason} : why;
+}
+
+bool is_of(const FileKey& key, const wire::GrantedFile& file) {
+  return key.dev == file.dev && key.ino == file.ino && key.root == file.root;
 }
 
 }  // namespace
@@ -106,22 +109,29 @@ void OpenFiles::stop_idling(Node* node) {
 core::Outcome OpenFiles::take_over() {
   auto granted = read_only_link_.list_grants();
   if (!granted.ok()) return granted.failure();
-  absl::flat_hash_set<uint64_t> left(granted->begin(), granted->end());
+  uint64_t nodes = 0;  // that use a grant: as many as give one back
+  absl::flat_hash_map<uint64_t, const LeftGrant*> left;
+  for (const LeftGrant& each : *granted) left[each.grant] = &each;
   table_.for_each([&](Node* node) {
-    if (node->opens == 0 || !left.contains(node->grant)) {
+    const auto found = left.find(node->grant);
+    // What is granted may be another file: the grant was written down by who may have been hostile.
+    if (node->opens == 0 || found == left.end() || !is_of(node->key, found->second->file)) {
       node->grant = 0;
       node->backing_id = 0;
       node->opens = node->write_opens = 0;
-      return table_.legacy().opened(*node);
+      return table_.legacy().settled(*node);
     }
+    node->backing_id = found->second->backing_id;
+    table_.legacy().settled(*node);
     Users& users = users_[node->grant];
     ++users.nodes;
+    ++nodes;
     node->writable = node->write_opens > 0;
     if (node->writable) ++users.writers;
     node->watched = true;
     table_.find_again(node);
   });
-  for (const uint64_t grant : *granted) {
+  for (const auto& [grant, of] : left) {
     const auto users = users_.find(grant);
     if (users == users_.end()) {
       read_write_.tell(about(BrokerOp::kClose, grant));
@@ -129,7 +139,7 @@ core::Outcome OpenFiles::take_over() {
       read_write_.tell(about(BrokerOp::kDropWrite, grant));
     }
   }
-  counters_.grants.store(users_.size(), std::memory_order_relaxed);
+  counters_.grants.store(nodes, std::memory_order_relaxed);
   return core::Done{};
 }
 

@@ -144,6 +144,8 @@ core::Outcome Session::wait(int milliseconds) {
 void Session::run() {
   std::vector<uint8_t> buffer(wire::kFuseBufferBytes);
   int64_t next_tick = 0;
+  // Before the first request: it would be lost, where the service has given this worker up.
+  if (!wait(0).ok()) return;
   while (!fuse_session_exited(session_)) {
     const auto length = next(buffer);
     if (!length.ok()) {

@@ -1,12 +1,19 @@
 // What a worker under the attacker's control leaves behind for the one after it.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
 
 #include "../kernel/contained.h"
 #include "../kernel/process.h"
 #include "../kernel/sys.h"
+#include "os/shared_file.h"
 #include "service_stage.h"
+#include "wire/node_record.h"
 
 namespace sluice::adversary {
 namespace {
@@ -52,6 +59,89 @@ TEST_P(TakenOverSuccession, AForgedTable) {
       EXPECT_EQ(As({kViewer}, [&] { return Sys(::mkdir(view.path("dir/made").c_str(), 0700)); }), 0) << seed;
       EXPECT_EQ(As({kViewer}, [&] { return Sys(::rename(view.path("dir/made").c_str(), view.path("made").c_str())); }), 0) << seed;
       EXPECT_EQ(count(service.log(), "event=worker-ended view=\"" + view.name() + "\""), 1u) << "the next ended as well, seed " << seed;
+    }
+  });
+}
+
+// What the service keeps for the next worker of its only view, to be forged at leisure.
+struct Kept {
+  explicit Kept(const Service& service) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(service.pid()) + "/fd")) {
+      std::error_code gone;
+      if (std::filesystem::read_symlink(entry.path(), gone).string().find("sluice-table") == std::string::npos) continue;
+      const kerneltest::Fd file = kerneltest::Open(entry.path(), O_RDWR);
+      bytes = static_cast<uint8_t*>(os::map_counters(file.get(), wire::kTableBytes, true));
+    }
+  }
+  ~Kept() { if (bytes != nullptr) os::unmap_counters(bytes, wire::kTableBytes); }
+  // Of the file at path; nullptr: there is none.
+  wire::NodeRecord* of(const std::string& path) const {
+    struct stat stat;
+    if (bytes == nullptr || ::stat(path.c_str(), &stat) != 0) return nullptr;
+    for (uint32_t slot = 1; slot < kSlots; ++slot) {
+      auto* record = reinterpret_cast<wire::NodeRecord*>(bytes + wire::kTableNodesAt) + slot;
+      if ((record->state & wire::kNodeUsed) != 0 && record->ino == stat.st_ino) return record;
+    }
+    return nullptr;
+  }
+  static constexpr uint32_t kSlots = 100;
+  uint8_t* bytes = nullptr;
+};
+
+// A file is not passed through to another one's contents, whatever is left of its grant.
+TEST_P(TakenOverSuccession, AForgedGrant) {
+  RunContained([] {
+    enum { kBackingOnly, kGrantToo };
+    for (const int what : {kBackingOnly, kGrantToo}) {
+      const Service service(GetParam(), "sluice-worker");
+      const AttackedView view(service, "");
+      kerneltest::WriteFile(view.source() + "/other", "other", 0644);
+      kerneltest::Child client([&] {
+        kerneltest::Become({kViewer});
+        const kerneltest::Fd other = kerneltest::Open(view.path("other"), O_RDONLY);
+        kerneltest::Fd plain = kerneltest::Open(view.path("plain"), O_RDONLY);
+        // Until the next worker is there.
+        const auto told = [&] { return ::access(view.path("go").c_str(), F_OK) == 0; };
+        if (!kerneltest::Eventually(told)) return long{-ETIMEDOUT};
+        plain = kerneltest::Fd();
+        ::usleep(200'000);  // the close comes to the worker later
+        return kerneltest::ReadFile(view.path("plain")) == "plain" ? 0L : -EIO;
+      });
+      const Kept kept(service);
+      ASSERT_TRUE(kerneltest::Eventually([&] {
+        const auto* plain = kept.of(view.source() + "/plain");
+        const auto* other = kept.of(view.source() + "/other");
+        return plain != nullptr && other != nullptr && plain->opens != 0 && other->opens != 0;
+      }));
+      auto* plain = kept.of(view.source() + "/plain");
+      const auto* other = kept.of(view.source() + "/other");
+      ASSERT_NE(plain->backing_id, other->backing_id);
+      plain->backing_id = other->backing_id;
+      if (what == kGrantToo) plain->grant = other->grant;
+      ::kill(static_cast<pid_t>(service.view(view.name()).worker_pid), SIGKILL);
+      EXPECT_TRUE(service.logs("worker-replaced"));
+      kerneltest::WriteFile(view.source() + "/go", "go", 0644);
+      EXPECT_EQ(client.Result(), 0) << (what == kGrantToo ? "grant" : "backing id");
+    }
+  });
+}
+
+// Nor does the next one wait for the broker, which waits for somebody to read the answers to the one before.
+TEST_P(TakenOverSuccession, AFullChannel) {
+  RunContained([] {
+    const Service service(GetParam());
+    for (const std::string channel : {"grants", "data"}) {
+      const AttackedView view(service, "flood " + channel);
+      view.begin();
+      ASSERT_TRUE(view.says("flooding"));
+      ::usleep(300'000);  // by then it is full both ways
+      ASSERT_EQ(Sys(::truncate((view.source() + "/.order").c_str(), 0)), 0);
+      ::kill(static_cast<pid_t>(service.view(view.name()).worker_pid), SIGKILL);
+      EXPECT_EQ(As({kViewer}, [&] {
+        const kerneltest::Fd file(Sys(::open(view.path("plain").c_str(), O_RDWR | O_CLOEXEC)));
+        if (file.get() < 0 || kerneltest::ReadFd(file.get()) != "plain") return long{-EIO};
+        return Sys(::fsync(file.get()));
+      }), 0) << channel;
     }
   });
 }

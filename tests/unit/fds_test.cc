@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <set>
 
+#include "core/grafts.h"
 #include "sandbox/compiler/symbols.h"
 
 namespace sluice::sandbox {
@@ -39,7 +40,12 @@ void expect_apart(std::initializer_list<int> of_a_process) {
 TEST(Fds, NumbersAreApartAndAboveStandardError) {
   expect_apart({kFdFuse, kFdRoot, kFdRootRw, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents, kFdConfig});
   expect_apart(
-      {kFdFuse, kFdRoot, kFdWatch, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents, kFdConfig, kFdCounters});
+      {kFdFuse, kFdRoot, kFdWatch, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents, kFdConfig, kFdCounters, kFdTable,
+       kFdLeftTable});
+  // Above the trees of as many grafts as there may be.
+  constexpr int kAbove = kFdGrafts + static_cast<int>(core::kMostGrafts);
+  EXPECT_GE(kFdTable, kAbove);
+  EXPECT_GE(kFdLeftTable, kAbove);
 }
 
 // What stays for life lies below FD_FREE, where no policy lets it be closed or replaced.
@@ -53,6 +59,8 @@ TEST(Fds, FixedOnesAreBelowFree) {
   // What is closed after it was read, and then free for others.
   EXPECT_GE(static_cast<uint64_t>(kFdConfig), *free);
   EXPECT_GE(static_cast<uint64_t>(kFdCounters), *free);
+  EXPECT_GE(static_cast<uint64_t>(kFdTable), *free);
+  EXPECT_GE(static_cast<uint64_t>(kFdLeftTable), *free);
   EXPECT_GT(*most, *free);
   EXPECT_LT(*most, uint64_t{1} << 31);  // no negative descriptor, nor AT_FDCWD
 }

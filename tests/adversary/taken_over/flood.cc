@@ -29,7 +29,8 @@ void flood(std::string_view whom) {
   request.op = wire::BrokerOp::kStat;
   uint8_t message[wire::kBrokerRequestMost];
   const size_t length = wire::encode_request(request, {}, {}, message);
-  for (;;) (void)os::write_message(sandbox::kFdData, {message, length});
+  const int channel = whom == "grants" ? sandbox::kFdGrantRw : sandbox::kFdData;
+  for (;;) (void)os::write_message(channel, {message, length});
 }
 
 }  // namespace sluice::adversary

@@ -50,8 +50,15 @@ void lead_astray(std::mt19937_64& random) {
 }  // namespace
 
 void map_table() {
-  table = static_cast<uint8_t*>(os::map_counters(sandbox::kFdTable, wire::kTableBytes, true));
-  ::close(sandbox::kFdTable);
+  for (const int number : {sandbox::kFdTable, sandbox::kFdLeftTable}) {
+    if (table == nullptr) table = static_cast<uint8_t*>(os::map_counters(number, wire::kTableBytes, true));
+    ::close(number);
+  }
+  if (table == nullptr) return;
+  // Until it is forged: of a worker that has told the kernel of no file.
+  auto& header = *at<wire::TableHeader>(0);
+  header.nodes = header.facets = 1;
+  header.magic = wire::kTableMagic;
 }
 
 void forge_table(uint64_t seed) {
@@ -62,6 +69,7 @@ void forge_table(uint64_t seed) {
       for (size_t i = 0; i < 4096; i += sizeof(uint64_t)) *at<uint64_t>(part + i) = random();
     }
     if (seed % 8 == 0) at<wire::TableHeader>(0)->magic = wire::kTableMagic;
+    if (seed % 16 == 12) at<wire::TableHeader>(0)->magic = 0;  // as if there had been nobody
   } else {
     lead_astray(random);
   }
