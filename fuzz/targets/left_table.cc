@@ -51,7 +51,7 @@ wire::NameCell cell(fuzz::Choices& choices) {
   made.parent = choices.byte() % 4 == 3 ? 1 : generation(choices) | number(choices);
   made.more = choices.byte() % 4 == 0 ? static_cast<uint32_t>(number(choices)) : 0;
   made.next = choices.byte() % 4 == 3 ? static_cast<uint32_t>(number(choices)) : 0;
-  made.length = choices.byte() % 4 == 3 ? choices.byte() : 1 + choices.byte() % 46;
+  made.length = static_cast<uint16_t>(choices.byte() % 4 == 3 ? choices.byte() : 1 + choices.byte() % 46);
   for (char& byte : made.bytes) byte = 'n';
   if (choices.byte() % 8 == 7) made.bytes[choices.below(sizeof(made.bytes))] = static_cast<char>(choices.byte());
   return made;
