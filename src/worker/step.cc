@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 
+#ifdef SLUICE_STEPS
 namespace sluice::worker {
 namespace {
 
@@ -26,3 +27,4 @@ void step() {
 }
 
 }  // namespace sluice::worker
+#endif
