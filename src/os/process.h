@@ -1,6 +1,7 @@
 // Starting a process with exactly what it is meant to have.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -45,6 +46,7 @@ core::Outcome become_reaper();
 struct Ending {
   bool exited;   // by itself
   int code;      // exit status, or the signal
+  bool by_policy() const { return !exited && code == SIGSYS; }  // by its seccomp policy
 };
 core::Result<Ending> reap(int pidfd);
 

@@ -11,8 +11,6 @@
 namespace sluice::service {
 namespace {
 
-// SIGSYS: what a seccomp policy kills with.
-constexpr int kSigsys = 31;
 constexpr int64_t kGraceMilliseconds = 200;
 // It closes what it granted first: what is killed before that leaves it to the kernel.
 constexpr int64_t kForeignGraceMilliseconds = 1500;
@@ -38,7 +36,7 @@ bool Service::reap(const Ending& ending) {
   const bool killed_here = ending.kill_at == 0;
   if (!end->exited && !killed_here) {
     log(Level::kError,
-        end->code == kSigsys ? core::reason_name(core::Reason::kConfinementViolated) : "killed",
+        end->by_policy() ? core::reason_name(core::Reason::kConfinementViolated) : "killed",
         {{"view", ending.view}, {"process", ending.name}, {"signal", absl::StrCat(end->code)}});
   }
   return true;

@@ -15,7 +15,6 @@
 namespace sluice::service {
 namespace {
 
-constexpr int kSigsys = 31;  // what a seccomp policy kills with
 constexpr int64_t kAgainMilliseconds = 10;
 
 }  // namespace
@@ -54,7 +53,7 @@ void Service::mend(uint64_t id, View& view) {
     }
     view.worker.reset();
     view.info.worker_pid = 0;
-    const bool violated = end.ok() && !end->exited && end->code == kSigsys;
+    const bool violated = end.ok() && end->by_policy();
     log(Level::kError, violated ? core::reason_name(core::Reason::kConfinementViolated) : "worker-ended",
         {{"view", view.info.name}, {"process", "worker"},
          {!end.ok() || end->exited ? "status" : "signal", end.ok() ? absl::StrCat(end->code) : "unknown"}});

@@ -7,7 +7,6 @@
 // the Landlock domains (those that the kernel keeps in each grant among them) and without both
 // serve others of the same source. On a tmpfs, which itself costs least, and on one processor.
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,17 +74,6 @@ std::vector<Variant> Variants() {
           {"no-filter", built + "/no-filter", false},
           {"no-landlock", built + "/no-landlock", true},
           {"neither", built + "/neither", false}};
-}
-
-// A hand-over to another processor costs several times what is measured here.
-void StayOnOneProcessor() {
-  cpu_set_t allowed;
-  Must(::sched_getaffinity(0, sizeof(allowed), &allowed), "processors");
-  int first = 0;
-  while (!CPU_ISSET(first, &allowed)) ++first;
-  CPU_ZERO(&allowed);
-  CPU_SET(first, &allowed);
-  Must(::sched_setaffinity(0, sizeof(allowed), &allowed), "one processor");
 }
 
 double SpreadOf(const Timings& timings) {

@@ -252,4 +252,14 @@ std::vector<Process> Descendants(pid_t of) {
   return found;
 }
 
+void StayOnOneProcessor() {
+  cpu_set_t allowed;
+  Must(::sched_getaffinity(0, sizeof(allowed), &allowed), "processors");
+  int first = 0;
+  while (!CPU_ISSET(first, &allowed)) ++first;
+  CPU_ZERO(&allowed);
+  CPU_SET(first, &allowed);
+  Must(::sched_setaffinity(0, sizeof(allowed), &allowed), "one processor");
+}
+
 }  // namespace sluicebench

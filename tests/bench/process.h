@@ -91,6 +91,9 @@ std::string InChild(uid_t uid, const std::function<std::string()>& body, const D
 // Runs a program to its end and hands back what it wrote to stdout; throws where it failed.
 std::string Output(const std::vector<std::string>& words, const Deadline& deadline);
 
+// A hand-over to another processor costs several times what it costs on one.
+void StayOnOneProcessor();
+
 struct Process {
   pid_t pid;
   std::string name;

@@ -1,7 +1,6 @@
 // view_bench: what a view costs, as ratio to the plain directory under it, beside what others cost.
 #include <benchmark/benchmark.h>
 #include <getopt.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -113,17 +112,6 @@ bool Parse(int argc, char** argv, Options* options) {
                        : options->what == What::kBrief || options->what == What::kRecordBrief ? 1
                                                                                               : 0;
   return options->files.size() == files && options->rounds > 0 && options->seconds > 0;
-}
-
-// A hand-over to another processor costs several times what it costs on one.
-void StayOnOneProcessor() {
-  cpu_set_t allowed;
-  Must(::sched_getaffinity(0, sizeof(allowed), &allowed), "processors");
-  int first = 0;
-  while (!CPU_ISSET(first, &allowed)) ++first;
-  CPU_ZERO(&allowed);
-  CPU_SET(first, &allowed);
-  Must(::sched_setaffinity(0, sizeof(allowed), &allowed), "one processor");
 }
 
 // Of the checkout that the programs were built in, if it is one.
