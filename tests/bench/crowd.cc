@@ -1,5 +1,6 @@
 #include "crowd.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,13 @@ namespace sluicebench {
 namespace {
 
 constexpr size_t kViewsOfOne = 16;
+constexpr rlim_t kFilesOfView = 40;  // more than a service takes for one
+
+rlim_t HardLimitOfFiles() {
+  struct rlimit files {};
+  Must(::getrlimit(RLIMIT_NOFILE, &files), "limit of open files");
+  return files.rlim_max;
+}
 
 // The others are there, and have been used: each has looked up a name and opened a file.
 class Others {
@@ -49,7 +57,12 @@ std::vector<Result> ViewsCurve(const Ground& ground, int most, int rounds, doubl
   Others others(ground, ground.base + "/crowd.sock", deadline);
   Rounds one(ground, {kView}, deadline, loop_seconds);
   std::vector<Result> results;
-  for (int views = 1; views <= most; views *= 10) {
+  // A service has fewer views where it may have few files open.
+  most = std::min(most, static_cast<int>(HardLimitOfFiles() / kFilesOfView));
+  std::vector<int> points;
+  for (int views = 1; views < most; views *= 10) points.push_back(views);
+  points.push_back(most);
+  for (const int views : points) {
     others.GrowTo(static_cast<size_t>(views - 1));
     Measure measure = *open_close;
     measure.name = "open + close, views: " + std::to_string(views);
