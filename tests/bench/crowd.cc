@@ -58,7 +58,7 @@ std::vector<Result> ViewsCurve(const Ground& ground, int most, int rounds, doubl
   Rounds one(ground, {kView}, deadline, loop_seconds);
   std::vector<Result> results;
   // A service has fewer views where it may have few files open.
-  most = std::min(most, static_cast<int>(HardLimitOfFiles() / kFilesOfView));
+  most = static_cast<int>(std::min(static_cast<rlim_t>(most), HardLimitOfFiles() / kFilesOfView));
   std::vector<int> points;
   for (int views = 1; views < most; views *= 10) points.push_back(views);
   points.push_back(most);
