@@ -75,7 +75,7 @@ void expect_only_listed(const std::string& said, const std::string& policy) {
 void probe_worker(Mode mode, bool read_only, const std::string& policy) {
   const Service service(mode);
   const AttackedView view(service, "probe", read_only);
-  EXPECT_TRUE(view.says("probe i386", 8000)) << service.log();
+  EXPECT_TRUE(view.says("probe i386", 30'000)) << service.log();
   expect_only_listed(view.said(), policy);
 }
 
@@ -91,7 +91,7 @@ TEST_P(EveryCall, OfABroker) {
   RunContained([] {
     const Service service(GetParam(), "sluice-worker", "taken_over_broker");
     const AttackedView view(service, "");
-    EXPECT_TRUE(view.says("done", 8000)) << service.log();
+    EXPECT_TRUE(view.says("done", 30'000)) << service.log();
     expect_only_listed(view.said(), "broker");
   });
 }

@@ -75,7 +75,7 @@ class AttackedView {
   int unmount_by_force() const;
   // All that the service logged of this view's processes, one text a line.
   std::string said() const;
-  bool says(const std::string& text, int milliseconds = 4000) const;
+  bool says(const std::string& text, int milliseconds = 15'000) const;
 
  private:
   const Service& service_;

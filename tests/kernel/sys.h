@@ -62,7 +62,7 @@ long SendFd(int socket, int fd);
 long ReceiveFd(int socket);  // an fd, -ENOENT for a message without one, or -errno
 
 // Calls `done` every few milliseconds until it says true or the time is over; its last answer.
-bool Eventually(const std::function<bool()>& done, int milliseconds = 4000);
+bool Eventually(const std::function<bool()>& done, int milliseconds = 15'000);
 void Sleep(int milliseconds);
 
 bool KernelAtLeast(int major, int minor);
