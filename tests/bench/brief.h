@@ -8,9 +8,10 @@
 
 namespace sluicebench {
 
+inline constexpr char kCreate[] = "create";
 // The most telling ones: data, attributes, opens, listings and what is made.
 inline constexpr const char* kBrief[] = {kRandomWrite, "stat, first touch", kOpenClose,
-                                         "ls -lR, first", "create"};
+                                         "ls -lR, first", kCreate};
 
 // Prints a line for each recorded row of a view; false where one is twice as bad as it is recorded,
 // in each of a few attempts.

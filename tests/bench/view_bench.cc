@@ -222,6 +222,8 @@ int RecordBrief(Options options, const Grounds& grounds, const Deadline& deadlin
     Append(&results, Measured(options, AllMeasures(), {kNative, kView}, ground, deadline));
   }
   std::fputs(TableText(results, false).c_str(), stdout);
+  // How long a disk takes for a new file is its own affair: by it the ratio is 1.2 on one and 2.4 on another.
+  std::erase_if(results, [](const Result& one) { return one.measure == kCreate && one.filesystem != "tmpfs"; });
   if (!AllCanTell(results)) {
     std::fputs("view_bench: the machine is too busy to tell: nothing is recorded\n", stderr);
     return kTooBusy;
