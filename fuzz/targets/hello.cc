@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FUZZ_HOLDS(hello->name.find_first_of("/\n ") == std::string::npos &&
              hello->name.size() <= wire::kMostNameBytes);
   for (const std::string& path : {hello->source, hello->target}) {
-    FUZZ_HOLDS(path.find('\0') == std::string::npos && path.size() <= core::Limits::kPathBytes);
+    FUZZ_HOLDS(path.find('\0') == std::string::npos && path.size() <= core::Limits::kHostPathBytes);
   }
   FUZZ_HOLDS(core::valid_grafts(hello->grafts));
   // There is one way to say it.

@@ -59,7 +59,7 @@ struct Tree {
 // Written as plainly as can be.
 bool is_valid(std::string_view path) {
   if (path.empty()) return true;
-  if (path.size() > 4095) return false;
+  if (path.size() > 8191) return false;
   std::string name;
   for (size_t i = 0; i <= path.size(); ++i) {
     if (i < path.size() && path[i] == '\0') return false;
@@ -125,7 +125,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         break;
       case 1: {  // long ones, about the limits
         const size_t name = 240 + choices.below(20);
-        for (size_t left = 4080 + choices.below(24); left > 0;) {
+        for (size_t left = (choices.flag() ? 4080 : 8176) + choices.below(24); left > 0;) {
           const size_t take = std::min(left, name);
           path += std::string(take, 'x');
           left -= take;

@@ -27,8 +27,7 @@ core::Result<Names::Entry> Names::look(NamePath path) {
   auto held = os::open_beneath(entry.parent.get(), entry.name, O_PATH);
   if (!held.ok()) {
     // What is hidden is not there, whatever it is: a mount point tells by another error.
-    const core::Rules& rules = book_.rules();
-    if (rules.hides(entry.verdicts.file) || rules.hides(entry.verdicts.directory)) return entry;
+    if (book_.rules().hides(entry.verdicts.file) || book_.rules().hides(entry.verdicts.directory)) return entry;
     if (held.failure().error == ENOENT) return entry;
     return held.failure();
   }
@@ -68,8 +67,7 @@ core::Outcome Names::remove(NamePath path, bool directory) {
   const std::lock_guard lock(book_.mutex);
   auto entry = look(path);
   if (!entry.ok()) return entry.failure();
-  auto may = core::before(book_.rules(), entry->decision(), Operation::kRemove);
-  if (!may.ok()) return may;
+  if (auto may = core::before(book_.rules(), entry->decision(), Operation::kRemove); !may.ok()) return may;
   return os::remove_name(entry->parent.get(), entry->name, directory);
 }
 

@@ -10,12 +10,12 @@
 namespace sluice::core {
 
 inline constexpr size_t kMaxNameBytes = 255;
-inline constexpr size_t kMaxPathBytes = 4095;  // PATH_MAX without its NUL
+inline constexpr size_t kMaxPathBytes = 8191;  // more than a call takes: os::open_beneath() takes it in pieces
 
 // One component: 1..255 bytes, no '/', no NUL, neither "." nor "..".
 bool valid_name(std::string_view name) noexcept;
 
-// "" (the root), or valid names joined by single '/', at most 4,095 bytes. Not normalised: there is
+// "" (the root), or valid names joined by single '/', at most 8,191 bytes. Not normalised: there is
 // exactly one valid spelling of a path, so that two paths are equal when their bytes are.
 bool valid_relative(std::string_view path) noexcept;
 

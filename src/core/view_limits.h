@@ -15,8 +15,10 @@ struct ViewLimits {
   // (systemd's UIDS-GIDS.md: unused below 2^31).
   static constexpr uint32_t kFirstPrivateUid = 0x7E000000;
   static constexpr uint32_t kPrivateUids = 65536;
-  // A source path in the view, as the kernel bounds a path.
-  static constexpr uint32_t kPathBytes = 4095;
+  // A path below a view's root. Twice what a call takes: who is in a directory names what is further below by such a one.
+  static constexpr uint32_t kPathBytes = 8191;
+  // Any other path, and what a symbolic link says: PATH_MAX without its NUL.
+  static constexpr uint32_t kHostPathBytes = 4095;
   // Log lines of one view in a second; the rest are counted.
   static constexpr uint32_t kLogLinesPerSecond = 20;
   // Coherence that may be asked for: how long the kernel may keep names and attributes.

@@ -9,23 +9,22 @@
 #include "os/kernel_abi.h"
 
 namespace sluice::os {
-namespace {
 
-constexpr unsigned kStatMask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
-
-}  // namespace
-
-CString::CString(std::string_view text)
-    : cut_(text.size() >= sizeof(buffer_) ||
-           (!text.empty() && std::memchr(text.data(), 0, text.size()) != nullptr)) {
-  const size_t length = cut_ ? 0 : text.size();
-  if (length > 0) std::memcpy(buffer_, text.data(), length);
-  buffer_[length] = 0;
+CString::CString(std::string_view text) {
+  if (text.size() >= sizeof(buffer_) || text.find('\0') != std::string_view::npos) text = {};
+  if (!text.empty()) std::memcpy(buffer_, text.data(), text.size());
+  buffer_[text.size()] = 0;
 }
 
 core::Result<Fd> open_beneath(int root, std::string_view path, int flags, uint32_t mode) {
+  constexpr size_t kMost = core::ViewLimits::kHostPathBytes;
+  // Of a valid path there is one: names are shorter. Otherwise the kernel refuses what CString makes of it.
+  if (const size_t slash = path.rfind('/', kMost); path.size() > kMost && slash != path.npos && slash != 0) {
+    auto above = open_beneath(root, path.substr(0, slash), O_PATH | O_DIRECTORY);
+    if (!above.ok()) return above;
+    return open_beneath(above->get(), path.substr(slash + 1), flags, mode);
+  }
   const CString name(path);
-  if (name.cut()) return core::Failure{ENAMETOOLONG, core::Reason::kPathMalformed};
   struct open_how how {};
   how.flags = static_cast<uint64_t>(static_cast<uint32_t>(flags)) | O_CLOEXEC | O_NOFOLLOW;
   if ((flags & O_PATH) == 0) how.flags |= O_NONBLOCK | O_NOCTTY;

@@ -12,33 +12,35 @@
 #include <string_view>
 
 #include "core/ledger.h"
+#include "core/view_limits.h"
 #include "os/fd.h"
 
 namespace sluice::os {
 
 using Stat = struct statx;
+inline constexpr unsigned kStatMask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;  // what is asked for
 inline uint64_t dev_of(const Stat& stat) {
   return uint64_t{stat.stx_dev_major} << 32 | stat.stx_dev_minor;
 }
 
-// A name or path as the kernel wants it, on the stack.
+// A name or path as the kernel wants it, on the stack. Empty where the text is longer than a call takes or holds a NUL:
+// every call then fails with ENOENT.
 class CString {
  public:
   explicit CString(std::string_view text);
   const char* get() const { return buffer_; }
-  // The text was too long or held a NUL: get() is then empty, and every call fails with ENOENT.
-  bool cut() const { return cut_; }
 
  private:
-  char buffer_[4096];
-  bool cut_;
+  char buffer_[core::ViewLimits::kHostPathBytes + 1];
 };
 
 // ---- Broker: files by path beneath a root ----
 
 // openat2 with RESOLVE_BENEATH|NO_SYMLINKS|NO_MAGICLINKS|NO_XDEV (Linux 5.6): the path neither
-// leaves the root, nor follows a link, nor crosses a mount. flags as open(2); O_CLOEXEC, O_NOFOLLOW,
-// O_NONBLOCK and O_NOCTTY are added. kOutsideRoot where the resolution was refused.
+// leaves the root, nor follows a link, nor crosses a mount. What is longer than a call takes is opened in
+// pieces, each beneath the one before: of a directory that is moved on the way out of the root no more is reached than by
+// one call, which goes on from it as well. flags as open(2); O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK and O_NOCTTY are added.
+// kOutsideRoot where the resolution was refused.
 core::Result<Fd> open_beneath(int root, std::string_view path, int flags, uint32_t mode = 0);
 // Whether this process's effective ids may write to what fd holds (faccessat2, Linux 5.8).
 core::Outcome may_write(int fd);

@@ -10,8 +10,6 @@
 namespace sluice::os {
 namespace {
 
-constexpr unsigned kStatMask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
-
 core::Result<size_t> checked_size(long result) {
   if (result < 0) return failure();
   return static_cast<size_t>(result);
@@ -26,6 +24,21 @@ core::Result<Stat> stat_name(int dir, std::string_view name) {
     return failure();
   }
   return stat;
+}
+
+core::Result<Stat> stat_path(int dir, std::string_view path) {
+  constexpr size_t kMost = core::ViewLimits::kHostPathBytes;
+  Fd above;
+  while (path.size() > kMost) {
+    const size_t slash = path.rfind('/', kMost);
+    if (slash == path.npos) return core::Failure{ENAMETOOLONG, core::Reason::kPathMalformed};
+    auto piece = open_name_path(dir, path.substr(0, slash));
+    if (!piece.ok()) return piece.failure();
+    above = *std::move(piece);
+    dir = above.get();
+    path.remove_prefix(slash + 1);
+  }
+  return stat_name(dir, path);
 }
 
 core::Result<Fd> open_name_path(int dir, std::string_view name) {

@@ -17,6 +17,9 @@ namespace sluice::os {
 
 // Attributes of a name, the link itself if it is one. A mount point's mount is seen: compare stx_mnt_id.
 core::Result<Stat> stat_name(int dir, std::string_view name);
+// The same of a valid_relative path, in pieces where it is longer than a call takes. Links on the way are followed
+// where the mount allows it.
+core::Result<Stat> stat_path(int dir, std::string_view path);
 core::Result<Fd> open_name_path(int dir, std::string_view name);  // O_PATH
 core::Result<Fd> open_directory(int dir, std::string_view name);  // O_RDONLY|O_DIRECTORY; "." is dir
 // getdents64 into buffer: bytes read, 0 at the end.

@@ -42,7 +42,7 @@ core::Result<DecodedRequest> decode_request(std::span<const uint8_t> message) {
   if (!takes_path(header.op) && !request.path.empty()) return kMalformed;
   if (takes_second(header.op) == request.second.empty()) return kMalformed;
   if (header.offset < 0 || header.offset2 < 0 || header.length < 0) return kMalformed;
-  const bool is_text = header.op == BrokerOp::kSymlink && request.second.size() <= core::ViewLimits::kPathBytes &&
+  const bool is_text = header.op == BrokerOp::kSymlink && request.second.size() <= core::ViewLimits::kHostPathBytes &&
                        request.second.find('\0') == std::string_view::npos;
   if (!core::valid_relative(request.path) || !(is_text || core::valid_relative(request.second))) {
     return core::Failure{EINVAL, core::Reason::kPathMalformed};

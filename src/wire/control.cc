@@ -54,7 +54,7 @@ struct ViewHeader {
 uint32_t length_of(const std::string& text) { return static_cast<uint32_t>(text.size()); }
 
 bool plain(std::string_view path) {
-  return path.size() <= core::Limits::kPathBytes && path.find('\0') == std::string_view::npos;
+  return path.size() <= core::Limits::kHostPathBytes && path.find('\0') == std::string_view::npos;
 }
 
 }  // namespace

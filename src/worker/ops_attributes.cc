@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -169,16 +171,34 @@ void reply_xattr(fuse_req_t req, fuse_ino_t nodeid, size_t size, Call call) {
   }
 }
 
+// What SELinux calls a file of the source is nothing that a view of one identity has: the kernel labels its files itself, or
+// nobody does. ls(1) asks for it once more for each file where it is only not there, and never again where there is no such thing.
+constexpr std::string_view kLabel = "security.selinux";
+bool has_labels(const Worker& worker) { return worker.config.preserve; }
+
 void getxattr(fuse_req_t req, fuse_ino_t nodeid, const char* key, size_t size) {
+  if (key == kLabel && !has_labels(worker_of(req))) return fail(req, {EOPNOTSUPP, core::Reason::kNone});
   reply_xattr(req, nodeid, size, [&](os::Target target, std::span<char> buffer) {
     return os::get_xattr(target, key, buffer);
   });
 }
 
+// Who asks for the length only, hears no less than it will be.
+core::Result<size_t> list_without_label(os::Target target, std::span<char> buffer) {
+  auto length = os::list_xattr(target, buffer);
+  if (!length.ok() || buffer.empty()) return length;
+  constexpr std::string_view kEntry("security.selinux\0", kLabel.size() + 1);
+  std::string_view keys(buffer.data(), *length);  // each with a NUL at its end
+  for (size_t at = 0; at < keys.size(); at = std::min(keys.find('\0', at), keys.size() - 1) + 1) {
+    if (!keys.substr(at).starts_with(kEntry)) continue;
+    std::memmove(&buffer[at], &buffer[at + kEntry.size()], keys.size() - at - kEntry.size());
+    return keys.size() - kEntry.size();
+  }
+  return length;
+}
+
 void listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size) {
-  reply_xattr(req, nodeid, size, [](os::Target target, std::span<char> buffer) {
-    return os::list_xattr(target, buffer);
-  });
+  reply_xattr(req, nodeid, size, has_labels(worker_of(req)) ? os::list_xattr : list_without_label);
 }
 
 template <typename Call>

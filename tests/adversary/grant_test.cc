@@ -44,6 +44,22 @@ class GrantAttack : public ::testing::Test {
     EXPECT_EQ(::mkdir(tree.path(name).c_str(), 0755), 0);
     EXPECT_EQ(::chown(tree.path(name).c_str(), kUser, kUser), 0);
   }
+  // So many directories below one another from there, and a file in the last: the path of that directory.
+  std::string make_far_file(const std::string& from, int steps) {
+    std::string path = from;
+    os::Fd at(::open(tree.path(from).c_str(), O_PATH | O_CLOEXEC));
+    const std::string name(250, 'd');
+    for (int i = 0; i < steps; ++i) {
+      EXPECT_EQ(::mkdirat(at.get(), name.c_str(), 0755), 0);
+      at = os::Fd(::openat(at.get(), name.c_str(), O_PATH | O_CLOEXEC));
+      path += "/" + name;
+    }
+    const os::Fd file(::openat(at.get(), "file", O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    const auto stat = os::stat_held(file.get());
+    EXPECT_TRUE(stat.ok() && ::fchown(file.get(), kUser, kUser) == 0);
+    far_file = {os::dev_of(*stat), stat->stx_ino};
+    return path;
+  }
   // The file of this name is not granted by this path.
   void not_granted(HostileWorker& worker, std::string_view path, const std::string& file) {
     for (const auto channel : {kReadWrite, kReadOnly}) {
@@ -77,6 +93,7 @@ class GrantAttack : public ::testing::Test {
   }
 
   Tree tree;
+  core::FileId far_file;
 };
 
 // Rules are about the one spelling of a path: no other may lead anywhere.
@@ -119,6 +136,35 @@ TEST_F(GrantAttack, FileOfAMountInside) {
     not_granted(worker, "mounted/file", "mounted/file");
   }
   ASSERT_EQ(::umount2(tree.path("mounted").c_str(), MNT_DETACH), 0);
+}
+// A path that is longer than a call takes is opened in pieces: none of them crosses the mount, wherever it is on the way.
+TEST_F(GrantAttack, FileFarBelowAMountInside) {
+  ASSERT_EQ(::mount("tmpfs", tree.path("dir").c_str(), "tmpfs", 0, ""), 0);
+  const std::string far = make_far_file("dir", 20), name = far + "/file";
+  {
+    HostileWorker worker(tree, false);
+    for (const auto channel : {kReadWrite, kReadOnly}) {
+      const Reply reply = worker.open(channel, name, kOpenRead, far_file.dev, far_file.ino);
+      EXPECT_EQ(reply.body.backing_id, 0);
+      EXPECT_NE(reply.error, 0);
+    }
+  }
+  ASSERT_EQ(::umount2(tree.path("dir").c_str(), MNT_DETACH), 0);
+}
+// Nor does any follow a link, nor is what a rule hides seen from further below.
+TEST_F(GrantAttack, FarPaths) {
+  const std::string name = make_far_file("hidden", 20) + "/file";
+  ASSERT_EQ(::symlink("hidden", tree.path("link").c_str()), 0);
+  {
+    HostileWorker worker(tree, false);
+    EXPECT_GT(worker.open(kReadWrite, name, kOpenRead, far_file.dev, far_file.ino).body.backing_id, 0);
+    const std::string by_link = "link" + name.substr(6);
+    EXPECT_EQ(worker.open(kReadWrite, by_link, kOpenRead, far_file.dev, far_file.ino).body.backing_id, 0);
+  }
+  HostileWorker worker(tree, false, {"/hidden/"});
+  const Reply reply = worker.open(kReadWrite, name, kOpenRead, far_file.dev, far_file.ino);
+  EXPECT_EQ(reply.body.backing_id, 0);
+  EXPECT_EQ(reply.reason, Reason::kHidden);
 }
 // What a mount covers in the source stays covered.
 TEST_F(GrantAttack, FileBelowAMount) {

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <random>
 
+#include "core/path.h"
+
 namespace sluicebench {
 namespace {
 
@@ -129,7 +131,7 @@ std::vector<std::string> HostilePaths() {
 std::string HostilePath() {
   std::mt19937 random(2);
   std::string path;
-  while (path.size() < 4095) path += path.size() % 256 == 255 ? '/' : "abcd01ef"[random() % 8];
+  while (path.size() < sluice::core::kMaxPathBytes) path += path.size() % 256 == 255 ? '/' : "abcd01ef"[random() % 8];
   return path;
 }
 

@@ -148,7 +148,7 @@ TEST(Hello, GroupsUpToTheMost) {
 TEST(Hello, PathsUpToTheMostAndWithoutNul) {
   for (std::string Hello::*path : {&Hello::source, &Hello::target}) {
     Hello hello;
-    hello.*path = std::string(Limits::kPathBytes, 'p');
+    hello.*path = std::string(Limits::kHostPathBytes, 'p');
     EXPECT_TRUE(decode_hello(encode_hello(hello)).ok());
     (hello.*path) += 'p';
     expect_refused(encode_hello(hello));
@@ -195,8 +195,8 @@ TEST(Hello, TheLargestFits) {
   Hello hello = full_hello();
   hello.groups.assign(kMostGroups, 1);
   hello.name.assign(kMostNameBytes, 'n');
-  hello.source.assign(Limits::kPathBytes, 's');
-  hello.target.assign(Limits::kPathBytes, 't');
+  hello.source.assign(Limits::kHostPathBytes, 's');
+  hello.target.assign(Limits::kHostPathBytes, 't');
   EXPECT_LE(encode_hello(hello).size() + core::kMaxRulesBytes, kHelloMost);
 }
 
@@ -328,8 +328,8 @@ TEST(View, NameIsPrintable) {
 TEST(View, TheLargestFits) {
   ViewInfo view = full_view();
   view.name.assign(kMostNameBytes, 'n');
-  view.source.assign(Limits::kPathBytes, 's');
-  view.target.assign(Limits::kPathBytes, 't');
+  view.source.assign(Limits::kHostPathBytes, 's');
+  view.target.assign(Limits::kHostPathBytes, 't');
   view.unit.assign(kMostUnitBytes, 'u');
   EXPECT_LE(encode_view(view).size(), kViewInfoMost);
   EXPECT_TRUE(decode_view(encode_view(view)).ok());

@@ -21,6 +21,7 @@ TEST(Limits, OnePathLengthEverywhere) {
   EXPECT_EQ(Limits::kPathBytes, kMaxPathBytes);
   EXPECT_GE(wire::kBrokerRequestMost, sizeof(wire::BrokerRequest) + kMaxPathBytes);
   EXPECT_GE(wire::kEventMost, sizeof(wire::Event) + kMaxPathBytes);
+  EXPECT_EQ(Limits::kHostPathBytes, 4095u);  // PATH_MAX without its NUL
 }
 
 TEST(Limits, Grants) {

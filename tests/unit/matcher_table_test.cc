@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/matcher.h"
+#include "core/path.h"
 #include "tests/unit/reference_rules.h"
 
 namespace sluice::core {
@@ -228,9 +229,9 @@ TEST(Rules, JudgesANameInAVisibleDirectory) {
     EXPECT_TRUE(hides(matcher, parent, name, kFile)) << parent << " " << name;
   }
   std::string longest;  // the joined path is one byte too long
-  while (longest.size() < 4093) longest += "a/";
+  while (longest.size() < kMaxPathBytes - 2) longest += "a/";
   longest.pop_back();
-  ASSERT_EQ(longest.size(), 4093u);
+  ASSERT_EQ(longest.size(), kMaxPathBytes - 2);
   const Rules none;
   Matcher open(none, 0);
   EXPECT_FALSE(hides(open, longest, "n", kFile));

@@ -236,7 +236,7 @@ case_worker_killed_far_below() {
   ulimit -Ss "$stack"
   [ $status = 0 ] || return
   mkfifo -m 644 "$W/step"
-  "${A[@]}" perl -e 'sub down { for (1..3000) { mkdir "d" if $_[0]; chdir "d" or die "$_: $!" } }
+  "${A[@]}" perl -e 'sub down { for (1..4500) { mkdir "d" if $_[0]; chdir "d" or die "$_: $!" } }
     chdir $ARGV[0] and down(1);
     open my $leaf, ">", "leaf" or die $!;
     chdir $ARGV[1] and down(0);

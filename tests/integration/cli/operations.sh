@@ -135,6 +135,26 @@ case_two_names() {
   end_view
 }
 
+# Labels of SELinux are those of the source, and in a view of one identity there is no such thing.
+case_labels() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  as_a setfattr -n user.first -v 1 "$W/source/file"
+  setfattr -n security.selinux -v label "$W/source/file"
+  as_a setfattr -n user.last -v 2 "$W/source/file"
+  keys() { getfattr --absolute-names -m - "$1" | grep -v '^#' | sort; }
+  expect_eq "in the source" "security.selinux user.first user.last" "$(echo $(keys "$W/source/file"))"
+  mount_view --identity $USER_A "$W/source" "$W/target" || return
+  expect_eq "in the view" "user.first user.last" "$(echo $(as_a bash -c "$(declare -f keys); keys '$W/target/file'"))"
+  expect_match "the label" 'Operation not supported' "$(as_a getfattr --absolute-names -n security.selinux "$W/target/file" 2>&1)"
+  expect_match "of another file" 'Operation not supported' "$(as_a getfattr --absolute-names -n security.selinux "$W/target/dir" 2>&1)"
+  expect_match "another attribute" 'last="2"' "$(as_a getfattr --absolute-names -n user.last "$W/target/file")"
+  end_view
+  mount_view --identity preserve "$W/source" "$W/target" || return
+  expect_eq "where every owner is kept" "security.selinux user.first user.last" "$(echo $(keys "$W/target/file"))"
+  end_view
+}
+
 # A process stays in a directory that is moved away behind the view, and another takes its place. What is
 # done there is done to neither by mistake.
 case_directory_replaced_behind() {
