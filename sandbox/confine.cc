@@ -40,8 +40,7 @@ core::Outcome install_filter(std::span<const Instruction> program) {
   struct sock_fprog filter {};
   filter.len = static_cast<unsigned short>(program.size());
   filter.filter = reinterpret_cast<struct sock_filter*>(const_cast<Instruction*>(program.data()));
-  const long result =
-      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
+  const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
   if (result > 0) return core::Failure{EBUSY, core::Reason::kSystem};  // a thread could not follow
   return os::checked(result);
 }

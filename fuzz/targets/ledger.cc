@@ -32,7 +32,8 @@ core::FileId file_of(fuzz::Choices& choices) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Choices choices(data, size);
   const uint32_t capacity = 1 + choices.below(20);
-  core::Ledger ledger(capacity);
+  std::vector<core::Grant> memory(capacity);
+  auto ledger = std::make_unique<core::Ledger>(capacity, memory.data());
   struct Known {
     core::FileId file;
     uint64_t id;
@@ -45,44 +46,49 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const uint8_t step = choices.byte();
     const core::FileId file = file_of(choices);
     const auto known = model.find(key_of(file));
-    core::Grant* found = ledger.find(file);
+    core::Grant* found = ledger->find(file);
     FUZZ_HOLDS((found != nullptr) == (known != model.end()));
-    switch (step % 4) {
+    switch (step % 5) {
+      case 4:  // another broker goes on with it
+        ledger = std::make_unique<core::Ledger>(capacity, memory.data());
+        FUZZ_HOLDS(ledger->last_left() == next_backing - 1);
+        break;
       case 0:
       case 1:
         if (found != nullptr) break;
-        found = ledger.insert(file);
+        found = ledger->insert(file);
         FUZZ_HOLDS((found != nullptr) == (model.size() < capacity));
         if (found == nullptr) break;
         FUZZ_HOLDS(found->file == file && found->file_fd == -1 && found->write_fd == -1 &&
                    !found->writable);
         found->backing_id = next_backing++;
-        model[key_of(file)] = {file, ledger.id_of(found).packed(), found->backing_id};
+        model[key_of(file)] = {file, ledger->id_of(found).packed(), found->backing_id};
         break;
       case 2:
         if (found == nullptr) break;
         closed.push_back(known->second.id);
+        found->backing_id = ~found->backing_id;
         model.erase(known);
-        ledger.erase(found);
+        ledger->erase(found);
         break;
       default: {  // an id that nobody gave out
         const core::GrantId id = core::GrantId::unpack(choices.number());
-        const core::Grant* grant = ledger.get(id);
+        const core::Grant* grant = ledger->get(id);
         const bool is_known = std::any_of(model.begin(), model.end(), [&](const auto& each) {
           return each.second.id == id.packed();
         });
         FUZZ_HOLDS((grant != nullptr) == is_known);
       }
     }
-    FUZZ_HOLDS(ledger.size() == model.size() && ledger.size() <= ledger.capacity());
+    FUZZ_HOLDS(ledger->size() == model.size() && ledger->size() <= ledger->capacity());
     for (const auto& [key, each] : model) {
-      core::Grant* grant = ledger.get(core::GrantId::unpack(each.id));
+      core::Grant* grant = ledger->get(core::GrantId::unpack(each.id));
       FUZZ_HOLDS(grant != nullptr && grant->file == each.file &&
                  grant->backing_id == each.backing_id);
-      FUZZ_HOLDS(ledger.find(each.file) == grant);
+      FUZZ_HOLDS(ledger->find(each.file) == grant);
     }
     // The id of what was closed never names what came later.
-    for (const uint64_t id : closed) FUZZ_HOLDS(ledger.get(core::GrantId::unpack(id)) == nullptr);
+    for (const uint64_t id : closed) FUZZ_HOLDS(ledger->get(core::GrantId::unpack(id)) == nullptr);
   }
   return 0;
 }

@@ -14,8 +14,7 @@ bool Events::within_rate(wire::EventKind kind) {
   return ++count_[index] <= core::ViewLimits::kLogLinesPerSecond;
 }
 
-void Events::send(wire::EventKind kind, core::Failure why, uint32_t op, std::string_view text,
-                  uint64_t grant) {
+void Events::send(wire::EventKind kind, core::Failure why, uint32_t op, std::string_view text, uint64_t grant) {
   if (!all_ && !within_rate(kind)) {
     ++dropped_;
     return;

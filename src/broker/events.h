@@ -16,8 +16,7 @@ class Events {
 
   // Any thread. The text is cut where it is too long, and an event is counted as dropped where the
   // service does not keep up or the kind has had its share of this second.
-  void send(wire::EventKind kind, core::Failure why, uint32_t op, std::string_view text,
-            uint64_t grant = 0);
+  void send(wire::EventKind kind, core::Failure why, uint32_t op, std::string_view text, uint64_t grant = 0);
   // Of an audited view: no share any more. Then the service waits for a full socket, for a second.
   void send_all() { all_ = true; }
 

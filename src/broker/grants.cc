@@ -21,14 +21,34 @@ bool fixed(const os::Stat& stat) {
 
 }  // namespace
 
+Grants::Grants(const View& view, Rulebook& book, uint32_t most, core::Grant* left)
+    : view_(view), book_(book), ledger_(most, left) {
+  // What the broker before was about to get, or to give back, when it ended.
+  for (uint32_t slot = 0; slot < ledger_.touched(); ++slot) {
+    core::Grant* grant = ledger_.at(slot);
+    if (grant != nullptr && !grant->is_whole()) give_back(grant);
+  }
+  // Got, and not written down: the kernel numbers them in turn (fs/fuse/backing.c, idr_alloc_cyclic).
+  if (ledger_.touched() > 0) (void)os::backing_close(view_.device, ledger_.last_left() + 1);
+}
+
+void Grants::give_back(core::Grant* grant) {
+  // First of all: if this broker ends here, the next one gives it back.
+  if (grant->backing_id > 0) grant->backing_id = ~grant->backing_id;
+  // It can only fail where the kernel has dropped the id, with its connection or for the broker before.
+  if (grant->backing_id < 0) (void)os::backing_close(view_.device, ~grant->backing_id);
+  os::Fd(std::exchange(grant->file_fd, -1));
+  os::Fd(std::exchange(grant->write_fd, -1));
+  ledger_.erase(grant);
+}
+
 // Opens and then looks at what was opened: the descriptor that is checked is the one that is used.
 core::Result<os::Fd> Grants::open_checked(const std::vector<int>& roots, std::string_view path,
                                           const core::Decision& decision, int flags,
                                           core::FileId file, os::Stat* stat) {
   const core::Place place = core::place_of(view_.grafts, path);
   if (place.rest.empty()) return Failure{EISDIR, Reason::kNotRegular};
-  const auto operation =
-      (flags & (O_WRONLY | O_RDWR)) != 0 ? core::Operation::kWrite : core::Operation::kRead;
+  const auto operation = (flags & (O_WRONLY | O_RDWR)) != 0 ? core::Operation::kWrite : core::Operation::kRead;
   if (auto may = core::before(book_.rules(), decision, operation); !may.ok()) return may.failure();
   if (book_.rules().find(decision, core::Term::kAccess).effect == core::Effect::kMask) {
     return Failure{EACCES, Reason::kNotPassedThrough};
@@ -43,8 +63,7 @@ core::Result<os::Fd> Grants::open_checked(const std::vector<int>& roots, std::st
   return fd;
 }
 
-core::Result<Granted> Grants::add(core::FileId file, os::Fd file_fd, os::Fd write_fd,
-                                  bool writable) {
+core::Result<Granted> Grants::add(core::FileId file, os::Fd file_fd, os::Fd write_fd, bool writable) {
   core::Grant* grant = ledger_.insert(file);
   if (grant == nullptr) return Failure{ENFILE, Reason::kLimitGrants};
   // The kernel is not told of a file of which a rule shows a part: read_window() serves it. What it is told of it
@@ -57,10 +76,10 @@ core::Result<Granted> Grants::add(core::FileId file, os::Fd file_fd, os::Fd writ
     ledger_.erase(grant);
     return id.failure();
   }
-  grant->backing_id = *id;
   grant->file_fd = file_fd.release();
   grant->write_fd = write_fd.release();
   grant->writable = writable;
+  grant->backing_id = *id;
   return Granted{ledger_.id_of(grant), *id, true};
 }
 
@@ -68,9 +87,7 @@ core::Result<Granted> Grants::open(Domain domain, const wire::DecodedRequest& re
   const bool read = (request.header.flags & wire::kOpenRead) != 0;
   const bool write = (request.header.flags & wire::kOpenWrite) != 0;
   if (!read && !write) return Failure{EINVAL, Reason::kProtocol};
-  if (write && (view_.read_only || domain == Domain::kReadOnly)) {
-    return Failure{EROFS, Reason::kReadOnlyView};
-  }
+  if (write && (view_.read_only || domain == Domain::kReadOnly)) return Failure{EROFS, Reason::kReadOnlyView};
   const std::lock_guard lock(book_.mutex);
   const core::Decision decision = book_.decide(request.path).file;
   core::FileId file{request.header.dev, request.header.ino, {}, core::place_of(view_.grafts, request.path).root};
@@ -78,9 +95,7 @@ core::Result<Granted> Grants::open(Domain domain, const wire::DecodedRequest& re
   file.access = terms.of(core::Term::kAccess);
   const bool read_write = domain == Domain::kReadWrite && !view_.read_only;
   // What a rule makes read-only is granted as that, so that it is the kernel that holds the rule.
-  if (read_write && !write && core::is_read_only(terms)) {
-    return Failure{0, Reason::kGrantReadOnly};
-  }
+  if (read_write && !write && core::is_read_only(terms)) return Failure{0, Reason::kGrantReadOnly};
   const std::vector<int>& roots = read_write ? view_.roots_rw : view_.roots_ro;
 
   os::Fd write_fd;
@@ -126,8 +141,7 @@ core::Result<Granted> Grants::open(Domain domain, const wire::DecodedRequest& re
   return add(file, std::move(file_fd), std::move(write_fd), read_write);
 }
 
-core::Result<size_t> Grants::read_window(core::GrantId id, int64_t offset,
-                                         std::span<uint8_t> buffer) {
+core::Result<size_t> Grants::read_window(core::GrantId id, int64_t offset, std::span<uint8_t> buffer) {
   core::TermValue window;
   auto file = [&]() -> core::Result<os::Fd> {
     const std::lock_guard lock(book_.mutex);
@@ -167,12 +181,7 @@ void Grants::drop_write(core::GrantId id) {
 void Grants::close(core::GrantId id) {
   const std::lock_guard lock(book_.mutex);
   core::Grant* grant = ledger_.get(id);
-  if (grant == nullptr) return;
-  // It can only fail where the connection is gone, and then the kernel has dropped the id.
-  if (grant->backing_id > 0) (void)os::backing_close(view_.device, grant->backing_id);
-  os::Fd(std::exchange(grant->file_fd, -1));
-  os::Fd(std::exchange(grant->write_fd, -1));
-  ledger_.erase(grant);
+  if (grant != nullptr) give_back(grant);
 }
 
 void Grants::next(uint32_t slot, wire::BrokerReply& reply) {
@@ -182,7 +191,7 @@ void Grants::next(uint32_t slot, wire::BrokerReply& reply) {
   const core::Grant* grant = ledger_.at(slot);
   reply.grant = ledger_.id_of(grant).packed();
   reply.backing_id = grant->backing_id;
-  reply.file = {grant->file.dev, grant->file.ino, grant->file.root};
+  reply.file = {grant->file.dev, grant->file.ino, grant->file.root, grant->file_fd < 0 && grant->write_fd < 0};
 }
 
 core::Result<os::Fd> Grants::borrow(core::GrantId id, bool write) {

@@ -28,8 +28,8 @@ struct Granted {
 
 class Grants {
  public:
-  // view, book: borrowed. most: grants at once.
-  Grants(const View& view, Rulebook& book, uint32_t most) : view_(view), book_(book), ledger_(most) {}
+  // All borrowed. most: grants at once. left: memory for them, which a broker before this one may have used.
+  Grants(const View& view, Rulebook& book, uint32_t most, core::Grant* left);
 
   // kOpen: grants a regular file. kGrantReadOnly with errno 0 from the read-write domain: this file is
   // granted by the read-only one; ask there.
@@ -50,8 +50,8 @@ class Grants {
 
  private:
   core::Result<os::Fd> open_checked(const std::vector<int>& roots, std::string_view path,
-                                    const core::Decision& decision, int flags, core::FileId file,
-                                    os::Stat* stat);
+                                    const core::Decision& decision, int flags, core::FileId file, os::Stat* stat);
+  void give_back(core::Grant* grant);
   core::Result<Granted> add(core::FileId file, os::Fd file_fd, os::Fd write_fd, bool writable);
 
   const View& view_;

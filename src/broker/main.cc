@@ -38,6 +38,9 @@ int run() {
   must(events, "configuration", bytes);
   auto config = wire::decode_view_config(*bytes);
   must(events, "configuration", config);
+  void* ledger = os::map_counters(sandbox::kFdLedger, config->most_grants * sizeof(core::Grant), true);
+  if (ledger == nullptr) must(events, "ledger", core::Outcome(os::failure()));
+  ::close(sandbox::kFdLedger);
 
   if (config->audit) events.send_all();
   must(events, "uids", os::take_uids(config->private_uid, config->uid));
@@ -56,7 +59,7 @@ int run() {
     view.roots_rw.push_back(sandbox::kFdGrafts + static_cast<int>(2 * i + 1));
   }
   Rulebook book(std::move(config->rules));
-  Grants grants(view, book, config->most_grants);
+  Grants grants(view, book, config->most_grants, static_cast<core::Grant*>(ledger));
   const auto domain = view.read_only ? Domain::kReadOnly : Domain::kReadWrite;
   Server read_write(sandbox::kFdGrantRw, domain, view, book, grants, events);
   Server read_only(sandbox::kFdGrantRo, Domain::kReadOnly, view, book, grants, events);

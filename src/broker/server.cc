@@ -48,9 +48,7 @@ void Server::run(int lifeline) {
     }
     const wire::BrokerReply reply = answer(*request);
     if (wire::one_way(request->header.op)) continue;
-    if (!os::write_message(channel_, {reinterpret_cast<const uint8_t*>(&reply), sizeof(reply)}).ok()) {
-      return;
-    }
+    if (!os::write_message(channel_, {reinterpret_cast<const uint8_t*>(&reply), sizeof(reply)}).ok()) return;
   }
 }
 
@@ -87,9 +85,7 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
   const wire::BrokerRequest& header = request.header;
   const GrantId id = GrantId::unpack(header.grant);
   const core::FileId file{header.dev, header.ino}, file2{header.dev2, header.ino2};
-  if (wire::changes_tree(header.op) && domain_ == Domain::kReadOnly) {
-    return Failure{EROFS, Reason::kReadOnlyView};
-  }
+  if (wire::changes_tree(header.op) && domain_ == Domain::kReadOnly) return Failure{EROFS, Reason::kReadOnlyView};
   switch (header.op) {
     case BrokerOp::kOpen:
       return open(request, reply);
@@ -147,8 +143,7 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
     case BrokerOp::kCopy: {
       auto to = grants_.borrow(GrantId::unpack(header.grant2), true);
       if (!to.ok()) return to.failure();
-      auto copied =
-          os::copy_range(held->get(), header.offset, to->get(), header.offset2, header.length);
+      auto copied = os::copy_range(held->get(), header.offset, to->get(), header.offset2, header.length);
       if (!copied.ok()) return copied.failure();
       reply.value = *copied;
       return core::Done{};
@@ -207,8 +202,7 @@ Outcome Server::change(os::Target target, const wire::BrokerRequest& request) {
     if (auto done = os::change_owner(target, request.uid, request.gid); !done.ok()) return done;
   }
   if ((request.flags & wire::kChangeTimes) != 0) {
-    const struct timespec times[2] = {{request.times[0], request.times[1]},
-                                      {request.times[2], request.times[3]}};
+    const struct timespec times[2] = {{request.times[0], request.times[1]}, {request.times[2], request.times[3]}};
     return os::change_times(target, times);
   }
   return core::Done{};

@@ -20,9 +20,7 @@ Outcome before(const Terms& terms, Operation operation) {
     return Failure{static_cast<int>(access.value), Reason::kDenied};
   }
   // What is masked is empty, also for who knows what is in it.
-  if (access.effect == Effect::kMask && operation == Operation::kEnter) {
-    return Failure{ENOENT, Reason::kHidden};
-  }
+  if (access.effect == Effect::kMask && operation == Operation::kEnter) return Failure{ENOENT, Reason::kHidden};
   if (is_read_only(terms) && is_change(operation)) return Failure{EROFS, Reason::kReadOnlyRule};
   return Done{};
 }

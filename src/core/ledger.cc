@@ -1,14 +1,23 @@
 #include "core/ledger.h"
 
+#include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace sluice::core {
 
-Ledger::Ledger(uint32_t capacity)
-    : capacity_(capacity),
-      mask_(std::bit_ceil(capacity) - 1),
-      grants_(zeroed_memory<Grant>(capacity)),
-      buckets_(zeroed_memory<uint32_t>(size_t{mask_} + 1)) {}
+Ledger::Ledger(uint32_t capacity, Grant* grants)
+    : capacity_(capacity), mask_(std::bit_ceil(capacity) - 1), grants_(grants),
+      buckets_(zeroed_memory<uint32_t>(size_t{mask_} + 1)) {
+  for (; untouched_ < capacity_ && grants_[untouched_].generation != 0; ++untouched_) {
+    Grant& grant = grants_[untouched_];
+    grant.file_fd = grant.write_fd = -1;
+    last_left_ = std::max({last_left_, grant.backing_id, ~grant.backing_id});
+    uint32_t& chain = grant.used ? buckets_[bucket_of(grant.file)] : free_;
+    grant.next = std::exchange(chain, untouched_ + 1);
+    size_ += grant.used ? 1 : 0;
+  }
+}
 
 uint32_t Ledger::bucket_of(FileId file) const {
   // Fibonacci hashing; a hostile choice of inode numbers costs only the chooser's own broker.
@@ -41,7 +50,8 @@ Grant* Ledger::insert(FileId file) {
   }
   const uint32_t generation = grants_[slot].generation + 1;
   uint32_t& bucket = buckets_[bucket_of(file)];
-  grants_[slot] = {.file = file, .backing_id = 0, .file_fd = -1, .write_fd = -1,
+  const int no_longer = std::min(grants_[slot].backing_id, 0);
+  grants_[slot] = {.file = file, .backing_id = no_longer, .file_fd = -1, .write_fd = -1,
                    .generation = generation, .writable = false, .used = true, .next = bucket};
   bucket = slot + 1;
   ++size_;
@@ -49,7 +59,7 @@ Grant* Ledger::insert(FileId file) {
 }
 
 void Ledger::erase(Grant* grant) {
-  const auto slot = static_cast<uint32_t>(grant - grants_.get());
+  const auto slot = static_cast<uint32_t>(grant - grants_);
   uint32_t* link = &buckets_[bucket_of(grant->file)];
   while (*link != slot + 1) link = &grants_[*link - 1].next;
   *link = grant->next;
@@ -60,7 +70,7 @@ void Ledger::erase(Grant* grant) {
 }
 
 GrantId Ledger::id_of(const Grant* grant) const {
-  return {static_cast<uint32_t>(grant - grants_.get()), grant->generation};
+  return {static_cast<uint32_t>(grant - grants_), grant->generation};
 }
 
 }  // namespace sluice::core

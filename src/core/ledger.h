@@ -1,8 +1,8 @@
 // The broker's ledger: which file of this connection is granted, under which id. PURE.
 //
-// Used by the broker only. All memory is taken when it is made; nothing here allocates later. A
-// grant holds an open descriptor, so the kernel cannot give (dev, ino) to another file while the
-// grant lives: the pair identifies the file.
+// Used by the broker only. All memory is taken when it is made; nothing here allocates later. The kernel
+// holds the file as long as it has the id, and of a window the broker does, so that (dev, ino) is not given to another file while
+// the grant lives: the pair identifies the file.
 #pragma once
 
 #include <cstddef>
@@ -33,22 +33,25 @@ struct GrantId {
   }
 };
 
-// Trivial, so that a large ledger costs no memory before it is used.
+// Trivial, so that a large ledger costs no memory before it is used. It may lie in memory that another broker goes on with,
+// wherever this one ended: what has a backing id > 0 is whole, and the kernel has the id.
 struct Grant {
   FileId file;
-  int backing_id;       // as the kernel gave it, > 0; of a window: 0
+  int backing_id;       // as the kernel gave it, > 0, and stored last; of a window: 0; ~id: about to be given back, or was
   int file_fd;          // held while the grant lives, read-only; -1 while there is only the other
   int write_fd;         // held while somebody has it open for writing, or as long as there is no other; else -1
   uint32_t generation;
   bool writable;        // granted under the read-write root
   bool used;
+  bool is_whole() const { return backing_id > 0 || (backing_id == 0 && file.access.effect == Effect::kWindow); }
   uint32_t next;        // in the bucket's chain or the free list, slot + 1
 };
 
 class Ledger {
  public:
-  // capacity: most grants at once, > 0.
-  explicit Ledger(uint32_t capacity);
+  // capacity: most grants at once, > 0. grants: memory for as many, borrowed; zero, or as another broker left it, of whose
+  // grants the descriptors are gone.
+  Ledger(uint32_t capacity, Grant* grants);
 
   // nullptr: no such grant. The pointer lives until erase().
   Grant* find(FileId file);
@@ -61,6 +64,10 @@ class Ledger {
 
   GrantId id_of(const Grant* grant) const;
   uint32_t size() const { return size_; }
+  // Slots from here on were never used.
+  uint32_t touched() const { return untouched_; }
+  // No id that another broker left a note of is larger.
+  int last_left() const { return last_left_; }
   uint32_t capacity() const { return capacity_; }
 
  private:
@@ -71,7 +78,8 @@ class Ledger {
   uint32_t size_ = 0;
   uint32_t free_ = 0;       // slot + 1
   uint32_t untouched_ = 0;  // slots from here on were never used: their memory is not touched yet
-  Memory<Grant> grants_;
+  int last_left_ = 0;
+  Grant* grants_;
   Memory<uint32_t> buckets_;  // slot + 1, 0 for none
 };
 

@@ -78,8 +78,7 @@ class Rules {
   TermValue find(const Decision& decision, Term term) const;
   Terms resolve(const Decision& decision) const;
   bool hides(const Decision& decision) const {
-    return decision.sight == kNoPath ||
-           (decision.sight != 0 && rule(decision.sight).effect == Effect::kHide);
+    return decision.sight == kNoPath || (decision.sight != 0 && rule(decision.sight).effect == Effect::kHide);
   }
 
   std::span<const Node> nodes() const { return nodes_; }

@@ -20,9 +20,7 @@ core::Result<Readable> wait_readable_while(int fd, int lifeline, int millisecond
   const struct timespec time {milliseconds / 1000, milliseconds % 1000 * 1000000L};
   // ppoll, since the confined processes that use this may call nothing else of its kind.
   if (::ppoll(entries, 3, milliseconds < 0 ? nullptr : &time, nullptr) < 0) return failure();
-  if ((entries[1].revents & (POLLHUP | POLLERR)) != 0) {
-    return core::Failure{ECONNRESET, core::Reason::kSystem};
-  }
+  if ((entries[1].revents & (POLLHUP | POLLERR)) != 0) return core::Failure{ECONNRESET, core::Reason::kSystem};
   return Readable{entries[0].revents != 0, entries[1].revents != 0, entries[2].revents != 0};
 }
 

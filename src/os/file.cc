@@ -31,9 +31,7 @@ core::Result<Fd> open_beneath(int root, std::string_view path, int flags, uint32
   how.mode = mode;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
   const long fd = ::syscall(SYS_openat2, root, path.empty() ? "." : name.get(), &how, sizeof(how));
-  if (fd < 0 && (errno == EXDEV || errno == ELOOP)) {
-    return core::Failure{errno, core::Reason::kOutsideRoot};
-  }
+  if (fd < 0 && (errno == EXDEV || errno == ELOOP)) return core::Failure{errno, core::Reason::kOutsideRoot};
   return checked_fd(fd);
 }
 
@@ -50,8 +48,7 @@ core::Outcome allocate(int fd, int mode, int64_t offset, int64_t length) {
 }
 core::Result<int64_t> copy_range(int from, int64_t from_offset, int to, int64_t to_offset,
                                  int64_t length) {
-  const ssize_t copied = ::copy_file_range(from, &from_offset, to, &to_offset,
-                                           static_cast<size_t>(length), 0);
+  const ssize_t copied = ::copy_file_range(from, &from_offset, to, &to_offset, static_cast<size_t>(length), 0);
   if (copied < 0) return failure();
   return int64_t{copied};
 }
@@ -87,26 +84,22 @@ core::Outcome make_symlink(std::string_view target, int dir, std::string_view na
 core::Outcome remove_name(int dir, std::string_view name, bool directory) {
   return checked(::unlinkat(dir, CString(name).get(), directory ? AT_REMOVEDIR : 0));
 }
-core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to,
-                          uint32_t flags) {
+core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to, uint32_t flags) {
   // The system call itself: without flags glibc makes another one, which the policy does not know.
-  return checked(::syscall(SYS_renameat2, from_dir, CString(from).get(), to_dir, CString(to).get(),
-                           flags));
+  return checked(::syscall(SYS_renameat2, from_dir, CString(from).get(), to_dir, CString(to).get(), flags));
 }
 
 int Target::flags() const { return name.empty() ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW; }
 
 core::Outcome change_mode(Target target, uint32_t mode) {
-  return checked(::syscall(abi::kSysFchmodat2, target.fd, CString(target.name).get(), mode,
-                           target.flags()));
+  return checked(::syscall(abi::kSysFchmodat2, target.fd, CString(target.name).get(), mode, target.flags()));
 }
 core::Outcome change_owner(Target target, uint32_t uid, uint32_t gid) {
   return checked(::fchownat(target.fd, CString(target.name).get(), uid, gid, target.flags()));
 }
 core::Outcome change_times(Target target, const struct timespec times[2]) {
   // The system call itself: glibc refuses the empty name.
-  return checked(::syscall(SYS_utimensat, target.fd, CString(target.name).get(), times,
-                           target.flags()));
+  return checked(::syscall(SYS_utimensat, target.fd, CString(target.name).get(), times, target.flags()));
 }
 
 }  // namespace sluice::os

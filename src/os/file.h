@@ -47,8 +47,7 @@ core::Outcome may_write(int fd);
 core::Outcome sync_file(int fd, bool data_only);
 core::Outcome truncate_file(int fd, int64_t length);
 core::Outcome allocate(int fd, int mode, int64_t offset, int64_t length);
-core::Result<int64_t> copy_range(int from, int64_t from_offset, int to, int64_t to_offset,
-                                 int64_t length);
+core::Result<int64_t> copy_range(int from, int64_t from_offset, int to, int64_t to_offset, int64_t length);
 core::Result<size_t> read_at(int fd, std::span<uint8_t> buffer, int64_t offset);
 core::Result<int64_t> seek(int fd, int64_t offset, int whence);
 
@@ -68,8 +67,7 @@ core::Outcome make_link_held(int fd, int to_dir, std::string_view to);  // Linux
 core::Outcome make_symlink(std::string_view target, int dir, std::string_view name);
 core::Outcome remove_name(int dir, std::string_view name, bool directory);
 // flags: of renameat2(2).
-core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to,
-                          uint32_t flags);
+core::Outcome rename_name(int from_dir, std::string_view from, int to_dir, std::string_view to, uint32_t flags);
 
 // ---- Both: changing attributes ----
 

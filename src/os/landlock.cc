@@ -19,8 +19,7 @@ const LandlockDomain kGrantReadWrite{abi::kLandlockFsAbi3 & ~uint64_t{LANDLOCK_A
                                                                       LANDLOCK_ACCESS_FS_MAKE_BLOCK}};
 
 int landlock_abi() {
-  const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0,
-                             abi::kLandlockCreateRulesetVersion);
+  const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, abi::kLandlockCreateRulesetVersion);
   return abi < 0 ? 0 : static_cast<int>(abi);
 }
 
@@ -30,12 +29,9 @@ uint32_t landlock_missing() {
          (abi < 6 ? core::kScopeMissing : 0);
 }
 
-core::Outcome landlock_restrict(LandlockDomain domain, std::span<const int> roots,
-                                uint32_t allowed_missing) {
+core::Outcome landlock_restrict(LandlockDomain domain, std::span<const int> roots, uint32_t allowed_missing) {
   const uint32_t missing = landlock_missing();
-  if ((missing & ~allowed_missing) != 0) {
-    return core::Failure{ENOSYS, core::Reason::kProtectionMissing};
-  }
+  if ((missing & ~allowed_missing) != 0) return core::Failure{ENOSYS, core::Reason::kProtectionMissing};
   if ((missing & core::kLandlockMissing) != 0) return core::Done{};
   const int abi = landlock_abi();
   abi::LandlockRulesetAttr attr{abi::kLandlockFsAbi3 & ~domain.anywhere, 0, 0};

@@ -28,7 +28,6 @@ uint32_t landlock_missing();
 // (borrowed, directories; none: nowhere); everything else about files is denied, and sockets and signals to
 // outside. Needs no_new_privs or CAP_SYS_ADMIN. kProtectionMissing where the kernel lacks what is
 // not in allowed_missing.
-core::Outcome landlock_restrict(LandlockDomain domain, std::span<const int> roots,
-                                uint32_t allowed_missing);
+core::Outcome landlock_restrict(LandlockDomain domain, std::span<const int> roots, uint32_t allowed_missing);
 
 }  // namespace sluice::os

@@ -1,5 +1,6 @@
 #include "os/memory_file.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,10 +13,14 @@ core::Result<std::vector<uint8_t>> read_sealed_file(int fd, size_t most) {
     return core::Failure{EFBIG, core::Reason::kProtocol};
   }
   std::vector<uint8_t> content(static_cast<size_t>(stat.st_size));
-  if (::pread(fd, content.data(), content.size(), 0) != static_cast<ssize_t>(content.size())) {
-    return failure();
-  }
+  if (::pread(fd, content.data(), content.size(), 0) != static_cast<ssize_t>(content.size())) return failure();
   return content;
 }
+
+void* map_counters(int fd, size_t size, bool writable) {
+  void* address = ::mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+  return address == MAP_FAILED ? nullptr : address;
+}
+void unmap_counters(void* address, size_t size) { ::munmap(address, size); }
 
 }  // namespace sluice::os

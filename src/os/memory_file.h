@@ -12,4 +12,9 @@ namespace sluice::os {
 // Child. Reads it whole; at most `most` bytes (EFBIG).
 core::Result<std::vector<uint8_t>> read_sealed_file(int fd, size_t most);
 
+// Maps shared what several write or read, size bytes; nullptr on failure. Stays mapped for the life of the process unless
+// unmapped.
+void* map_counters(int fd, size_t size, bool writable);
+void unmap_counters(void* address, size_t size);
+
 }  // namespace sluice::os

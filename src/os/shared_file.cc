@@ -45,10 +45,4 @@ core::Result<Fd> counter_file(const char* name, size_t size) {
   return file;
 }
 
-void* map_counters(int fd, size_t size, bool writable) {
-  void* address = ::mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
-  return address == MAP_FAILED ? nullptr : address;
-}
-void unmap_counters(void* address, size_t size) { ::munmap(address, size); }
-
 }  // namespace sluice::os

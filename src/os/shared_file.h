@@ -1,4 +1,5 @@
-// Files in memory that the service makes for its children, and the counters that it shares with them.
+// Files in memory that the service makes for its children: what it tells them, and what they write for it or for who
+// comes after them.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,5 @@ bool is_pipe(int fd);
 
 // Service. size bytes, all zero, sealed against another size.
 core::Result<Fd> counter_file(const char* name, size_t size);
-// Maps it shared; nullptr on failure. Stays mapped for the life of the process unless unmapped.
-void* map_counters(int fd, size_t size, bool writable);
-void unmap_counters(void* address, size_t size);
 
 }  // namespace sluice::os

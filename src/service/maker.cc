@@ -14,7 +14,7 @@
 namespace sluice::service {
 namespace {
 
-enum class For : uint32_t { kPeer, kWorker, kWorkerOfOtherRules };
+enum class For : uint32_t { kPeer, kWorker, kBoth };
 
 // Between two processes forked from one program; nobody else is on the channel. Behind it the other rules, where there
 // are any.
@@ -22,6 +22,7 @@ struct Order {
   uint64_t id;
   uint32_t log_refusal;
   For what;
+  uint64_t other_rules;  // 0 or 1
 };
 // What goes along: of a peer, or for a worker, where what is kept follows.
 enum OrderFd { kOrderReport, kOrderPeer, kPeerFds, kOrderDevice = kOrderPeer, kOrderCounters, kOrderKept };
@@ -68,7 +69,7 @@ void serve_worker(const Workshop& workshop, const Order& order, std::span<const 
     const Executables* executables;
     Replacement replacement;
   } task{workshop.executables, {fds[kOrderReport], fds[kOrderDevice], fds[kOrderCounters], fds.subspan(kOrderKept),
-                                order.what == For::kWorkerOfOtherRules ? &*decoded : nullptr}};
+                                order.other_rules != 0 ? &*decoded : nullptr, order.what == For::kBoth}};
   start(workshop, order.id, {fds.begin(), fds.end()}, [](void* argument) {
     const auto& of = *static_cast<Task*>(argument);
     run_replacement(*of.executables, of.replacement);
@@ -106,7 +107,7 @@ core::Result<Maker> Maker::start(const Executables& executables, MakerOptions op
 }
 
 core::Outcome Maker::ask(uint64_t id, bool log_refusal, int peer, int report) const {
-  const Order order{id, log_refusal ? 1u : 0u, For::kPeer};
+  const Order order{id, log_refusal ? 1u : 0u, For::kPeer, 0};
   const int fds[] = {report, peer};
   return os::send_message(channel_.get(), {reinterpret_cast<const uint8_t*>(&order), sizeof(order)},
                           fds);
@@ -114,7 +115,7 @@ core::Outcome Maker::ask(uint64_t id, bool log_refusal, int peer, int report) co
 
 core::Outcome Maker::ask_for_worker(uint64_t id, const Replacement& replacement) const {
   wire::Writer writer;
-  writer.put(Order{id, 0, replacement.rules == nullptr ? For::kWorker : For::kWorkerOfOtherRules});
+  writer.put(Order{id, 0, replacement.with_broker ? For::kBoth : For::kWorker, replacement.rules == nullptr ? 0u : 1u});
   if (replacement.rules != nullptr) writer.put_bytes(replacement.rules->bytes());
   std::vector<int> fds = {replacement.report, replacement.device, replacement.counters};
   fds.insert(fds.end(), replacement.kept.begin(), replacement.kept.end());

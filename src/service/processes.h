@@ -10,6 +10,7 @@
 #include "core/result.h"
 #include "os/fd.h"
 #include "os/process.h"
+#include "service/broker_process.h"
 #include "service/worker_process.h"
 #include "wire/view_config.h"
 
@@ -48,12 +49,6 @@ inline constexpr uint32_t kAuditMilliseconds = 1000;
 // Set-up process. Until a process that was started says on its events that it is confined and serves. who: for
 // the log.
 core::Outcome wait_ready(const char* who, int events);
-
-// A tree of a view: two private copies, so that a file can be granted read-only or read-write.
-struct Tree {
-  os::Fd read_only;
-  os::Fd read_write;  // where nothing in it may be written, read-only too
-};
 
 // Set-up process. Starts both and waits until they are confined and serve. trees: of the source, then of each graft of
 // the configuration. record: where the worker writes what is touched, or none. device is borrowed. On failure neither is

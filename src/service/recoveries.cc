@@ -1,5 +1,8 @@
-// Another worker for a view whose worker has ended: open files and the view itself go on meanwhile, and what the kernel
-// has asked for waits.
+// Another worker for a view whose worker has ended, and another broker with it where that has: open files and the view
+// itself go on meanwhile, and what the kernel has asked for waits.
+//
+// A broker that has ended takes its worker along: what that one had asked for may be done or not, and only the next worker looks
+// (worker/intent.h). What was granted stays: the kernel has it, and the next broker its ledger.
 #include <absl/strings/str_cat.h>
 
 #include <cerrno>
@@ -11,6 +14,7 @@
 #include "service/clock.h"
 #include "service/log.h"
 #include "service/service.h"
+#include "wire/worker_start.h"
 
 namespace sluice::service {
 namespace {
@@ -24,6 +28,14 @@ void Service::worker_ended(uint64_t id, View& view) {
   poller_.remove(view.worker.get());
   watch_connection(id, view);
   ended_workers_.push_back(id);
+}
+
+void Service::broker_ended(uint64_t id, View& view) {
+  if (view.kept.empty()) return end_view(id, "broker ended");
+  poller_.remove(view.broker.get());
+  view.without_broker = true;
+  watch_connection(id, view);
+  if (view.worker) os::kill_process(view.worker.get());
 }
 
 void Service::mend_views(const std::vector<uint64_t>& ended) {
@@ -60,8 +72,10 @@ void Service::mend(uint64_t id, View& view) {
     // One that did what no worker does may have been taken over: who did it gets no second try.
     if (violated) return end_view(id, "worker violated its confinement");
     if (view.kept.empty()) return end_view(id, "worker ended");
+    if (end.ok() && end->exited && end->code == wire::kExitWithoutBroker && !view.without_broker) broker_ended(id, view);
     if (!plan_replacement(id, view, view.recovery.ended(now_milliseconds()))) return;
   }
+  if (view.without_broker && view.broker && !see_off_broker(id, view)) return;
   if (view.mend_at > now_milliseconds()) return;
   if (maker_gone_) return end_view(id, "worker ended");
   // Nobody's views keep another's waiting for long.
@@ -79,13 +93,31 @@ void Service::mend(uint64_t id, View& view) {
   ++replacements_of_[view.info.owner];
 }
 
+// Whether it is gone, as it has to be before there is another; if not, it is to be looked for again, or the view has ended.
+bool Service::see_off_broker(uint64_t id, View& view) {
+  const auto end = os::reap(view.broker.get());
+  if (!end.ok() && os::kill_process(view.broker.get())) {
+    view.mend_at = now_milliseconds() + kAgainMilliseconds;
+    return false;
+  }
+  view.broker.reset();
+  view.info.broker_pid = 0;
+  const bool violated = end.ok() && end->by_policy();
+  log(Level::kError, violated ? core::reason_name(core::Reason::kConfinementViolated) : "broker-ended",
+      {{"view", view.info.name}, {"process", "broker"},
+       {!end.ok() || end->exited ? "status" : "signal", end.ok() ? absl::StrCat(end->code) : "unknown"}});
+  if (violated) end_view(id, "broker violated its confinement");
+  return !violated;
+}
+
 bool Service::begin_replacement(uint64_t id, View& view) {
   auto report = os::socket_pair();
   if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return false;
   const uint64_t pending = ++last_id_;
   const auto kept = numbers_of(view.kept);
   const auto asked = maker_.ask_for_worker(
-      pending, {report->second.get(), view.device.get(), view.counters.get(), kept, view.reloaded ? &view.rules : nullptr});
+      pending, {report->second.get(), view.device.get(), view.counters.get(), kept, view.reloaded ? &view.rules : nullptr,
+                view.without_broker});
   if (!asked.ok()) return false;
   (void)poller_.add(report->first.get(), tag(pending, kReport));
   auto process = std::make_unique<Pending>();
@@ -109,27 +141,45 @@ bool Service::plan_replacement(uint64_t id, View& view, std::optional<int64_t> w
   return true;
 }
 
-core::Result<wire::Reply> Service::take_worker(const Pending& pending, uint64_t pid, std::vector<os::Fd> fds) {
+core::Result<wire::Reply> Service::take_worker(const Pending& pending, const wire::Report& report, std::vector<os::Fd> fds) {
   const auto found = views_.find(pending.worker_of);
   if (found == views_.end()) return core::Failure{ENOENT, core::Reason::kNoSuchView};
   const uint64_t id = found->first;
   View& view = *found->second;
-  if (view.worker || fds.size() != kWorkerFds) return core::Failure{EPROTO, core::Reason::kProtocol};
+  const bool both = report.kind == wire::ReportKind::kMadeBoth;
+  // Its broker may have ended meanwhile.
+  if (view.worker || both != view.without_broker) return core::Failure{EPROTO, core::Reason::kProtocol};
   if (auto set = os::set_nonblocking(fds[kWorkerEventsEnd].get()); !set.ok()) return set.failure();
+  if (both) {
+    if (auto set = os::set_nonblocking(fds[kBrokerEventsEnd].get()); !set.ok()) return set.failure();
+    take_broker(id, view, static_cast<pid_t>(report.uid), fds);
+  }
   poller_.remove(view.worker_events.get());
   view.worker = std::move(fds[kWorkerProcess]);
   view.worker_events = std::move(fds[kWorkerEventsEnd]);
-  view.info.worker_pid = static_cast<pid_t>(pid);
+  view.info.worker_pid = static_cast<pid_t>(report.after);
   view.recovery.started(now_milliseconds());
   view.progressed_at = now_milliseconds();
   (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
   (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   lacking_.erase(id);
   ++totals_.workers_replaced;
-  log(Level::kNotice, "worker-replaced", {{"view", view.info.name}, {"worker", absl::StrCat(pid)}}, true);
-  // It began with the rules that its predecessor was to take, and says so when it gets them once more.
-  if (view.reload != 0 && view.broker_has_rules) go_on_reloading(view, true, 0);
+  log(Level::kNotice, "worker-replaced", {{"view", view.info.name}, {"worker", absl::StrCat(report.after)}}, true);
+  // It began with the rules that its predecessor was to take, as the broker did, and says so when it gets them once more.
+  if (view.reload != 0 && (view.broker_has_rules || both)) go_on_reloading(view, true, 0);
   return wire::Reply{};
+}
+
+void Service::take_broker(uint64_t id, View& view, pid_t pid, std::vector<os::Fd>& fds) {
+  poller_.remove(view.broker_events.get());
+  view.broker = std::move(fds[kBrokerProcess]);
+  view.broker_events = std::move(fds[kBrokerEventsEnd]);
+  for (size_t i = 0; i < 3; ++i) view.kept[kKeptGrantRw + i] = std::move(fds[kChannels + i]);
+  view.info.broker_pid = pid;
+  view.without_broker = false;
+  (void)poller_.add(view.broker_events.get(), tag(id, kBrokerEvents));
+  (void)poller_.add(view.broker.get(), tag(id, kBrokerEnd));
+  log(Level::kNotice, "broker-replaced", {{"view", view.info.name}, {"broker", absl::StrCat(pid)}}, true);
 }
 
 // Its set-up process has ended: with a worker, or without.

@@ -14,7 +14,7 @@ core::Outcome Service::begin_reload(uint64_t id, uint64_t which, core::Rules rul
   if (found == views_.end()) return core::Failure{ENOENT, core::Reason::kNoSuchView};
   View& view = *found->second;
   if (view.info.foreign) return core::Failure{ENOENT, core::Reason::kNoSuchView};
-  if (view.reload != 0) return core::Failure{EAGAIN, core::Reason::kLimitSetups};
+  if (view.reload != 0 || view.without_broker) return core::Failure{EAGAIN, core::Reason::kLimitSetups};
   if (auto sent = os::send_message(view.broker_events.get(), rules.bytes()); !sent.ok()) return sent;
   view.reload = id;
   view.reloaded = true;

@@ -1,6 +1,9 @@
 #include "service/replacement.h"
 
+#include <optional>
+
 #include "core/limits.h"
+#include "os/memory_file.h"
 #include "os/mount.h"
 #include "os/service_self.h"
 #include "os/socket.h"
@@ -10,24 +13,58 @@
 namespace sluice::service {
 namespace {
 
-core::Outcome replace(const Executables& executables, const Replacement& replacement) {
-  std::vector<os::Fd> trees;
+core::Result<BrokerProcess> replace_broker(const Executables& executables, const Replacement& replacement) {
+  auto bytes = os::read_sealed_file(replacement.kept[kKeptStart], wire::kWorkerStartMost);
+  if (!bytes.ok()) return bytes.failure();
+  auto start = wire::decode_worker_start(*bytes);
+  if (!start.ok()) return start.failure();
+  if (replacement.rules != nullptr) start->config.rules = *replacement.rules;
+  std::vector<Tree> trees;
   for (const int kept : replacement.kept.subspan(kKeptRoot)) {
-    auto tree = os::clone_tree(kept, false);  // what is read-only stays so
-    if (!tree.ok()) return tree.failure();
-    trees.push_back(*std::move(tree));
+    auto read_only = os::clone_tree(kept, true);
+    if (!read_only.ok()) return read_only.failure();
+    auto read_write = os::clone_tree(kept, false);  // what is read-only stays so
+    if (!read_write.ok()) return read_write.failure();
+    trees.push_back({*std::move(read_only), *std::move(read_write)});
   }
-  auto worker = spawn_worker(executables.worker.get(), replacement.device, replacement.counters, replacement.kept,
+  return spawn_broker(executables.broker.get(), replacement.device, replacement.kept[kKeptLedger], trees, *start);
+}
+
+core::Outcome replace(const Executables& executables, const Replacement& replacement) {
+  std::vector<int> kept(replacement.kept.begin(), replacement.kept.end());
+  std::vector<os::Fd> trees;
+  for (const int tree : replacement.kept.subspan(kKeptRoot)) {
+    auto copy = os::clone_tree(tree, false);
+    if (!copy.ok()) return copy.failure();
+    trees.push_back(*std::move(copy));
+  }
+  std::optional<BrokerProcess> broker;
+  if (replacement.with_broker) {
+    auto made = replace_broker(executables, replacement);
+    if (!made.ok()) return made.failure();
+    broker = *std::move(made);
+    for (size_t i = 0; i < broker->channels.size(); ++i) kept[kKeptGrantRw + i] = broker->channels[i].get();
+  }
+  auto worker = spawn_worker(executables.worker.get(), replacement.device, replacement.counters, kept,
                              numbers_of(trees), replacement.rules, Place::kLater);
-  if (!worker.ok()) return worker.failure();
-  auto done = wait_ready("worker", worker->events.get());
+  auto done = worker.ok() ? core::Outcome(core::Done{}) : worker.failure();
+  if (done.ok() && broker) done = wait_ready("broker", broker->events.get());
+  if (done.ok()) done = wait_ready("worker", worker->events.get());
   if (done.ok()) {
-    const int fds[] = {worker->child.pidfd.get(), worker->events.get()};
-    auto taken = ask(replacement.report,
-                     {wire::ReportKind::kMadeWorker, 0, static_cast<uint64_t>(worker->child.pid), {}, {}, {}}, fds);
-    done = taken.ok() ? core::Outcome(core::Done{}) : taken.failure();
+    wire::Report report{wire::ReportKind::kMadeWorker, 0, static_cast<uint64_t>(worker->child.pid), {}, {}, {}};
+    std::vector<int> fds = {worker->child.pidfd.get(), worker->events.get()};
+    if (broker) {
+      report.kind = wire::ReportKind::kMadeBoth;
+      report.uid = static_cast<uint32_t>(broker->child.pid);
+      fds.insert(fds.end(), {broker->child.pidfd.get(), broker->events.get()});
+      for (const int channel : numbers_of(broker->channels)) fds.push_back(channel);
+    }
+    auto taken = ask(replacement.report, report, fds);
+    if (!taken.ok()) done = taken.failure();
   }
-  if (!done.ok()) os::end_child(worker->child);
+  if (done.ok()) return done;
+  if (worker.ok()) os::end_child(worker->child);
+  if (broker) os::end_child(broker->child);
   return done;
 }
 

@@ -1,4 +1,4 @@
-// Another worker in the place of one that has ended: made by a set-up process of its own, which hears of nobody but the
+// Another worker in the place of one that has ended, and another broker, where that one has: made by a set-up process of its own, which hears of nobody but the
 // main process.
 #pragma once
 
@@ -14,10 +14,13 @@ struct Replacement {
   int device, counters;
   std::span<const int> kept;
   const core::Rules* rules;  // other ones than the view began with, or nullptr
+  bool with_broker;          // it has ended, too
 };
 
-// What goes along with a report of kMadeWorker.
-enum WorkerFd { kWorkerProcess, kWorkerEventsEnd, kWorkerFds };
+// What goes along with a report of kMadeWorker, and with one of kMadeBoth: there the worker's ends of the channels come last, as
+// they are kept.
+enum WorkerFd { kWorkerProcess, kWorkerEventsEnd, kWorkerFds, kBrokerProcess = kWorkerFds, kBrokerEventsEnd, kChannels,
+                kBothFds = kChannels + 3 };
 
 // Set-up process. All borrowed. Nothing is left where it fails, which the main process sees by its end.
 void run_replacement(const Executables& executables, const Replacement& replacement);

@@ -34,6 +34,8 @@ bool is_of_kind(size_t fds, wire::ReportKind kind) {
       return fds == kConnectionFds;
     case wire::ReportKind::kMadeWorker:
       return fds == kWorkerFds;
+    case wire::ReportKind::kMadeBoth:
+      return fds == kBothFds;
     default:
       return fds == 0;
   }
@@ -139,7 +141,7 @@ void Service::handle_view(uint64_t id, Source source, bool ended) {
       attend(id, *found->second);
       return;
     case kBrokerEnd:
-      end_view(id, "broker ended");
+      broker_ended(id, *found->second);
       return;
     case kWorkerEnd:
       worker_ended(id, *found->second);
@@ -217,7 +219,8 @@ void Service::take_report(uint64_t id) {
   auto report = wire::decode_report({buffer.data(), message->length});
   const bool made = report.ok() && report->kind == wire::ReportKind::kMade;
   const bool connection = report.ok() && report->kind == wire::ReportKind::kMadeConnection;
-  const bool worker = report.ok() && report->kind == wire::ReportKind::kMadeWorker;
+  const bool worker = report.ok() && (report->kind == wire::ReportKind::kMadeWorker ||
+                                      report->kind == wire::ReportKind::kMadeBoth);
   if (!report.ok() || worker != (pending.worker_of != 0) ||
       !is_of_kind(message->fds.size(), report->kind)) {
     return finish_setup(id, true);
@@ -235,7 +238,7 @@ void Service::take_report(uint64_t id) {
   }
   auto reply = made         ? add_view(id, std::move(report->view), std::move(message->fds))
                : connection ? add_connection(id, std::move(report->view), std::move(message->fds))
-               : worker     ? take_worker(pending, report->after, std::move(message->fds))
+               : worker     ? take_worker(pending, *report, std::move(message->fds))
                             : answer(id, pending, *report);
   const wire::Reply wanted = reply.ok() ? *reply
                                         : wire::Reply{reply.failure().error, reply.failure().reason, 0, {}};

@@ -71,6 +71,7 @@ class Service {
     core::Recovery recovery;
     int64_t mend_at = 0;
     uint64_t replacement = 0;
+    bool without_broker = false;  // it has ended, or is no use any more
     // Whether its worker answers, as that says itself: a number to compare with the one before.
     struct Progress {
       uint64_t answered = 0;
@@ -117,6 +118,7 @@ class Service {
   void end_view(uint64_t id, const char* why);
   // Each may end the view.
   void worker_ended(uint64_t id, View& view);
+  void broker_ended(uint64_t id, View& view);
   void mend_views(const std::vector<uint64_t>& ended);
   void watch_connection(uint64_t id, const View& view);  // anew, for its next request or its end
   void attend(uint64_t id, View& view);
@@ -125,7 +127,9 @@ class Service {
   void mend(uint64_t id, View& view);
   bool begin_replacement(uint64_t id, View& view);
   bool plan_replacement(uint64_t id, View& view, std::optional<int64_t> when);
-  core::Result<wire::Reply> take_worker(const Pending& pending, uint64_t pid, std::vector<os::Fd> fds);
+  core::Result<wire::Reply> take_worker(const Pending& pending, const wire::Report& report, std::vector<os::Fd> fds);
+  void take_broker(uint64_t id, View& view, pid_t pid, std::vector<os::Fd>& fds);
+  bool see_off_broker(uint64_t id, View& view);
   void end_replacement(uint64_t id, const Pending& pending);
   // A broker or worker without its view ends by itself; one that does not is killed a moment later,
   // a set-up process at once. It is reaped when it is gone, which may take a while: never waited for.

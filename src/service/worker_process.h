@@ -12,10 +12,10 @@
 
 namespace sluice::service {
 
-// What stays with the main process of a view for its next worker, in this order; behind it the grafts' trees, of which,
-// as of the source's, each worker gets a copy. The channels' are the worker's ends: the broker does not notice that another
+// What stays with the main process of a view for its next worker and broker, in this order; behind it the grafts' trees, of which,
+// as of the source's, each of them gets copies. The channels' are the worker's ends: the broker does not notice that another
 // holds them.
-enum Kept { kKeptStart, kKeptTable, kKeptGrantRw, kKeptGrantRo, kKeptData, kKeptRecord, kKeptRoot };
+enum Kept { kKeptStart, kKeptTable, kKeptGrantRw, kKeptGrantRo, kKeptData, kKeptRecord, kKeptLedger, kKeptRoot };
 inline constexpr size_t kKeptLeast = kKeptRoot + 1;
 
 // Whether the view had a worker before: it is told, and does not ask what that one left.

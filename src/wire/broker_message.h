@@ -73,7 +73,9 @@ struct BrokerRequest {
 static_assert(std::has_unique_object_representations_v<BrokerRequest>);
 
 struct GrantedFile {
-  uint64_t dev, ino, root;  // root: core::Place
+  uint64_t dev, ino;
+  uint32_t root;  // core::Place
+  uint32_t bare;  // 1: granted by a broker that has ended, and with it its descriptors: asked for again by a name, it has others
 };
 
 struct BrokerReply {

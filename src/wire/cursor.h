@@ -25,9 +25,7 @@ class Reader {
   T take() {
     static_assert(std::is_trivially_copyable_v<T>);
     T value{};
-    if (const auto bytes = take_bytes(sizeof(T)); !bytes.empty()) {
-      std::memcpy(&value, bytes.data(), sizeof(T));
-    }
+    if (const auto bytes = take_bytes(sizeof(T)); !bytes.empty()) std::memcpy(&value, bytes.data(), sizeof(T));
     return value;
   }
 

@@ -26,6 +26,7 @@ enum class ReportKind : uint32_t {
   kReserveConnection,  // a name and a number of grants for the foreign connection of the number `after`
   kMadeConnection,     // it has its broker, whose descriptors are along
   kMadeWorker,   // the worker of the process id `after`, in the place of one that has ended; its descriptors are along
+  kMadeBoth,     // the same, and a broker, whose process id is `uid`
 };
 
 struct Report {

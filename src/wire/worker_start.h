@@ -18,6 +18,9 @@ struct WorkerStart {
   ViewConfig config;
 };
 
+// How a worker ends that finds itself without its broker: with another one of these the view goes on.
+inline constexpr int kExitWithoutBroker = 3;
+
 inline constexpr size_t kWorkerStartMost = 512 * 1024;
 
 std::vector<uint8_t> encode_worker_start(const WorkerStart& start);

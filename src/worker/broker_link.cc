@@ -1,5 +1,7 @@
 #include "worker/broker_link.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <chrono>
 
@@ -7,6 +9,7 @@
 #include "os/channel.h"
 #include "os/either_way.h"
 #include "wire/broker_request_writer.h"
+#include "wire/worker_start.h"
 #include "worker/step.h"
 
 namespace sluice::worker {
@@ -34,12 +37,21 @@ core::Result<wire::BrokerReply> BrokerLink::receive() {
 core::Result<wire::BrokerReply> BrokerLink::ask(const wire::BrokerRequest& request,
                                                 std::string_view path, std::string_view second) {
   if (intent_ != nullptr) intent_->asks(request.op);
-  if (auto sent = send(request, path, second); !sent.ok()) return sent.failure();
+  const auto reply = ask_unnoted(request, path, second);
+  if (reply.ok() && intent_ != nullptr) intent_->answered(request.op);
+  return reply;
+}
+
+core::Result<wire::BrokerReply> BrokerLink::ask_unnoted(const wire::BrokerRequest& request, std::string_view path,
+                                                        std::string_view second) {
+  const auto sent = send(request, path, second);
+  if (!sent.ok() && sent.failure().reason != kGone.reason) return sent.failure();
   step();
-  const auto reply = receive();
-  if (!reply.ok()) return reply;
+  const auto reply = sent.ok() ? receive() : core::Result<wire::BrokerReply>(kGone);
+  // The broker has ended, and may have done it before. Who comes after this worker finds out, with another broker: an
+  // answer now could be a false one.
+  if (!reply.ok()) ::_exit(wire::kExitWithoutBroker);
   if (reply->error != 0) return core::Failure{reply->error, static_cast<core::Reason>(reply->reason)};
-  if (intent_ != nullptr) intent_->answered(request.op);
   return reply;
 }
 

@@ -23,9 +23,12 @@ class BrokerLink {
   // channel: borrowed. One thread uses it. intent: what is asked, and what is answered, is written down there.
   explicit BrokerLink(int channel, Intent* intent = nullptr) : channel_(channel), intent_(intent) {}
 
-  // Waits for the answer. The failure is the broker's verdict; EIO where it is gone.
+  // Waits for the answer. The failure is the broker's verdict. Where the broker is gone, this process ends.
   core::Result<wire::BrokerReply> ask(const wire::BrokerRequest& request, std::string_view path = {},
                                       std::string_view second = {});
+  // The same, before the worker before this one's request has been ended: nothing is written down.
+  core::Result<wire::BrokerReply> ask_unnoted(const wire::BrokerRequest& request, std::string_view path,
+                                              std::string_view second = {});
   // For the requests without an answer.
   void tell(const wire::BrokerRequest& request);
 

@@ -46,11 +46,11 @@ int64_t OpenFiles::now() {
   return int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1000000 + 1;
 }
 
-core::Result<wire::BrokerReply> OpenFiles::ask_grant(Node* node, int flags) {
-  return table_.by_any_name(node, [&] { return ask_grant_by_this_name(node, flags); });
+core::Result<wire::BrokerReply> OpenFiles::ask_grant(Node* node, int flags, Noted noted) {
+  return table_.by_any_name(node, [&] { return ask_grant_by_this_name(node, flags, noted); });
 }
 
-core::Result<wire::BrokerReply> OpenFiles::ask_grant_by_this_name(Node* node, int flags) {
+core::Result<wire::BrokerReply> OpenFiles::ask_grant_by_this_name(Node* node, int flags, Noted noted) {
   const int access = flags & O_ACCMODE;
   PathBuffer buffer;
   auto path = table_.path_of(node, buffer);
@@ -63,9 +63,12 @@ core::Result<wire::BrokerReply> OpenFiles::ask_grant_by_this_name(Node* node, in
   request.dev = node->key.dev;
   request.ino = node->key.ino;
   counters_.grants_asked.fetch_add(1, std::memory_order_relaxed);
-  if (view_read_only_) return read_only_link_.ask(request, *path);
-  auto reply = read_write_.ask(request, *path);
-  if (reply.ok() && reply->use_read_only != 0) return read_only_link_.ask(request, *path);
+  const auto ask = [&](BrokerLink& link) {
+    return noted == Noted::kYes ? link.ask(request, *path) : link.ask_unnoted(request, *path);
+  };
+  if (view_read_only_) return ask(read_only_link_);
+  auto reply = ask(read_write_);
+  if (reply.ok() && reply->use_read_only != 0) return ask(read_only_link_);
   return reply;
 }
 
@@ -112,6 +115,7 @@ core::Outcome OpenFiles::take_over() {
   uint64_t nodes = 0;  // that use a grant: as many as give one back
   absl::flat_hash_map<uint64_t, const LeftGrant*> left;
   for (const LeftGrant& each : *granted) left[each.grant] = &each;
+  std::vector<Node*> bare;
   table_.for_each([&](Node* node) {
     const auto found = left.find(node->grant);
     // What is granted may be another file: the grant was written down by who may have been hostile.
@@ -130,7 +134,14 @@ core::Outcome OpenFiles::take_over() {
     if (node->writable) ++users.writers;
     node->watched = true;
     table_.find_again(node);
+    if (found->second->file.bare != 0) bare.push_back(node);
   });
+  // Of a file without a name, or that may not be opened any more, only the data go on.
+  for (Node* node : bare) {
+    if (node->parent == nullptr) continue;
+    (void)ask_grant(node, O_RDONLY, Noted::kNo);
+    if (node->writable) (void)ask_grant(node, O_WRONLY, Noted::kNo);
+  }
   for (const auto& [grant, of] : left) {
     const auto users = users_.find(grant);
     if (users == users_.end()) {

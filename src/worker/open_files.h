@@ -66,8 +66,9 @@ class OpenFiles {
     uint64_t nodeid;
     int64_t since;
   };
-  core::Result<wire::BrokerReply> ask_grant(Node* node, int flags);
-  core::Result<wire::BrokerReply> ask_grant_by_this_name(Node* node, int flags);
+  enum class Noted { kYes, kNo };  // BrokerLink::ask_unnoted()
+  core::Result<wire::BrokerReply> ask_grant(Node* node, int flags, Noted noted = Noted::kYes);
+  core::Result<wire::BrokerReply> ask_grant_by_this_name(Node* node, int flags, Noted noted);
   core::Outcome get_grant(Node* node, int flags);
   // ESTALE; names are contested from now on for a while.
   core::Failure lost_race();

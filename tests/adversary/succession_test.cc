@@ -11,7 +11,7 @@
 #include "../kernel/contained.h"
 #include "../kernel/process.h"
 #include "../kernel/sys.h"
-#include "os/shared_file.h"
+#include "os/memory_file.h"
 #include "service_stage.h"
 #include "wire/node_record.h"
 

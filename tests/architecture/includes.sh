@@ -66,6 +66,7 @@ src/broker/main.cc: _exit
 src/broker/foreign_main.cc: _exit
 src/broker/start.h: _exit
 src/worker/main.cc: _exit
+src/worker/broker_link.cc: _exit
 src/service/main.cc: _exit
 # a descriptor of the table of sandbox/fds.h, which no os::Fd owns
 src/broker/main.cc: close
@@ -104,6 +105,7 @@ src/service/setup.cc: fcntl
 # the programs beside its own, and /dev/null for their standard descriptors
 src/service/processes.cc: open
 src/service/worker_process.cc: open
+src/service/broker_process.cc: open
 src/service/foreign_broker.cc: open
 src/service/processes.cc: readlink
 EOF

@@ -41,7 +41,8 @@ void expect_agreement(Ledger& ledger, const Model& model) {
 void random_walk(uint32_t capacity, uint64_t files, unsigned seed, int steps) {
   std::mt19937 random(seed);
   const auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
-  Ledger ledger(capacity);
+  std::vector<Grant> memory(capacity);
+  Ledger ledger(capacity, memory.data());
   Model model;
   for (int step = 0; step < steps; ++step) {
     const Key key{below(3), below(files)};
@@ -88,7 +89,8 @@ TEST(Ledger, RandomWalks) {
 }
 
 TEST(Ledger, Empty) {
-  Ledger ledger(4);
+  std::vector<Grant> memory(4);
+  Ledger ledger(4, memory.data());
   EXPECT_EQ(ledger.size(), 0u);
   EXPECT_EQ(ledger.capacity(), 4u);
   EXPECT_EQ(ledger.find({0, 0}), nullptr);
@@ -101,7 +103,8 @@ TEST(Ledger, Empty) {
 }
 
 TEST(Ledger, MadeUpIds) {
-  Ledger ledger(4);
+  std::vector<Grant> memory(4);
+  Ledger ledger(4, memory.data());
   Grant* grant = ledger.insert({1, 2});
   ASSERT_NE(grant, nullptr);
   const GrantId id = ledger.id_of(grant);
@@ -115,7 +118,8 @@ TEST(Ledger, MadeUpIds) {
 }
 
 TEST(Ledger, AClosedIdNeverComesBack) {
-  Ledger ledger(1);
+  std::vector<Grant> memory(1);
+  Ledger ledger(1, memory.data());
   std::set<uint64_t> ids;
   for (int i = 0; i < 100000; ++i) {
     Grant* grant = ledger.insert({1, 1});
@@ -135,7 +139,8 @@ TEST(Ledger, PacksItsIds) {
 
 TEST(Ledger, FilesThatShareABucket) {
   // Inode numbers that a hostile tree could have: many apart by multiples of large powers of two.
-  Ledger ledger(256);
+  std::vector<Grant> memory(256);
+  Ledger ledger(256, memory.data());
   std::vector<FileId> files;
   for (uint64_t i = 0; i < 256; ++i) files.push_back({i % 2, i << 56 | i >> 1 << 32});
   for (const FileId& file : files) ASSERT_NE(ledger.insert(file), nullptr);
@@ -145,6 +150,61 @@ TEST(Ledger, FilesThatShareABucket) {
     EXPECT_EQ(ledger.find(files[i]) != nullptr, i % 2 == 1);
   }
   EXPECT_EQ(ledger.size(), 128u);
+}
+
+// Another broker has what the one before it had written down, whole, and what it was at when it ended.
+TEST(Ledger, LeftToAnother) {
+  std::vector<Grant> memory(8);
+  Ledger first(8, memory.data());
+  std::map<int, GrantId> ids;
+  for (int backing_id : {1, 2, 3, 4}) {
+    Grant* grant = first.insert({7, static_cast<uint64_t>(backing_id)});
+    grant->file_fd = 10 + backing_id;
+    grant->write_fd = 20 + backing_id;
+    grant->backing_id = backing_id;
+    ids[backing_id] = first.id_of(grant);
+  }
+  Grant* given_back = first.get(ids[2]);
+  given_back->backing_id = ~2;
+  first.erase(given_back);
+  first.get(ids[3])->backing_id = ~3;  // and there it ended
+  first.insert({7, 50});               // in the place of the second; or there
+
+  Ledger second(8, memory.data());
+  EXPECT_EQ(second.size(), 4u);
+  EXPECT_EQ(second.touched(), 4u);
+  EXPECT_EQ(second.last_left(), 4);
+  for (int backing_id : {1, 4}) {
+    Grant* grant = second.find({7, static_cast<uint64_t>(backing_id)});
+    ASSERT_NE(grant, nullptr);
+    EXPECT_EQ(grant, second.get(ids[backing_id]));
+    EXPECT_TRUE(grant->is_whole());
+    EXPECT_EQ(grant->backing_id, backing_id);
+    // Numbers of another process: here they would be other files.
+    EXPECT_EQ(grant->file_fd, -1);
+    EXPECT_EQ(grant->write_fd, -1);
+  }
+  EXPECT_EQ(second.get(ids[2]), nullptr);
+  Grant* closing = second.find({7, 3});
+  ASSERT_NE(closing, nullptr);
+  EXPECT_FALSE(closing->is_whole());
+  EXPECT_EQ(~closing->backing_id, 3);
+  Grant* opening = second.find({7, 50});
+  ASSERT_NE(opening, nullptr);
+  EXPECT_FALSE(opening->is_whole());
+  // A place that was used before is used again, under an id that never was.
+  second.erase(opening);
+  EXPECT_NE(second.id_of(second.insert({7, 60})).packed(), ids[2].packed());
+}
+
+// Nothing was written down: as if nobody had been here.
+TEST(Ledger, LeftEmpty) {
+  std::vector<Grant> memory(4);
+  Ledger(4, memory.data());
+  Ledger second(4, memory.data());
+  EXPECT_EQ(second.size(), 0u);
+  EXPECT_EQ(second.touched(), 0u);
+  EXPECT_EQ(second.last_left(), 0);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ constexpr ReportKind kKinds[] = {ReportKind::kReserve, ReportKind::kMade, Report
                                  ReportKind::kEnd, ReportKind::kReload,
                                  ReportKind::kTotals, ReportKind::kRefused,
                                  ReportKind::kReserveConnection, ReportKind::kMadeConnection,
-                                 ReportKind::kMadeWorker};
+                                 ReportKind::kMadeWorker, ReportKind::kMadeBoth};
 
 TEST(Report, RoundTrip) {
   for (const ReportKind kind : kKinds) {

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <random>
 
-#include "os/shared_file.h"
+#include "os/memory_file.h"
 #include "sandbox/fds.h"
 #include "wire/node_record.h"
 #include "worker.h"
