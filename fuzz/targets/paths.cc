@@ -19,10 +19,13 @@ namespace {
 constexpr std::string_view kWords[] = {"a",   "b", "file", "link", "up",      "out",
                                        "dir", ".", "..",   "",     "missing", "fifo"};
 
+constexpr size_t kFarStep = 200, kFarSteps = 25;
+
 enum class What { kDirectory, kFile, kLink, kOther };
 
 struct Tree {
   int root = -1;
+  std::string far;  // a directory further down than one call reaches
   std::map<std::string, What, std::less<>> names;
   std::map<std::string, unsigned long, std::less<>> inodes;
 
@@ -31,6 +34,7 @@ struct Tree {
     root = ::open("/tree", O_PATH | O_DIRECTORY | O_CLOEXEC);
     FUZZ_HOLDS(root >= 0);
     for (const auto& [name, what] : names) inodes[name] = fuzz::inode_of("/tree/" + name);
+    make_far();
   }
   void make_dirs() {
     fuzz::make_empty("/tree");
@@ -53,6 +57,24 @@ struct Tree {
     }
     FUZZ_HOLDS(::mkfifo("/tree/fifo", 0600) == 0);
     names["fifo"] = What::kOther;
+  }
+  void make_far() {
+    const std::string step(kFarStep, 'd');
+    os::Fd at(::openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    for (size_t i = 0; i < kFarSteps; ++i) {
+      FUZZ_HOLDS(::mkdirat(at.get(), step.c_str(), 0755) == 0);
+      at = os::Fd(::openat(at.get(), step.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+      far += (i == 0 ? "" : "/") + step;
+      know(far, What::kDirectory, at);
+    }
+    FUZZ_HOLDS(::symlinkat("..", at.get(), "up") == 0 && ::mkdirat(at.get(), "a", 0755) == 0);
+    for (const auto& [name, what] : {std::pair("up", What::kLink), std::pair("a", What::kDirectory)}) {
+      know(far + "/" + name, what, os::Fd(::openat(at.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC)));
+    }
+  }
+  void know(const std::string& name, What what, const os::Fd& fd) {
+    names[name] = what;
+    inodes[name] = os::stat_held(fd.get())->stx_ino;
   }
 };
 
@@ -133,8 +155,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         }
         break;
       }
+      case 2:  // below what is far down, or on the way there
+        path = tree.far.substr(0, (kFarStep + 1) * choices.below(kFarSteps + 1));
+        if (choices.flag() && !path.empty() && path.back() != '/') path += '/';
+        [[fallthrough]];
       default:
-        while (choices.more() && path.size() < 200) {
+        for (const size_t most = path.size() + 200; choices.more() && path.size() < most;) {
           path += choices.one_of(kWords);
           if (choices.byte() % 8 != 7) path += '/';
         }

@@ -10,11 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <climits>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "cli/mount_field.h"
 #include "cli/mountpoint.h"
@@ -39,10 +41,14 @@ std::optional<std::vector<int>> numbers_in(const std::string& path) {
   return numbers;
 }
 
+// In a view there are paths that are longer than those that the kernel tells.
+constexpr std::string_view kTooLong = "(too long)";
+
 std::string link_at(const std::string& path) {
   char text[PATH_MAX];
   const ssize_t length = ::readlink(path.c_str(), text, sizeof(text));
-  return length < 0 ? std::string() : std::string(text, static_cast<size_t>(length));
+  if (length < 0) return std::string(errno == ENAMETOOLONG ? kTooLong : "");
+  return std::string(text, static_cast<size_t>(length));
 }
 
 // Of /proc/PID/fdinfo/N: which mount it was opened by, and how.
@@ -81,7 +87,7 @@ bool add_backing_files(const wire::ViewInfo& view, Files& files) {
       continue;
     const std::string name = link_at(path);
     const auto description = description_of(process, fd);
-    if (name.empty() || name[0] != '/' || !description) continue;
+    if (name.empty() || (name[0] != '/' && name != kTooLong) || !description) continue;
     OpenFile& file = files[{name, view.foreign}];
     file.path = name;
     file.granted = true;

@@ -140,6 +140,21 @@ KERNEL_TEST(Namespaces, AMountNamespaceTellsItsOwner) {
   EXPECT_TRUE(Same(OwnerOf(with_other_mounts.Mounts().get()).get(), with_other_mounts.Users().get()));
 }
 
+// Why a view makes no device nodes: CAP_MKNOD counts on the host only, and a worker of a preserve view has its capabilities in
+// a user namespace of its own. Pipes and sockets need none.
+KERNEL_TEST(Namespaces, NoDeviceIsMadeFromAUserNamespace) {
+  const std::string path = WorkDir() + "/node";
+  const auto make = [&](mode_t type) {
+    return [&path, type] { return Sys(mknod(path.c_str(), type | 0600, makedev(1, 3))); };
+  };
+  const Who inside = {0, {CAP_SETFCAP}, true};  // as its root, with every capability there; to map root takes that one
+  EXPECT_EQ(Err(As(inside, make(S_IFCHR))), "EPERM");
+  EXPECT_EQ(Err(As(inside, make(S_IFBLK))), "EPERM");
+  EXPECT_EQ(Err(As(inside, make(S_IFIFO))), "OK");
+  Must(Sys(unlink(path.c_str())), "unlink");
+  EXPECT_EQ(Err(As({0, {CAP_MKNOD}}, make(S_IFCHR))), "OK") << "on the host";
+}
+
 // Where something is mounted there: listmount and statmount of another namespace, by its number.
 KERNEL_TEST(Namespaces, MountsOfAnotherAreListedAndDescribed) {
   NeedUserNamespaces();

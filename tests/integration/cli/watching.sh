@@ -53,6 +53,21 @@ case_open_files() {
   end_view
 }
 
+# What is open far below is there too, by no path: the kernel tells none that is so long.
+case_open_far_below() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  start_service
+  mount_view --identity $USER_A --name watched "$W/source" "$W/target" || return
+  "${A[@]}" perl -e 'chdir $ARGV[0]; for (1..20) { mkdir "d" x 250; chdir "d" x 250 or die "$!" }
+    open my $leaf, ">", "leaf" or die $!; sleep 60' "$W/target" &
+  HOLDER=$!
+  STARTED+=("$HOLDER")
+  is_open() { [ "$(timed sluice ls --open --json | jq -c '.[0].files[] | [.path, .granted, .holders[0].pid]')" = "[\"(too long)\",true,$HOLDER]" ]; }
+  expect_soon "the file" 5 is_open
+  end_view
+}
+
 case_names_are_escaped() {
   make_source "$W/source"
   mkdir "$W/target"
