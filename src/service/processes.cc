@@ -8,6 +8,7 @@
 #include <string>
 
 #include "os/channel.h"
+#include "os/file.h"
 #include "os/memory_file.h"
 #include "os/mount.h"
 #include "os/poller.h"
@@ -128,6 +129,12 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     kept[kKeptGrantRw + i] = std::move(pairs[i].second);
     pairs[i].first.reset();
   }
+  auto program = os::duplicate(executables.worker.get());
+  if (!program.ok()) {
+    os::end_child(*broker_child);
+    return program.failure();
+  }
+  kept[kKeptProgram] = *std::move(program);
   kept[kKeptRecord] = record ? std::move(record) : *std::move(null);
   kept.pop_back();
   std::vector<int> roots;

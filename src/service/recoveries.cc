@@ -16,6 +16,7 @@ namespace sluice::service {
 namespace {
 
 constexpr int64_t kAgainMilliseconds = 10;
+constexpr int64_t kReapedMilliseconds = 200;
 
 }  // namespace
 
@@ -29,7 +30,7 @@ void Service::worker_ended(uint64_t id, View& view) {
 void Service::mend_views(const std::vector<uint64_t>& ended) {
   for (const uint64_t id : ended) {
     if (!views_.contains(id)) continue;
-    views_[id]->mend_at = now_milliseconds();
+    views_[id]->mend_at = views_[id]->ended_at = now_milliseconds();
     lacking_.insert(id);
   }
   for (const uint64_t id : std::vector<uint64_t>(lacking_.begin(), lacking_.end())) {
@@ -46,8 +47,9 @@ void Service::mend_views(const std::vector<uint64_t>& ended) {
 void Service::mend(uint64_t id, View& view) {
   if (view.worker) {
     const auto end = os::reap(view.worker.get());
-    if (!end.ok() && os::kill_process(view.worker.get())) {
-      // Its parent, a set-up process, is not quite gone: then it is ours.
+    // Its parent is not quite gone: then it is ours; or is another's, which may never reap it.
+    if (!end.ok() && os::kill_process(view.worker.get()) &&
+        (!view.worker_of_another || now_milliseconds() < view.ended_at + kReapedMilliseconds)) {
       view.mend_at = now_milliseconds() + kAgainMilliseconds;
       return;
     }
@@ -118,6 +120,7 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, uint64_t 
   if (auto set = os::set_nonblocking(fds[kWorkerEventsEnd].get()); !set.ok()) return set.failure();
   poller_.remove(view.worker_events.get());
   view.worker = std::move(fds[kWorkerProcess]);
+  view.worker_of_another = false;
   view.worker_events = std::move(fds[kWorkerEventsEnd]);
   view.info.worker_pid = static_cast<pid_t>(pid);
   view.recovery.started(now_milliseconds());
@@ -125,6 +128,7 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, uint64_t 
   (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
   (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   lacking_.erase(id);
+  (void)store(view);
   ++totals_.workers_replaced;
   log(Level::kNotice, "worker-replaced", {{"view", view.info.name}, {"worker", absl::StrCat(pid)}}, true);
   // It began with the rules that its predecessor was to take, and says so when it gets them once more.

@@ -1,6 +1,7 @@
 #include "service/replacement.h"
 
 #include "core/limits.h"
+#include "os/apart.h"
 #include "os/mount.h"
 #include "os/service_self.h"
 #include "os/socket.h"
@@ -34,6 +35,8 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
 }  // namespace
 
 void run_replacement(const Executables& executables, const Replacement& replacement) {
+  // With the service before this one its next worker would serve beside the one of the next service.
+  (void)os::end_with_parent();
   os::keep_children();
   (void)os::set_timeout(replacement.report, core::Limits::kSetupSeconds * 1000);
   if (auto done = replace(executables, replacement); !done.ok()) {
