@@ -3,7 +3,9 @@
 #include <absl/strings/numbers.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <span>
 #include <string_view>
 
 #include "os/listener.h"
@@ -28,6 +30,11 @@ std::vector<std::string> names_in(std::string_view text) {
   return names;
 }
 
+// By a service with --store-views, of the manager's unit as it was.
+bool are_stored(std::span<const std::string> names) {
+  return std::all_of(names.begin(), names.end(), [](const std::string& name) { return name.starts_with(kStoredName); });
+}
+
 }  // namespace
 
 int given_count() {
@@ -39,10 +46,11 @@ Given given_listener(bool store) {
   if (std::getenv("LISTEN_FDS") == nullptr) return {{}, {}, "LISTEN_FDS is not set"};
   if (number_in(std::getenv("LISTEN_PID")) != ::getpid()) return {{}, {}, "LISTEN_PID is not this process"};
   const int count = given_count();
-  if (store ? count < 1 : count != 1) return {{}, {}, "LISTEN_FDS is not 1"};
   const char* text = std::getenv("LISTEN_FDNAMES");
   const std::vector<std::string> names = text != nullptr ? names_in(text) : std::vector<std::string>();
-  if (!store && names.size() > 1) return {{}, {}, "LISTEN_FDNAMES has more than one name"};
+  const bool stored = store || (names.size() > 1 && are_stored(std::span(names).subspan(1)));
+  if (stored ? count < 1 : count != 1) return {{}, {}, "LISTEN_FDS is not 1"};
+  if (!stored && names.size() > 1) return {{}, {}, "LISTEN_FDNAMES has more than one name"};
   if (count > 1 && names.size() != static_cast<size_t>(count)) return {{}, {}, "LISTEN_FDNAMES has not one name for each"};
   if (!os::adopt_listener(kFirstGivenFd).ok()) {
     return {{}, {}, "descriptor 3 is not a SOCK_SEQPACKET unix socket that listens"};

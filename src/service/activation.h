@@ -10,6 +10,9 @@ namespace sluice::service {
 
 inline constexpr int kFirstGivenFd = 3;  // SD_LISTEN_FDS_START
 
+// What a service stores of a view is named so, and by the view's number behind it.
+inline constexpr char kStoredName[] = "view-";
+
 // How many descriptors the manager says that it has given; 0: it says nothing that makes sense.
 int given_count();
 
@@ -24,8 +27,8 @@ struct Given {
   std::vector<Stored> stored;  // unchecked (service/store.h)
   std::string wrong;  // what is, where there is no socket
 };
-// Exactly one socket, meant for this process, and the kernel says that it is one to listen at. With `store`, behind it
-// what was stored.
+// Exactly one socket, meant for this process, and the kernel says that it is one to listen at. Behind it what was stored,
+// whatever its names are only with `store`.
 Given given_listener(bool store);
 
 }  // namespace sluice::service

@@ -174,7 +174,7 @@ int run(int argc, char** argv) {
     return fail("at least 512 open files (ulimit -n)", {EMFILE, core::Reason::kSystem});
   }
   os::ignore_broken_pipes();  // whoever reads the log may go
-  os::close_others(listen_fds ? kFirstGivenFd : peer, store_views ? std::max(given_count(), 1) : 1);
+  os::close_others(listen_fds ? kFirstGivenFd : peer, listen_fds ? std::max(given_count(), 1) : 1);
   if (auto done = os::become_undumpable(); !done.ok()) return fail("undumpable", done.failure());
   log_to_journal();
   if (!may_start(allowed_missing)) return 1;
@@ -206,7 +206,7 @@ int run(int argc, char** argv) {
   auto maker = Maker::start(*executables, {preserve, audit, allowed_missing});
   if (!maker.ok()) return fail("maker", maker.failure());
   Options options;
-  options.found = look_at_stored(std::move(given.stored), executables->worker.get());
+  options.found = look_at_stored(std::move(given.stored), store_views ? executables->worker.get() : -1);
   executables->broker.reset();
   executables->foreign_broker.reset();
   executables->worker.reset();

@@ -149,7 +149,7 @@ bool clash(const FoundView& one, const FoundView& other) {
 
 }  // namespace
 
-std::string stored_name(uint64_t view) { return absl::StrCat("view-", view); }
+std::string stored_name(uint64_t view) { return absl::StrCat(kStoredName, view); }
 
 std::vector<int> numbers_of(const ViewFds& of) {
   std::vector<int> numbers = {of.device.get(), of.broker.get(), of.broker_events.get(), of.worker_events.get(),
@@ -209,7 +209,9 @@ Found look_at_stored(std::vector<Given::Stored> stored, int worker) {
   for (const Given::Stored& each : stored) {
     const auto same = std::count_if(stored.begin(), stored.end(), [&](const auto& other) { return other.name == each.name; });
     FoundView view;
-    Checked wrong = same > 1 ? Checked(Refusal{"name"}) : take(each, worker, &view, buffer);
+    Checked wrong = worker < 0 ? Checked(Refusal{"without --store-views"})
+                    : same > 1 ? Checked(Refusal{"name"})
+                               : take(each, worker, &view, buffer);
     if (!wrong && std::any_of(found.views.begin(), found.views.end(), [&](const FoundView& other) { return clash(view, other); })) {
       wrong = Refusal{"another view"};
     }

@@ -54,7 +54,7 @@ struct Found {
   std::vector<std::string> refused;  // names, of what the manager is to let go of
 };
 // Main process, before it is confined. What cannot be right is logged and refused, and the view with it: its processes
-// are ended as far as they are known to be its own. worker: the program.
+// are ended as far as they are known to be its own. worker: the program; < 0: no view is taken over.
 Found look_at_stored(std::vector<Given::Stored> stored, int worker);
 
 }  // namespace sluice::service

@@ -538,7 +538,8 @@ ATTACK_WITHIN(ServiceStore, WhatIsNoRecordIsRefused, 60) {
   Forgery twice = look_into(stored[0]);
   put(twice.bytes, 8, 2);  // the same as another view
   twice.name = "view-2";
-  const os::Fd again = stored_as(twice, true);
+  os::Fd again = stored_as(twice, true);
+  twice.fds.clear();
   host.start({stored[0], {"view-7", empty[0]}, {"view-8", null.get()}, {"view-9", deaf.get()}, {"", null.get()},
               {std::string(200, 'x'), null.get()}, {"view-2", again.get()}});
   EXPECT_TRUE(reads(view)) << host.log();
@@ -546,6 +547,7 @@ ATTACK_WITHIN(ServiceStore, WhatIsNoRecordIsRefused, 60) {
   const std::string log = host.log();
   for (size_t at = 0; (at = log.find("event=stored-view-refused", at)) != std::string::npos; ++at) ++refused;
   EXPECT_EQ(refused, 6u) << log;
+  again.reset();
   host.kill();
   // Two that say the same: neither can be told to be the right one.
   const auto now = host.stored();
