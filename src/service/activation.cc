@@ -50,8 +50,9 @@ Given given_listener(bool store) {
   const std::vector<std::string> names = text != nullptr ? names_in(text) : std::vector<std::string>();
   const bool stored = store || (names.size() > 1 && are_stored(std::span(names).subspan(1)));
   if (stored ? count < 1 : count != 1) return {{}, {}, "LISTEN_FDS is not 1"};
-  if (!stored && names.size() > 1) return {{}, {}, "LISTEN_FDNAMES has more than one name"};
-  if (count > 1 && names.size() != static_cast<size_t>(count)) return {{}, {}, "LISTEN_FDNAMES has not one name for each"};
+  if ((count > 1 || text != nullptr) && names.size() != static_cast<size_t>(count)) {
+    return {{}, {}, "LISTEN_FDNAMES has not one name for each"};
+  }
   if (!os::adopt_listener(kFirstGivenFd).ok()) {
     return {{}, {}, "descriptor 3 is not a SOCK_SEQPACKET unix socket that listens"};
   }

@@ -100,6 +100,7 @@ class Host {
     return all;
   }
   // Nobody does, as in a container without an init.
+  void listen(bool listens) { listens_ = listens; }
   void reap_nobody() { reaps_ = false; }
   size_t stored_views() const { return stored().size(); }
   void let_go_of(const std::string& name) {
@@ -124,6 +125,10 @@ class Host {
     std::vector<uint8_t> text(4096);
     while (!stopping_) {
       if (reaps_) reap_orphans();
+      if (!listens_) {
+        ::usleep(10'000);
+        continue;
+      }
       struct pollfd waiting {notified_.get(), POLLIN, 0};
       if (::poll(&waiting, 1, 20) <= 0) continue;
       auto message = os::receive_message(notified_.get(), text, 1);
@@ -148,10 +153,11 @@ class Host {
   mutable std::mutex mutex_;
   std::vector<std::pair<std::string, os::Fd>> stored_;
   std::atomic<size_t> readies_ = 0;
-  std::atomic<bool> stopping_ = false, reaps_ = true;
+  std::atomic<bool> stopping_ = false, reaps_ = true, listens_ = true;
   std::thread hears_;
 };
 
+os::Fd opened(const char* path, int flags) { return os::Fd(::open(path, flags | O_CLOEXEC)); }
 std::vector<pid_t> named(const std::string& name) {
   std::vector<pid_t> pids;
   for (const Found& process : processes()) {
@@ -331,6 +337,33 @@ ATTACK(ServiceStore, WithoutTheManagersStoreAllEnds) {
   EXPECT_EQ(::access(view.path("file").c_str(), F_OK), -1) << "the connection is held by somebody";
 }
 
+// It is told when it listens again; until then it holds nothing.
+ATTACK(ServiceStore, AManagerThatDoesNotListenHoldsNoView) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start();
+  auto view = std::make_unique<View>(source, kVictim);
+  const View other(source, kVictim, {}, false, 0, "other");
+  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 2; }));
+  host.listen(false);
+  wire::Hello end;
+  end.kind = wire::HelloKind::kEnd;
+  end.name = "view-1";
+  EXPECT_FALSE(ask(end, {}).closed);
+  // The connection has ended, for who is in the view too.
+  const std::string file = view->path("file");
+  EXPECT_TRUE(eventually(4000, [&] {
+    return run_program({"/bin/true"}, nullptr, 2, [&] {
+      struct stat stat;
+      if (::setresgid(kVictim, kVictim, kVictim) != 0 || ::setresuid(kVictim, kVictim, kVictim) != 0) ::_exit(2);
+      ::_exit(::stat(file.c_str(), &stat) == -1 && errno == ENOTCONN ? 0 : 1);
+    }) == 0;
+  })) << host.log();
+  host.listen(true);
+  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(reads(other));
+}
+
 ATTACK_WITHIN(ServiceStore, OtherRulesHoldWithTheNextService, 40) {
   const std::string source = source_of_victim();
   Host host;
@@ -405,7 +438,6 @@ os::Fd stored_as(Forgery& forgery, bool own_link) {
   EXPECT_TRUE(os::send_message(pair->first.get(), forgery.bytes, fds).ok());
   return std::move(pair->second);
 }
-os::Fd opened(const char* path, int flags) { return os::Fd(::open(path, flags | O_CLOEXEC)); }
 os::Fd copied_to_memory(int file) {
   os::Fd memory(::memfd_create("forged", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   char bytes[65536];

@@ -122,7 +122,7 @@ expect_content() { # what source
 }
 stop_user() { # source
   c kill "$(cat "$W$1/user")"
-  rm -f "$W$1"/{complaint,busy,busy2,user}
+  rm -rf "$W$1"/{complaint,busy,busy2,user,made}
 }
 processes_of_views() { c ps -eo pid,comm | awk '$2 ~ /^sluice-(broker|worker)$/ { print $1 }' | sort -n | tr '\n' ' '; }
 
