@@ -20,6 +20,9 @@
 #include <mutex>
 #include <thread>
 
+#include "core/grafts.h"
+#include "core/limits.h"
+#include "core/reason_text.h"
 #include "os/socket.h"
 #include "running_service.h"
 #include "wire/stored_view.h"
@@ -59,11 +62,17 @@ class Host {
     hears_.join();
   }
 
+  // options: of the service, from now on.
+  void start(const std::vector<std::string>& options) {
+    options_ = options;
+    start();
+  }
   void start() { start(stored()); }
   void start(const Stored& given) {
     const size_t before = readies_;
-    service_ = std::make_unique<Program>(
-        std::vector<std::string>{kSluiced, "--listen-fds", "--store-views"}, log_path(), [&] {
+    std::vector<std::string> argv = {kSluiced, "--listen-fds", "--store-views"};
+    argv.insert(argv.end(), options_.begin(), options_.end());
+    service_ = std::make_unique<Program>(argv, log_path(), [&] {
           std::string names = "sluice.socket";
           std::vector<int> fds = {listener_.get()};
           for (const auto& [name, fd] : given) {
@@ -148,6 +157,7 @@ class Host {
     }
   }
 
+  std::vector<std::string> options_;
   os::Fd listener_, notified_;
   std::unique_ptr<Program> service_;
   mutable std::mutex mutex_;
@@ -298,6 +308,56 @@ ATTACK_WITHIN(ServiceStore, AWorkerThatEndedMeanwhileIsReplaced, 40) {
     EXPECT_TRUE(is_hidden(view, "secret"));
   }
   user.stop();
+}
+
+// With as many grafts as there may be; of every owner; tied to nobody, for reading only.
+ATTACK_WITHIN(ServiceStore, EveryKindOfViewIsTakenOver, 40) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start({"--preserve"});
+  const os::Fd directory = opened(source.c_str(), O_PATH | O_DIRECTORY);
+  std::vector<os::Fd> mounts, connections;
+  const auto add = [&](const std::function<void(wire::Hello&)>& change) {
+    wire::Hello hello = view_hello(kVictim);
+    change(hello);
+    Heard heard = ask(hello, std::vector<int>(1 + hello.grafts.size(), directory.get()), &connections.emplace_back());
+    EXPECT_TRUE(heard.mount) << core::reason_name(heard.reason);
+    mounts.push_back(std::move(heard.mount));
+  };
+  add([](wire::Hello& hello) {
+    hello.named_identity = false;
+    hello.preserve = true;
+  });
+  add([](wire::Hello& hello) {
+    for (char name = 'a'; hello.grafts.size() < core::kMostGrafts; ++name) {
+      EXPECT_EQ(::mkdir((work_dir() + "/source/" + name).c_str(), 0755), 0);
+      hello.grafts.push_back({std::string(1, name), name == 'b'});
+    }
+  });
+  add([](wire::Hello& hello) { hello.tied = false, hello.read_only = true; });
+  connections.pop_back();
+  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 3; }));
+  host.kill();
+  for (const pid_t worker : named("sluice-worker")) ::kill(worker, SIGKILL);
+  host.start();
+  const auto serve = [&] {
+    for (const os::Fd& mount : mounts) {
+      EXPECT_TRUE(in_process(kVictim, 8, [&] {
+        char content[16] = {};
+        const os::Fd file(::openat(mount.get(), "file", O_RDONLY | O_CLOEXEC));
+        EXPECT_EQ(::read(file.get(), content, sizeof(content)), 8) << "errno " << errno;
+      })) << host.log();
+    }
+  };
+  serve();
+  host.kill();
+  host.start();
+  serve();
+  EXPECT_EQ(host.log().find("stored-view-refused"), std::string::npos) << host.log();
+  const std::string log = host.log();
+  size_t taken = 0;
+  for (size_t at = 0; (at = log.find("event=view-taken-over", at)) != std::string::npos; ++at) ++taken;
+  EXPECT_EQ(taken, 3u) << log;
 }
 
 // What ended meanwhile ends now, for who waits too.
@@ -568,12 +628,12 @@ ATTACK_WITHIN(ServiceStore, WhatIsNoRecordIsRefused, 60) {
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, empty), 0);
   const os::Fd null = opened("/dev/null", O_RDWR), deaf(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   Forgery twice = look_into(stored[0]);
-  put(twice.bytes, 8, 2);  // the same as another view
-  twice.name = "view-2";
+  put(twice.bytes, 8, 1 + core::Limits::kPrivateUids);  // the same as another view, whose processes have these uids too
+  twice.name = "view-" + std::to_string(1 + core::Limits::kPrivateUids);
   os::Fd again = stored_as(twice, true);
   twice.fds.clear();
   host.start({stored[0], {"view-7", empty[0]}, {"view-8", null.get()}, {"view-9", deaf.get()}, {"", null.get()},
-              {std::string(200, 'x'), null.get()}, {"view-2", again.get()}});
+              {std::string(200, 'x'), null.get()}, {twice.name, again.get()}});
   EXPECT_TRUE(reads(view)) << host.log();
   size_t refused = 0;
   const std::string log = host.log();
