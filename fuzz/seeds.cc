@@ -31,6 +31,7 @@
 #include "wire/event.h"
 #include "wire/fuse.h"
 #include "wire/report.h"
+#include "wire/stored_view.h"
 #include "wire/totals.h"
 #include "wire/touch.h"
 #include "wire/view_config_writer.h"
@@ -158,6 +159,16 @@ void messages(Seeds& seeds) {
     report.name = "view-2", report.uid = 7, report.after = 9;
     report.rules = each;
     seeds.add("report", wire::encode_report(report));
+
+    wire::StoredView stored;
+    stored.info.id = 7, stored.info.started = 1'700'000'000, stored.info.uid = stored.info.owner = 1000;
+    stored.info.most_grants = 300, stored.info.broker_pid = 81, stored.info.worker_pid = each.empty() ? 0 : 82;
+    stored.info.read_only = each.empty(), stored.info.tied = !each.empty(), stored.info.missing = 2;
+    stored.info.name = "view-7", stored.info.source = "/srv/data", stored.info.target = "/home/a/b";
+    stored.info.unit = "x.service", stored.info.connection = 93;
+    stored.trees = static_cast<uint32_t>(1 + grafts.size());
+    if (!each.empty()) stored.other_rules = each;
+    seeds.add("stored_view", wire::encode_stored_view(stored));
   }
   for (const auto kind : {wire::HelloKind::kList, wire::HelloKind::kEnd, wire::HelloKind::kReload,
                           wire::HelloKind::kTotals}) {

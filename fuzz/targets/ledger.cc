@@ -62,12 +62,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         FUZZ_HOLDS(found->file == file && found->file_fd == -1 && found->write_fd == -1 &&
                    !found->writable);
         found->backing_id = next_backing++;
+        ledger->write_down(found);
         model[key_of(file)] = {file, ledger->id_of(found).packed(), found->backing_id};
         break;
       case 2:
         if (found == nullptr) break;
         closed.push_back(known->second.id);
         found->backing_id = ~found->backing_id;
+        ledger->write_down(found);
         model.erase(known);
         ledger->erase(found);
         break;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "os/kernel_abi.h"
+#include "os/kernel_abi_more.h"
 #include "sandbox/fds.h"
 
 namespace sluice::sandbox {
@@ -163,6 +164,7 @@ constexpr Symbol kSymbols[] = {
 
     {"FUSE_DEV_IOC_BACKING_OPEN", os::abi::kFuseBackingOpen},
     {"FUSE_DEV_IOC_BACKING_CLOSE", os::abi::kFuseBackingClose},
+    {"PIDFD_GET_INFO", os::abi::kPidfdGetInfo},
 
     SYMBOL(SECCOMP_IOCTL_NOTIF_RECV),
     SYMBOL(SECCOMP_IOCTL_NOTIF_SEND),

@@ -23,8 +23,7 @@ class ForeignGrants {
  public:
   // device: the connection's /dev/fuse, borrowed.
   ForeignGrants(int device, const wire::ForeignConfig& config)
-      : device_(device), config_(config), memory_(core::zeroed_memory<core::Grant>(config.most_grants)),
-        ledger_(config.most_grants, memory_.get()) {}
+      : device_(device), config_(config), ledger_(config.most_grants) {}
 
   // Consumes file, which it keeps open while the grant lives: there lsof(8) finds it. stat: of file itself. The
   // backing id, > 0.
@@ -40,7 +39,6 @@ class ForeignGrants {
   const int device_;
   const wire::ForeignConfig config_;
   std::mutex mutex_;     // of the ledger, and of what the kernel knows
-  core::Memory<core::Grant> memory_;
   core::Ledger ledger_;  // by backing id, which stands for the inode: one file may have several here
 };
 

@@ -29,14 +29,15 @@ Grants::Grants(const View& view, Rulebook& book, uint32_t most, core::Grant* lef
     if (grant != nullptr && !grant->is_whole()) give_back(grant);
   }
   // Got, and not written down: the kernel numbers them in turn (fs/fuse/backing.c, idr_alloc_cyclic).
-  if (ledger_.touched() > 0) (void)os::backing_close(view_.device, ledger_.last_left() + 1);
+  if (ledger_.touched() > 0) (void)os::backing_close(view_.device, static_cast<int>(ledger_.last_left() + 1));
 }
 
 void Grants::give_back(core::Grant* grant) {
   // First of all: if this broker ends here, the next one gives it back.
-  if (grant->backing_id > 0) grant->backing_id = ~grant->backing_id;
+  if (grant->backing_id >= 0) grant->backing_id = ~grant->backing_id;
+  ledger_.write_down(grant);
   // It can only fail where the kernel has dropped the id, with its connection or for the broker before.
-  if (grant->backing_id < 0) (void)os::backing_close(view_.device, ~grant->backing_id);
+  if (~grant->backing_id > 0) (void)os::backing_close(view_.device, ~grant->backing_id);
   os::Fd(std::exchange(grant->file_fd, -1));
   os::Fd(std::exchange(grant->write_fd, -1));
   ledger_.erase(grant);
@@ -80,6 +81,7 @@ core::Result<Granted> Grants::add(core::FileId file, os::Fd file_fd, os::Fd writ
   grant->write_fd = write_fd.release();
   grant->writable = writable;
   grant->backing_id = *id;
+  ledger_.write_down(grant);
   return Granted{ledger_.id_of(grant), *id, true};
 }
 

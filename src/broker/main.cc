@@ -12,7 +12,6 @@
 #include "broker/server.h"
 #include "broker/start.h"
 #include "generated/broker_policy.h"
-#include "os/channel.h"
 #include "os/landlock.h"
 #include "os/memory_file.h"
 #include "os/root.h"

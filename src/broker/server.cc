@@ -87,52 +87,39 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
   const core::FileId file{header.dev, header.ino}, file2{header.dev2, header.ino2};
   if (wire::changes_tree(header.op) && domain_ == Domain::kReadOnly) return Failure{EROFS, Reason::kReadOnlyView};
   switch (header.op) {
-    case BrokerOp::kOpen:
-      return open(request, reply);
-    case BrokerOp::kOpenTemp:
-      return open_temp(request, reply);
+    case BrokerOp::kOpen: return open(request, reply);
+    case BrokerOp::kOpenTemp: return open_temp(request, reply);
     case BrokerOp::kDropWrite:
       grants_.drop_write(id);
       return core::Done{};
     case BrokerOp::kClose:
       grants_.close(id);
       return core::Done{};
-    case BrokerOp::kTruncatePath:
-      return grants_.truncate_path(request.path, file, header.length);
+    case BrokerOp::kTruncatePath: return grants_.truncate_path(request.path, file, header.length);
     case BrokerOp::kRemove:
       return names_.remove({request.path, file}, (header.flags & wire::kRemoveDirectory) != 0);
-    case BrokerOp::kRename:
-      return names_.rename({request.path, file}, {request.second, file2}, header.flags);
-    case BrokerOp::kLink:
-      return names_.link(request.path, file, {request.second, file2});
-    case BrokerOp::kSymlink:
-      return names_.symlink(request.second, {request.path, file});
-    case BrokerOp::kReadWindow:
-      return read_window(header);
+    case BrokerOp::kRename: return names_.rename({request.path, file}, {request.second, file2}, header.flags);
+    case BrokerOp::kLink: return names_.link(request.path, file, {request.second, file2});
+    case BrokerOp::kSymlink: return names_.symlink(request.second, {request.path, file});
+    case BrokerOp::kReadWindow: return read_window(header);
     case BrokerOp::kNextGrant:
       grants_.next(id.slot, reply);
       reply.value = header.length;
       return core::Done{};
-    default:
-      break;
+    default: break;
   }
   const bool write = header.op == BrokerOp::kTruncate || header.op == BrokerOp::kAllocate ||
                      wire::changes_tree(header.op);
   auto held = grants_.borrow(id, write);
   if (!held.ok()) return held.failure();
   switch (header.op) {
-    case BrokerOp::kSync:
-      return os::sync_file(held->get(), (header.flags & wire::kSyncDataOnly) != 0);
-    case BrokerOp::kTruncate:
-      return os::truncate_file(held->get(), header.length);
+    case BrokerOp::kSync: return os::sync_file(held->get(), (header.flags & wire::kSyncDataOnly) != 0);
+    case BrokerOp::kTruncate: return os::truncate_file(held->get(), header.length);
     case BrokerOp::kAllocate:
       return os::allocate(held->get(), static_cast<int>(header.mode), header.offset, header.length);
-    case BrokerOp::kLinkNameless:
-      return names_.link(*held, {request.path, file});
-    case BrokerOp::kChange:
-      return change({held->get(), {}}, header);
-    case BrokerOp::kStat:
-      return describe(held->get(), reply);
+    case BrokerOp::kLinkNameless: return names_.link(*held, {request.path, file});
+    case BrokerOp::kChange: return change({held->get(), {}}, header);
+    case BrokerOp::kStat: return describe(held->get(), reply);
     case BrokerOp::kSeek: {
       if (header.mode != SEEK_DATA && header.mode != SEEK_HOLE) break;
       auto offset = os::seek(held->get(), header.offset, static_cast<int>(header.mode));
@@ -148,8 +135,7 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
       reply.value = *copied;
       return core::Done{};
     }
-    default:
-      break;
+    default: break;
   }
   return Failure{EINVAL, Reason::kProtocol};
 }

@@ -33,25 +33,26 @@ struct GrantId {
   }
 };
 
-// Trivial, so that a large ledger costs no memory before it is used. It may lie in memory that another broker goes on with,
-// wherever this one ended: what has a backing id > 0 is whole, and the kernel has the id.
+// Trivial, so that a large ledger costs no memory before it is used.
 struct Grant {
   FileId file;
-  int backing_id;       // as the kernel gave it, > 0, and stored last; of a window: 0; ~id: about to be given back, or was
+  int backing_id;       // as the kernel gave it, > 0; of a window: 0; ~id: about to be given back, or was
   int file_fd;          // held while the grant lives, read-only; -1 while there is only the other
   int write_fd;         // held while somebody has it open for writing, or as long as there is no other; else -1
   uint32_t generation;
-  bool writable;        // granted under the read-write root
-  bool used;
+  uint8_t writable;     // 1: granted under the read-write root
+  uint8_t used;
   bool is_whole() const { return backing_id > 0 || (backing_id == 0 && file.access.effect == Effect::kWindow); }
   uint32_t next;        // in the bucket's chain or the free list, slot + 1
 };
 
 class Ledger {
  public:
-  // capacity: most grants at once, > 0. grants: memory for as many, borrowed; zero, or as another broker left it, of whose
-  // grants the descriptors are gone.
-  Ledger(uint32_t capacity, Grant* grants);
+  // capacity: most grants at once, > 0. left: what is written down for the broker after this one, as many, borrowed; zero, or as the
+  // one before left it: of its grants the descriptors are gone. It is read here and never again, since others can write there.
+  explicit Ledger(uint32_t capacity, Grant* left = nullptr);
+  // Of a grant that is whole, or about to be given back. A broker that is killed within leaves it as one to be given back.
+  void write_down(const Grant* grant);
 
   // nullptr: no such grant. The pointer lives until erase().
   Grant* find(FileId file);
@@ -67,7 +68,7 @@ class Ledger {
   // Slots from here on were never used.
   uint32_t touched() const { return untouched_; }
   // No id that another broker left a note of is larger.
-  int last_left() const { return last_left_; }
+  uint32_t last_left() const { return static_cast<uint32_t>(last_left_); }
   uint32_t capacity() const { return capacity_; }
 
  private:
@@ -79,7 +80,8 @@ class Ledger {
   uint32_t free_ = 0;       // slot + 1
   uint32_t untouched_ = 0;  // slots from here on were never used: their memory is not touched yet
   int last_left_ = 0;
-  Grant* grants_;
+  Grant* left_;
+  Memory<Grant> grants_;
   Memory<uint32_t> buckets_;  // slot + 1, 0 for none
 };
 

@@ -54,6 +54,16 @@ inline constexpr unsigned long kPidfdGetUserNamespace = _IO(0xFF, 9);
 inline constexpr unsigned long kNsGetUserns = _IO(0xB7, 1);
 inline constexpr unsigned long kNsGetMntnsId = _IOR(0xB7, 5, __u64);
 
+// include/uapi/linux/pidfd.h, Linux 6.13: what the kernel says of a process; how it ended since 6.15, to everybody who holds it.
+struct PidfdInfo {
+  __u64 mask, cgroupid;
+  __u32 pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+  __s32 exit_code;
+};
+static_assert(sizeof(PidfdInfo) == 64);
+inline constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+inline constexpr __u64 kPidfdInfoExit = 8;
+
 // include/uapi/linux/stat.h, Linux 6.8
 inline constexpr unsigned kStatxMntIdUnique = 0x4000;
 

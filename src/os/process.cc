@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "os/kernel_abi_more.h"
 #include "os/socket.h"
 
 namespace sluice::os {
@@ -196,10 +198,25 @@ core::Result<Child> fork_helper(std::span<const int> keep, void (*body)(void*), 
 
 core::Outcome become_reaper() { return checked(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)); }
 
+namespace {
+
+// Of somebody else's child, once that has reaped it.
+core::Result<Ending> ending_of_other(int pidfd) {
+  struct abi::PidfdInfo info {};
+  info.mask = abi::kPidfdInfoExit;
+  if (::ioctl(pidfd, abi::kPidfdGetInfo, &info) < 0 || (info.mask & abi::kPidfdInfoExit) == 0) {
+    return core::Failure{ECHILD, core::Reason::kSystem};
+  }
+  const bool exited = WIFEXITED(info.exit_code);
+  return Ending{exited, exited ? WEXITSTATUS(info.exit_code) : WTERMSIG(info.exit_code)};
+}
+
+}  // namespace
+
 core::Result<Ending> reap(int pidfd) {
   siginfo_t info{};
   if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG) < 0) {
-    return failure();
+    return errno == ECHILD ? ending_of_other(pidfd) : failure();
   }
   if (info.si_pid == 0) return core::Failure{EAGAIN, core::Reason::kNone};
   return Ending{info.si_code == CLD_EXITED, info.si_status};

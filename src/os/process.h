@@ -42,7 +42,8 @@ void end_child(const Child& child);
 
 // Service: orphans of its helpers become its own children, so that it can wait for them.
 core::Outcome become_reaper();
-// How a child ended; reaps it. EAGAIN: it still runs. ECHILD: it is not a child of this process (yet).
+// How a child ended; reaps it. EAGAIN: it still runs. ECHILD: it is not a child of this process (yet), and whose it is has
+// not reaped it, or the kernel does not tell how it ended (before Linux 6.15).
 struct Ending {
   bool exited;   // by itself
   int code;      // exit status, or the signal

@@ -34,13 +34,13 @@ core::Outcome hold_standard_descriptors() {
 }
 
 core::Outcome refuse_new_privileges() { return checked(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
-void close_others(int keep) {
+void close_others(int keep, int count) {
   if (keep < 3) {
     ::close_range(3, ~0u, 0);
     return;
   }
   if (keep > 3) ::close_range(3, static_cast<unsigned>(keep) - 1, 0);
-  ::close_range(static_cast<unsigned>(keep) + 1, ~0u, 0);
+  ::close_range(static_cast<unsigned>(keep + count), ~0u, 0);
 }
 void name_process(const char* name) { ::prctl(PR_SET_NAME, name, 0, 0, 0); }
 void let_children_go() { ::signal(SIGCHLD, SIG_IGN); }

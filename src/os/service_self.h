@@ -17,8 +17,8 @@ core::Outcome hold_standard_descriptors();
 
 // No exec gives this process more than it has (PR_SET_NO_NEW_PRIVS).
 core::Outcome refuse_new_privileges();
-// Closes what its caller left open, but for 0 to 2 and keep (< 0: none).
-void close_others(int keep);
+// Closes what its caller left open, but for 0 to 2 and `count` from keep on (< 0: none).
+void close_others(int keep, int count = 1);
 // What ps(1) shows; 15 bytes.
 void name_process(const char* name);
 // Its children are reaped by the kernel; or again by itself, whatever it was started with.

@@ -155,7 +155,9 @@ core::Outcome send_message(int socket, std::span<const uint8_t> bytes, std::span
   return checked(::sendmsg(socket, &message, MSG_NOSIGNAL));
 }
 
-core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, size_t most_fds) {
+namespace {
+
+core::Result<Message> receive(int socket, std::span<uint8_t> buffer, size_t most_fds, int flags) {
   struct iovec piece {buffer.data(), buffer.size()};
   struct msghdr header {};
   header.msg_iov = &piece;
@@ -163,7 +165,7 @@ core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, siz
   alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMostFds)];
   header.msg_control = control;
   header.msg_controllen = most_fds == 0 ? 0 : CMSG_SPACE(sizeof(int) * std::min(most_fds, kMostFds));
-  const ssize_t length = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+  const ssize_t length = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags);
   if (length < 0) return failure();
   Message message{static_cast<size_t>(length), {}};
   bool foreign = false;
@@ -186,6 +188,15 @@ core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, siz
     return core::Failure{EPROTO, core::Reason::kProtocol};
   }
   return message;
+}
+
+}  // namespace
+
+core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, size_t most_fds) {
+  return receive(socket, buffer, most_fds, 0);
+}
+core::Result<Message> peek_message(int socket, std::span<uint8_t> buffer, size_t most_fds) {
+  return receive(socket, buffer, most_fds, MSG_PEEK | MSG_DONTWAIT);
 }
 
 core::Outcome set_timeout(int socket, uint32_t milliseconds) {

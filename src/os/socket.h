@@ -45,6 +45,8 @@ struct Message {
   std::vector<Fd> fds;  // at most as many as asked for; more, or a cut message, is an error
 };
 core::Result<Message> receive_message(int socket, std::span<uint8_t> buffer, size_t most_fds);
+// The same, and it stays there for whoever looks next. EAGAIN: there is none.
+core::Result<Message> peek_message(int socket, std::span<uint8_t> buffer, size_t most_fds);
 
 // Receiving and sending on it fail with EAGAIN after so long.
 core::Outcome set_timeout(int socket, uint32_t milliseconds);

@@ -9,6 +9,7 @@
 #include "os/service_self.h"
 #include "os/shared_file.h"
 #include "os/socket.h"
+#include "os/vouched.h"
 #include "sandbox/fds.h"
 #include "service/processes.h"
 #include "wire/view_config_writer.h"
@@ -17,8 +18,10 @@ namespace sluice::service {
 
 size_t ledger_bytes(const wire::ViewConfig& config) { return size_t{config.most_grants} * sizeof(core::Grant); }
 
-core::Result<BrokerProcess> spawn_broker(int executable, int device, int ledger, std::span<const Tree> trees,
+core::Result<BrokerProcess> spawn_broker(int executable, int program, int device, int ledger, std::span<const Tree> trees,
                                          const wire::WorkerStart& start) {
+  // It is started with more than it keeps: nothing else is run with that, whatever the main process hands out.
+  if (!os::is_program(executable, program)) return core::Failure{EPERM, core::Reason::kNotPermitted};
   const wire::ViewConfig& config = start.config;
   if (trees.size() != 1 + config.grafts.size()) return core::Failure{EPROTO, core::Reason::kProtocol};
   auto configuration = os::sealed_file("sluice-view", wire::encode_view_config(config));
@@ -37,7 +40,7 @@ core::Result<BrokerProcess> spawn_broker(int executable, int device, int ledger,
   if (!null.ok()) return null.failure();
 
   os::ChildSpec broker{};
-  broker.executable = executable;
+  broker.executable = program;
   broker.name = "sluice-broker";
   broker.fds = {{null->get(), 0}, {null->get(), 1}, {STDERR_FILENO, 2},
                 {device, sandbox::kFdFuse},

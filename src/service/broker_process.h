@@ -27,9 +27,10 @@ struct BrokerProcess {
 // As many bytes as the ledger of a broker takes.
 size_t ledger_bytes(const wire::ViewConfig& config);
 
-// Set-up process. All borrowed. ledger: of so many bytes; zero, or as the view's broker before this one left it. trees: detached,
+// Set-up process. All borrowed. executable: the broker of this service; program: the one to run, of the version that the view
+// began with. ledger: of so many bytes; zero, or as the view's broker before this one left it. trees: detached,
 // of the source and of each graft. Started only: wait_ready().
-core::Result<BrokerProcess> spawn_broker(int executable, int device, int ledger, std::span<const Tree> trees,
+core::Result<BrokerProcess> spawn_broker(int executable, int program, int device, int ledger, std::span<const Tree> trees,
                                          const wire::WorkerStart& start);
 
 }  // namespace sluice::service

@@ -12,6 +12,7 @@ namespace sluice::service {
 namespace {
 
 constexpr int64_t kGraceMilliseconds = 200;
+constexpr int64_t kReapedMilliseconds = 10'000;
 // It closes what it granted first: what is killed before that leaves it to the kernel.
 constexpr int64_t kForeignGraceMilliseconds = 1500;
 
@@ -43,6 +44,11 @@ bool Service::reap(const Ending& ending) {
 }
 
 void Service::kill_late() {
+  // Of another's children nobody tells when they have been reaped, which they may never be.
+  absl::erase_if(ending_, [&](const auto& entry) {
+    const Ending& ending = entry.second;
+    return ending.gone_at != 0 && (reap(ending) || now_milliseconds() - ending.gone_at > kReapedMilliseconds);
+  });
   for (auto& [id, ending] : ending_) {
     if (ending.kill_at == 0 || ending.kill_at > now_milliseconds()) continue;
     ending.kill_at = 0;
@@ -55,6 +61,7 @@ void Service::reap_ended(uint64_t id) {
   if (found == ending_.end()) return;
   poller_.remove(found->second.process.get());
   const bool ours = found->second.ours;
+  found->second.gone_at = now_milliseconds();
   if (!ours || reap(found->second)) ending_.erase(found);
   if (ours) return;
   absl::erase_if(ending_, [&](const auto& entry) { return entry.second.ours && reap(entry.second); });

@@ -15,6 +15,7 @@ constexpr int64_t kMostMilliseconds = 60'000;
 }  // namespace
 
 void Service::tell_manager() {
+  tell_manager_of_views();
   if (!said_ready_) said_ready_ = options_.notifier.say("READY=1\nSTATUS=no views");
   const size_t views = count(false), connections = count(true);
   if (said_ready_ && (views != views_said_ || connections != connections_said_) &&
@@ -45,6 +46,7 @@ int Service::milliseconds_to_wait() const {
   if (const int64_t often = options_.notifier.watchdog_milliseconds(); often > 0) {
     at_most(watched_at_ + often);
   }
+  if (!words_.empty()) at_most(now_milliseconds() + kAgainMilliseconds);
   if (!looks_.empty()) at_most(looks_.front().at);
   for (const uint64_t id : lacking_) {
     const auto view = views_.find(id);

@@ -1,7 +1,7 @@
 // sluiced: admits peers, makes views, supervises them.
 //
 //   sluiced --listen PATH [--mode MODE] [--preserve]
-//   sluiced --listen-fds [--idle-exit SECONDS] [--preserve]   started by a socket unit
+//   sluiced --listen-fds [--store-views] [--idle-exit SECONDS] [--preserve]   started by a socket unit
 //   sluiced --peer FD [--listen PATH] [--preserve]     for one view, of a client already connected
 //
 // Two processes: the maker keeps what making a view takes, and this one gives it up.
@@ -34,6 +34,7 @@
 #include "service/log.h"
 #include "service/notifier.h"
 #include "service/service.h"
+#include "service/store.h"
 
 namespace sluice::service {
 namespace {
@@ -41,12 +42,14 @@ namespace {
 constexpr char kUsage[] =
     "usage: sluiced --listen PATH [--mode OCTAL] [--preserve] [--quiet | --audit]\n"
     "               [--priorities] [--allow-missing NAME]...\n"
-    "       sluiced --listen-fds [--idle-exit SECONDS] [--preserve] [--quiet | --audit]\n"
-    "               [--priorities] [--allow-missing NAME]...\n"
+    "       sluiced --listen-fds [--store-views] [--idle-exit SECONDS] [--preserve]\n"
+    "               [--quiet | --audit] [--priorities] [--allow-missing NAME]...\n"
     "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve] [--quiet | --audit]\n"
     "  --listen PATH   serve clients that connect to the socket at PATH\n"
     "  --mode OCTAL    the socket's mode (default 0660)\n"
     "  --listen-fds    serve clients of the one socket that the service manager started this with\n"
+    "  --store-views   leave views to the service manager when this ends, and take over those that\n"
+    "                  the service before this one left\n"
     "  --idle-exit SECONDS\n"
     "                  end after so long without a view or a client; the socket unit starts it anew\n"
     "  --peer FD       serve the client connected at FD, and exit with its view\n"
@@ -109,6 +112,7 @@ int run(int argc, char** argv) {
   int mode = 0660;
   int peer = -1;
   bool listen_fds = false;
+  bool store_views = false;
   int idle_seconds = 0;
   bool preserve = false;
   bool audit = false;
@@ -138,6 +142,8 @@ int run(int argc, char** argv) {
       listen = argv[++i];
     } else if (argument == "--listen-fds") {
       listen_fds = true;
+    } else if (argument == "--store-views") {
+      store_views = true;
     } else if (argument == "--idle-exit" && has_value) {
       if (!number(argv[++i], 10, &idle_seconds) || idle_seconds == 0) {
         return usage_error("--idle-exit wants a number of seconds");
@@ -154,6 +160,7 @@ int run(int argc, char** argv) {
   if (listen_fds && (!listen.empty() || peer >= 0)) {
     return usage_error("--listen-fds is all that is served: it goes with neither --listen nor --peer");
   }
+  if (store_views && !listen_fds) return usage_error("--store-views needs --listen-fds: nobody else would have them");
   if (idle_seconds > 0 && !listen_fds) {
     return usage_error("--idle-exit needs --listen-fds: nobody else would start the service again");
   }
@@ -167,15 +174,16 @@ int run(int argc, char** argv) {
     return fail("at least 512 open files (ulimit -n)", {EMFILE, core::Reason::kSystem});
   }
   os::ignore_broken_pipes();  // whoever reads the log may go
-  os::close_others(listen_fds ? kFirstGivenFd : peer);
+  os::close_others(listen_fds ? kFirstGivenFd : peer, listen_fds ? std::max(given_count(), 1) : 1);
   if (auto done = os::become_undumpable(); !done.ok()) return fail("undumpable", done.failure());
   log_to_journal();
   if (!may_start(allowed_missing)) return 1;
   auto executables = open_executables();
   if (!executables.ok()) return fail("broker and worker beside sluiced", executables.failure());
   os::Listener listener;
+  Given given;
   if (listen_fds) {
-    Given given = given_listener();
+    given = given_listener(store_views);
     if (!given.socket) return fail(given.wrong.c_str(), {0, core::Reason::kListenFds});
     listener.socket = std::move(given.socket);
   }
@@ -186,6 +194,7 @@ int run(int argc, char** argv) {
   }
   // A private service's manager is the command.
   Notifier notifier = peer < 0 ? Notifier::from_environment() : Notifier();
+  if (store_views && !notifier) return fail("NOTIFY_SOCKET is not set", {0, core::Reason::kListenFds});
   if (auto done = give_up_most(preserve); !done.ok()) return fail("capabilities", done.failure());
   // Signals before the maker, which inherits that it gets none: it ends when this process does.
   auto signals = os::service_signals();
@@ -196,24 +205,27 @@ int run(int argc, char** argv) {
   if (auto done = os::become_reaper(); !done.ok()) return fail("reaper", done.failure());
   auto maker = Maker::start(*executables, {preserve, audit, allowed_missing});
   if (!maker.ok()) return fail("maker", maker.failure());
+  Options options;
+  options.found = look_at_stored(std::move(given.stored), store_views ? Programs{executables->worker.get(), executables->broker.get()}
+                                                                      : Programs{-1, -1});
   executables->broker.reset();
   executables->foreign_broker.reset();
   executables->worker.reset();
-  Options options;
   options.listener = std::move(listener.socket);
   options.first_peer = os::Fd(peer);
   options.audit = audit;
   options.started = static_cast<int64_t>(::time(nullptr));
   options.pid = ::getpid();
   options.notifier = std::move(notifier);
+  options.stores = store_views;
   options.idle_milliseconds = int64_t{idle_seconds} * 1000;
   // Up to two descriptors a grant, and as many again for operations under way.
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
-  // Fourteen descriptors a view and one for each of its grafts, two a connection of another server, and three for each
+  // Nineteen descriptors a view and one for each of its grafts, two a connection of another server, and three for each
   // peer that is being served.
   // Where that is more than there are, both have fewer: neither takes what the other needs.
   using Connections = core::ConnectionLimits;
-  const uint64_t all = (14 + core::kMostGrafts) * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
+  const uint64_t all = (19 + core::kMostGrafts) * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
   const uint64_t left = os::most_files() - kFilesLeast / 16 - 3 * core::Limits::kSetupsPerHost;
   const auto part = [&](uint32_t most) { return static_cast<uint32_t>(std::clamp<uint64_t>(most * left / all, 1, most)); };
   options.views = part(core::Limits::kViewsPerHost);

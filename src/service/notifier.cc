@@ -1,6 +1,7 @@
 #include "service/notifier.h"
 
 #include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,10 +44,20 @@ Notifier Notifier::from_environment() {
   return notifier;
 }
 
-bool Notifier::say(std::string_view lines) const {
+bool Notifier::say(std::string_view lines) const { return send(lines, {}); }
+
+// Not polled: the manager would let go of a socket whose other end has closed.
+bool Notifier::keep(std::string_view name, int descriptor) const {
+  return send(absl::StrCat("FDSTORE=1\nFDPOLL=0\nFDNAME=", std::string(name)), {&descriptor, 1});
+}
+bool Notifier::let_go(std::string_view name) const {
+  return send(absl::StrCat("FDSTOREREMOVE=1\nFDNAME=", std::string(name)), {});
+}
+
+bool Notifier::send(std::string_view lines, std::span<const int> descriptors) const {
   if (!socket_) return true;
   const auto* bytes = reinterpret_cast<const uint8_t*>(lines.data());
-  return os::send_message(socket_.get(), {bytes, lines.size()}).ok();
+  return os::send_message(socket_.get(), {bytes, lines.size()}, descriptors).ok();
 }
 
 }  // namespace sluice::service

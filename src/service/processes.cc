@@ -7,6 +7,7 @@
 #include <string>
 
 #include "os/channel.h"
+#include "os/file.h"
 #include "os/mount.h"
 #include "os/poller.h"
 #include "os/shared_file.h"
@@ -77,13 +78,21 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     if (!null.ok()) return null.failure();
     record = *std::move(null);
   }
-  auto broker = spawn_broker(executables.broker.get(), device, ledger->get(), trees, start);
+  auto broker = spawn_broker(executables.broker.get(), executables.broker.get(), device, ledger->get(), trees, start);
   if (!broker.ok()) return broker.failure();
   std::vector<os::Fd> kept(kKeptLeast);
   kept[kKeptStart] = *std::move(sealed_start);
   kept[kKeptTable] = *std::move(table);
   kept[kKeptLedger] = *std::move(ledger);
   for (size_t i = 0; i < broker->channels.size(); ++i) kept[kKeptGrantRw + i] = std::move(broker->channels[i]);
+  for (const auto& [place, executable] : {std::pair(kKeptProgram, &executables.worker), std::pair(kKeptBrokerProgram, &executables.broker)}) {
+    auto program = os::duplicate(executable->get());
+    if (!program.ok()) {
+      os::end_child(broker->child);
+      return program.failure();
+    }
+    kept[place] = *std::move(program);
+  }
   kept[kKeptRecord] = std::move(record);
   kept.pop_back();
   std::vector<int> roots;

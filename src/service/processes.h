@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "core/limits.h"
 #include "core/result.h"
 #include "os/fd.h"
 #include "os/process.h"
@@ -43,6 +44,10 @@ struct Processes {
 // What each of them has of its own.
 inline constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
                                         CLONE_NEWUTS | CLONE_NEWCGROUP;
+// The real uid of a view's processes: nobody else has it.
+inline uint32_t private_uid_of(uint64_t view) {
+  return core::Limits::kFirstPrivateUid + static_cast<uint32_t>(view % core::Limits::kPrivateUids);
+}
 // For so long the broker of an audited view or connection waits for the service to take an event.
 inline constexpr uint32_t kAuditMilliseconds = 1000;
 

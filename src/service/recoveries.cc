@@ -20,6 +20,12 @@ namespace sluice::service {
 namespace {
 
 constexpr int64_t kAgainMilliseconds = 10;
+constexpr int64_t kReapedMilliseconds = 200;
+
+// Its parent is not quite gone: then it is ours; or is another's, which may never reap it.
+bool may_be_reaped(const os::Fd& process, bool of_another, int64_t ended_at) {
+  return os::kill_process(process.get()) && (!of_another || now_milliseconds() < ended_at + kReapedMilliseconds);
+}
 
 }  // namespace
 
@@ -34,6 +40,7 @@ void Service::broker_ended(uint64_t id, View& view) {
   if (view.kept.empty()) return end_view(id, "broker ended");
   poller_.remove(view.broker.get());
   view.without_broker = true;
+  view.broker_ended_at = now_milliseconds();
   watch_connection(id, view);
   if (view.worker) os::kill_process(view.worker.get());
 }
@@ -41,7 +48,7 @@ void Service::broker_ended(uint64_t id, View& view) {
 void Service::mend_views(const std::vector<uint64_t>& ended) {
   for (const uint64_t id : ended) {
     if (!views_.contains(id)) continue;
-    views_[id]->mend_at = now_milliseconds();
+    views_[id]->mend_at = views_[id]->ended_at = now_milliseconds();
     lacking_.insert(id);
   }
   for (const uint64_t id : std::vector<uint64_t>(lacking_.begin(), lacking_.end())) {
@@ -58,8 +65,7 @@ void Service::mend_views(const std::vector<uint64_t>& ended) {
 void Service::mend(uint64_t id, View& view) {
   if (view.worker) {
     const auto end = os::reap(view.worker.get());
-    if (!end.ok() && os::kill_process(view.worker.get())) {
-      // Its parent, a set-up process, is not quite gone: then it is ours.
+    if (!end.ok() && may_be_reaped(view.worker, view.worker_of_another, view.ended_at)) {
       view.mend_at = now_milliseconds() + kAgainMilliseconds;
       return;
     }
@@ -96,7 +102,7 @@ void Service::mend(uint64_t id, View& view) {
 // Whether it is gone, as it has to be before there is another; if not, it is to be looked for again, or the view has ended.
 bool Service::see_off_broker(uint64_t id, View& view) {
   const auto end = os::reap(view.broker.get());
-  if (!end.ok() && os::kill_process(view.broker.get())) {
+  if (!end.ok() && may_be_reaped(view.broker, view.broker_of_another, view.broker_ended_at)) {
     view.mend_at = now_milliseconds() + kAgainMilliseconds;
     return false;
   }
@@ -156,6 +162,7 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, const wir
   }
   poller_.remove(view.worker_events.get());
   view.worker = std::move(fds[kWorkerProcess]);
+  view.worker_of_another = false;
   view.worker_events = std::move(fds[kWorkerEventsEnd]);
   view.info.worker_pid = static_cast<pid_t>(report.after);
   view.recovery.started(now_milliseconds());
@@ -163,6 +170,7 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, const wir
   (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
   (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   lacking_.erase(id);
+  (void)store(view);
   ++totals_.workers_replaced;
   log(Level::kNotice, "worker-replaced", {{"view", view.info.name}, {"worker", absl::StrCat(report.after)}}, true);
   // It began with the rules that its predecessor was to take, as the broker did, and says so when it gets them once more.
@@ -177,6 +185,7 @@ void Service::take_broker(uint64_t id, View& view, pid_t pid, std::vector<os::Fd
   for (size_t i = 0; i < 3; ++i) view.kept[kKeptGrantRw + i] = std::move(fds[kChannels + i]);
   view.info.broker_pid = pid;
   view.without_broker = false;
+  view.broker_of_another = false;
   (void)poller_.add(view.broker_events.get(), tag(id, kBrokerEvents));
   (void)poller_.add(view.broker.get(), tag(id, kBrokerEnd));
   log(Level::kNotice, "broker-replaced", {{"view", view.info.name}, {"broker", absl::StrCat(pid)}}, true);

@@ -15,11 +15,19 @@ core::Outcome Service::begin_reload(uint64_t id, uint64_t which, core::Rules rul
   View& view = *found->second;
   if (view.info.foreign) return core::Failure{ENOENT, core::Reason::kNoSuchView};
   if (view.reload != 0 || view.without_broker) return core::Failure{EAGAIN, core::Reason::kLimitSetups};
-  if (auto sent = os::send_message(view.broker_events.get(), rules.bytes()); !sent.ok()) return sent;
+  // Stored first: no worker of another service begins with fewer rules than the broker has.
+  std::swap(view.rules, rules);
+  const bool before = std::exchange(view.reloaded, true);
+  auto done = store(view);
+  if (done.ok()) done = os::send_message(view.broker_events.get(), view.rules.bytes());
+  if (!done.ok()) {
+    view.rules = std::move(rules);
+    view.reloaded = before;
+    (void)store(view);
+    return done;
+  }
   view.reload = id;
-  view.reloaded = true;
   view.broker_has_rules = false;
-  view.rules = std::move(rules);
   return core::Done{};
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/limits.h"
+#include "os/apart.h"
 #include "os/memory_file.h"
 #include "os/mount.h"
 #include "os/service_self.h"
@@ -27,7 +28,8 @@ core::Result<BrokerProcess> replace_broker(const Executables& executables, const
     if (!read_write.ok()) return read_write.failure();
     trees.push_back({*std::move(read_only), *std::move(read_write)});
   }
-  return spawn_broker(executables.broker.get(), replacement.device, replacement.kept[kKeptLedger], trees, *start);
+  return spawn_broker(executables.broker.get(), replacement.kept[kKeptBrokerProgram], replacement.device,
+                      replacement.kept[kKeptLedger], trees, *start);
 }
 
 core::Outcome replace(const Executables& executables, const Replacement& replacement) {
@@ -71,6 +73,8 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
 }  // namespace
 
 void run_replacement(const Executables& executables, const Replacement& replacement) {
+  // With the service before this one its next worker would serve beside the one of the next service.
+  (void)os::end_with_parent();
   os::keep_children();
   (void)os::set_timeout(replacement.report, core::Limits::kSetupSeconds * 1000);
   if (auto done = replace(executables, replacement); !done.ok()) {

@@ -21,8 +21,6 @@ namespace sluice::service {
 namespace {
 
 constexpr int64_t kFarewellMilliseconds = 2000;
-// Who waits for a reload whose set-up process has gone: no view has this number.
-constexpr uint64_t kNobody = ~uint64_t{0};
 
 // Whether so many descriptors come along with it.
 bool is_of_kind(size_t fds, wire::ReportKind kind) {
@@ -63,6 +61,7 @@ core::Outcome Service::run() {
       return added;
     }
   }
+  take_over(std::exchange(options_.found, {}));
   if (embedded) admit(std::move(options_.first_peer), false);
   busy_at_ = now_milliseconds();
   while (!stopping_ && !(embedded && views_.empty() && pending_.empty())) {
@@ -86,7 +85,9 @@ core::Outcome Service::run() {
   }
   (void)options_.notifier.say("STOPPING=1");
   pending_.clear();  // without this end of their report they end, with what they have made so far
+  if (options_.stores) leave_views();
   while (!views_.empty()) end_view(views_.begin()->first, "service stops");
+  tell_manager_of_views();
   // Nothing is left behind, unless a disk holds a process up for longer than this.
   const int64_t deadline = now_milliseconds() + kFarewellMilliseconds;
   while (!ending_.empty() && now_milliseconds() < deadline) {

@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/recovery.h"
@@ -20,6 +21,7 @@
 #include "os/socket.h"
 #include "service/maker.h"
 #include "service/notifier.h"
+#include "service/store.h"
 #include "service/view_table.h"
 #include "wire/event_reader.h"
 #include "wire/report.h"
@@ -35,6 +37,8 @@ struct Options {
   uint32_t connections = 0;  // of other FUSE servers, too
   bool audit = false;    // every grant and refusal is logged
   Notifier notifier;
+  bool stores = false;   // views outlive this process, with the manager: service/store.h
+  Found found;           // those of the service before
   int64_t started = 0;   // seconds since 1970
   pid_t pid = 0;         // of this process
   int64_t idle_milliseconds = 0;  // how long it stays without views and peers; 0: for ever
@@ -46,15 +50,16 @@ class Service {
   Service(Options options, Maker maker, os::Poller poller, os::Fd signals);
 
   // Until a termination signal; embedded, until its last view is gone; where it may be idle for so
-  // long only, until it was. Ends every view before.
+  // long only, until it was. Ends every view before that does not outlive it.
   core::Outcome run();
 
  private:
-  struct View {
+  // Who waits for a reload whose set-up process has gone: no view has this number.
+  static constexpr uint64_t kNobody = ~uint64_t{0};
+  struct View : ViewFds {
     wire::ViewInfo info;
-    os::Fd device, broker_events, worker_events, counters, peer;
-    os::Fd broker, worker;
-    std::vector<os::Fd> kept;  // for its next worker: service/worker_process.h
+    StoredRecord record;           // where views are stored
+    bool left_to_manager = false;  // the manager has it
     struct Lines {  // of one process, in this second
       int64_t second = 0;
       uint32_t logged = 0, dropped = 0;
@@ -69,9 +74,11 @@ class Service {
     bool broker_has_rules = false;  // of the reload under way
     // While it has no worker: when another is asked for, and the set-up process that makes one; 0: there is none yet.
     core::Recovery recovery;
-    int64_t mend_at = 0;
+    int64_t mend_at = 0, ended_at = 0;
+    bool worker_of_another = false, broker_of_another = false;  // service: it is no child of this one
     uint64_t replacement = 0;
     bool without_broker = false;  // it has ended, or is no use any more
+    int64_t broker_ended_at = 0;
     // Whether its worker answers, as that says itself: a number to compare with the one before.
     struct Progress {
       uint64_t answered = 0;
@@ -97,6 +104,7 @@ class Service {
     int64_t kill_at = 0;  // milliseconds; 0: has been killed
     uint32_t uid = ~0u;   // of a peer whose place is taken until the process, which it may keep from ending, is gone
     uint32_t grants = 0;  // and, of the broker of a connection, its share
+    int64_t gone_at = 0;  // milliseconds; 0: it has not ended
   };
   // What a tag of the poller means: the kind in the lowest bits, the rest the id.
   enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kConnection, kBrokerEvents,
@@ -109,6 +117,13 @@ class Service {
   core::Result<wire::Reply> answer(uint64_t id, const Pending& pending, const wire::Report& report);
   core::Result<wire::Reply> add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   core::Result<wire::Reply> add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
+  void watch(uint64_t id, const View& view);  // all of it, from its beginning
+  // Once more after each change of what another service would have to know. Where it fails, the record is what it was.
+  core::Outcome store(View& view);
+  void take_over(Found found);
+  void take_over_view(FoundView found);
+  void tell_manager_of_views();
+  void leave_views();
   void finish_setup(uint64_t id, bool in_time);
   core::Outcome begin_reload(uint64_t id, uint64_t which, core::Rules rules);
   void go_on_reloading(View& view, bool from_broker, uint32_t open);
@@ -175,6 +190,11 @@ class Service {
     uint64_t view;
   };
   std::deque<Look> looks_;  // in their order
+  struct Word {
+    std::string name;
+    uint64_t keep;  // the view that the manager is to keep by this name; 0: it is to let go of it
+  };
+  std::deque<Word> words_;  // that the manager has not heard yet, in their order
 };
 
 }  // namespace sluice::service

@@ -147,8 +147,7 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   config.audit = setup.options.audit;
   config.coherence_milliseconds = hello.coherence_milliseconds;
   config.most_grants = reserved->count;
-  config.private_uid = core::Limits::kFirstPrivateUid +
-                       static_cast<uint32_t>(setup.view_id % core::Limits::kPrivateUids);
+  config.private_uid = private_uid_of(setup.view_id);
   config.uid = hello.preserve ? config.private_uid : identity->uid;
   config.missing = setup.options.missing;
   config.init = connection->init;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/connection_limits.h"
 #include "core/limits.h"
@@ -45,6 +46,8 @@ class ViewTable {
   };
   // The same for the connection of another FUSE server. kConnectionTaken where this owner has it here already.
   core::Result<const Entry*> reserve_connection(uint64_t id, uint32_t owner, uint32_t connection, Stuck stuck);
+  // One that the service before this one gave, whatever the limits are by now. The name is nobody's else.
+  void restore(uint64_t id, Entry entry) { entries_[id] = std::move(entry); }
   void release(uint64_t id) { entries_.erase(id); }
 
   // nullptr: none.

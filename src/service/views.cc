@@ -47,12 +47,8 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
   for (const os::Fd* events : {&view->broker_events, &view->worker_events}) {
     if (auto set = os::set_nonblocking(events->get()); !set.ok()) return set.failure();
   }
-  (void)poller_.add_once(view->device.get(), tag(id, kConnection));
-  (void)poller_.add(view->broker_events.get(), tag(id, kBrokerEvents));
-  (void)poller_.add(view->worker_events.get(), tag(id, kWorkerEvents));
-  (void)poller_.add(view->broker.get(), tag(id, kBrokerEnd));
-  (void)poller_.add(view->worker.get(), tag(id, kWorkerEnd));
-  if (view->peer) (void)poller_.add(view->peer.get(), tag(id, kPeer));
+  watch(id, *view);
+  (void)store(*view);
   const wire::ViewInfo& of = view->info;
   log(Level::kInfo, "view-started",
       {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"source", of.source}, {"target", of.target},
@@ -63,6 +59,15 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
   ++totals_.views_started;
   views_[id] = std::move(view);
   return wire::Reply{};
+}
+
+void Service::watch(uint64_t id, const View& view) {
+  (void)poller_.add_once(view.device.get(), tag(id, kConnection));
+  (void)poller_.add(view.broker_events.get(), tag(id, kBrokerEvents));
+  (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
+  (void)poller_.add(view.broker.get(), tag(id, kBrokerEnd));
+  if (view.worker) (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
+  if (view.peer) (void)poller_.add(view.peer.get(), tag(id, kPeer));
 }
 
 core::Result<wire::Reply> Service::add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds) {
@@ -109,6 +114,9 @@ void Service::end_view(uint64_t id, const char* why) {
                   of.foreign ? of.most_grants : 0};
     if (!reap(ending)) put_end(std::move(ending));
   }
+  // What the manager holds of it holds nothing any more, whenever it hears that.
+  view->record.clear();
+  if (view->left_to_manager) words_.push_back({stored_name(id), 0});
   if (view->reload != 0) reply_to_setup(view->reload, {ENOENT, core::Reason::kNoSuchView, 0, {}});
   log(Level::kInfo, of.foreign ? "connection-ended" : "view-ended",
       {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"why", why}}, true);

@@ -9,6 +9,7 @@
 #include "os/service_self.h"
 #include "os/shared_file.h"
 #include "os/socket.h"
+#include "os/vouched.h"
 #include "sandbox/fds.h"
 #include "service/processes.h"
 #include "wire/view_config_writer.h"
@@ -18,6 +19,8 @@ namespace sluice::service {
 
 core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, std::span<const int> kept,
                                          std::span<const int> trees, const core::Rules* rules, Place place) {
+  // It is started with more than it keeps: nothing else is run with that, whatever the main process hands out.
+  if (!os::is_program(executable, kept[kKeptProgram])) return core::Failure{EPERM, core::Reason::kNotPermitted};
   auto bytes = os::read_sealed_file(kept[kKeptStart], wire::kWorkerStartMost);
   if (!bytes.ok()) return bytes.failure();
   auto start = wire::decode_worker_start(*bytes);
@@ -36,7 +39,7 @@ core::Result<WorkerProcess> spawn_worker(int executable, int device, int counter
   if (!null.ok()) return null.failure();
 
   os::ChildSpec worker{};
-  worker.executable = executable;
+  worker.executable = kept[kKeptProgram];
   worker.name = "sluice-worker";
   worker.fds = {{null->get(), 0}, {kept[kKeptRecord], sandbox::kFdRecord}, {STDERR_FILENO, 2},
                 {device, sandbox::kFdFuse},

@@ -14,8 +14,10 @@ namespace sluice::service {
 
 // What stays with the main process of a view for its next worker and broker, in this order; behind it the grafts' trees, of which,
 // as of the source's, each of them gets copies. The channels' are the worker's ends: the broker does not notice that another
-// holds them.
-enum Kept { kKeptStart, kKeptTable, kKeptGrantRw, kKeptGrantRo, kKeptData, kKeptRecord, kKeptLedger, kKeptRoot };
+// holds them. The programs are those that its first processes ran: whatever has been installed meanwhile, a view's processes
+// are of one version.
+enum Kept { kKeptStart, kKeptTable, kKeptGrantRw, kKeptGrantRo, kKeptData, kKeptRecord, kKeptProgram, kKeptLedger,
+            kKeptBrokerProgram, kKeptRoot };
 inline constexpr size_t kKeptLeast = kKeptRoot + 1;
 
 // Whether the view had a worker before: it is told, and does not ask what that one left.
@@ -27,7 +29,8 @@ struct WorkerProcess {
 };
 
 // Set-up process. All borrowed. trees: detached, of the source and of each graft; the worker attaches them, so that they
-// serve no other. rules: other ones than the view began with, or nullptr. Started only: wait_ready().
+// serve no other. rules: other ones than the view began with, or nullptr. executable: the program as it is now, by which
+// that which was kept is judged. Started only: wait_ready().
 core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, std::span<const int> kept,
                                          std::span<const int> trees, const core::Rules* rules, Place place);
 

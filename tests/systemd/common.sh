@@ -106,6 +106,26 @@ is_no_view() { ! is_view "$1"; }
 active() { [ "$(c systemctl is-active "$1")" = "${2:-active}" ]; }
 journal() { c journalctl --no-pager -o cat "$@"; }
 
+# Somebody who works in a view all the time, as alice, and complains where anything goes wrong: in the directory that is
+# the view's source.
+start_user() { # view source
+  rm -f "$W$2/complaint" "$W$2/busy"
+  as alice sh -c 'cd "$1" && { (exec 3<> busy; while :; do
+      echo x >&3 && [ "$(cat file)" = content ] && ls dir && mkdir made && rmdir made && echo x >> busy2 ||
+        { echo failed > "$2/complaint"; exit; }
+    done > /dev/null 2>&1 < /dev/null) & echo $! > "$2/user"; }' sh "$1" "$2"
+}
+grown() { local before; before=$(stat -c %s "$W$1/busy2"); sleep 0.3; [ "$(stat -c %s "$W$1/busy2")" -gt "$before" ]; }
+expect_content() { # what source
+  expect_soon "$1: who works in the view goes on" 10 grown "$2"
+  [ ! -e "$W$2/complaint" ] || fail "$1: who works in the view saw an error"
+}
+stop_user() { # source
+  c kill "$(cat "$W$1/user")"
+  rm -rf "$W$1"/{complaint,busy,busy2,user,made}
+}
+processes_of_views() { c ps -eo pid,comm | awk '$2 ~ /^sluice-(broker|worker)$/ { print $1 }' | sort -n | tr '\n' ' '; }
+
 # The package, as it is built here, and the same again with a higher version.
 make_packages() {
   local deb

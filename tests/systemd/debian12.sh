@@ -8,7 +8,7 @@ DEBIAN=12
 need_root
 make_packages
 ALICE=1001
-mkdir -p "$W/srv/source" "$W/srv/at/"{fstab,template}
+mkdir -p "$W/srv/source/dir" "$W/srv/at/"{fstab,template}
 echo content > "$W/srv/source/file"
 echo secret > "$W/srv/source/.env"
 chown -R $ALICE:$ALICE "$W/srv/source"
@@ -28,7 +28,7 @@ expect_eq "the first connection starts the service" content \
 step "views"
 c sh -c 'echo "/srv/source /srv/at/fstab sluice identity=alice,hide=.env 0 0" >> /etc/fstab; systemctl daemon-reload'
 expect_ok "a line of fstab" c systemctl start srv-at-fstab.mount
-expect_eq "serves" file "$(as alice ls -A /srv/at/fstab)"
+expect_eq "serves" "dir file" "$(as alice ls -A /srv/at/fstab | tr '\n' ' ' | sed 's/ $//')"
 c sh -c 'cat > /etc/sluice/views/shared.toml' << END
 hide = [".env"]
 [view]
@@ -37,12 +37,25 @@ target = "/srv/at/template"
 identity = "alice"
 END
 expect_ok "a template's unit" c systemctl start sluice-view@shared.service
-expect_eq "serves" file "$(as alice ls -A /srv/at/template)"
+expect_eq "serves" "dir file" "$(as alice ls -A /srv/at/template | tr '\n' ' ' | sed 's/ $//')"
+
+step "restarted"
+start_user /srv/at/template /srv/source
+expect_content "before" /srv/source
+views=$(processes_of_views)
+expect_ok "the service restarts" c systemctl restart sluice.service
+expect_content "after a restart" /srv/source
+c kill -KILL "$(c systemctl show -p MainPID --value sluice.service)"
+expect_content "after it was killed" /srv/source
+expect_soon "and is there again" 5 active sluice.service
+expect_eq "the views are as they were" "$views" "$(processes_of_views)"
 
 step "upgraded and purged"
 out=$(c dpkg -i /packages/newer.deb 2>&1) || fail "the upgrade" "$out"
-expect_match "says what happens" 'views go on, made by the service as it was' "$out"
-expect_eq "the views go on" content "$(as alice cat /srv/at/template/file)"
+expect_match "says what happens" 'views go on with the new service' "$out"
+expect_content "after the upgrade" /srv/source
+expect_eq "the views are still as they were" "$views" "$(processes_of_views)"
+stop_user /srv/source
 expect_ok "it can be purged while views are mounted" c dpkg -P sluice
 expect_eq "no view is left" 0 "$(c grep -c ' - fuse.sluice ' /proc/self/mountinfo)"
 expect_eq "no process is left" "" "$(c ps -eo comm | grep '^sluice')"

@@ -141,17 +141,29 @@ expect_eq "in the view" "dir file" "$(tr '\n' ' ' < "$W/srv/$ALICE/dir/seen" 2> 
 expect_ok "and stops" u systemctl --user stop sluice-view@own.service
 
 step "idle exit, watchdog, restart"
+start_user /srv/at/template /srv/$ALICE
+expect_content "before" /srv/$ALICE
+views=$(processes_of_views) command=$(c systemctl show -p MainPID --value sluice-view@shared.service)
 c mkdir -p /etc/systemd/system/sluice.service.d
-c sh -c 'printf "[Service]\nWatchdogSec=2s\nExecStart=\nExecStart=/usr/libexec/sluice/sluiced --listen-fds --idle-exit 1\n" > /etc/systemd/system/sluice.service.d/test.conf; systemctl daemon-reload; systemctl restart sluice.service'
+c sh -c 'printf "[Service]\nWatchdogSec=2s\nExecStart=\nExecStart=/usr/libexec/sluice/sluiced --listen-fds --store-views --idle-exit 1\n" > /etc/systemd/system/sluice.service.d/test.conf; systemctl daemon-reload; systemctl restart sluice.service'
 main_pid() { c systemctl show -p MainPID --value sluice.service; }
-serves_again() { [ "$(as alice cat /srv/at/template/file 2> /dev/null)" = content ]; }
-expect_soon "after a restart of the service its template's view is made anew" 10 serves_again
+expect_content "after a restart of the service" /srv/$ALICE
+expect_eq "a restart leaves brokers and workers as they are" "$views" "$(processes_of_views)"
+expect_eq "and the command that waits for the view" "$command" "$(c systemctl show -p MainPID --value sluice-view@shared.service)"
 before=$(main_pid)
 [ "$before" = 0 ] || c kill -STOP "$before"
 other_pid() { [ "$(main_pid)" != "$before" ] && [ "$(main_pid)" != 0 ]; }
 expect_soon "a service that hangs is replaced" 15 other_pid
 expect_match "by the watchdog" watchdog "$(c journalctl --no-pager -o cat -u sluice.service | grep -i watchdog)"
-expect_soon "and the view is there again" 10 serves_again
+expect_content "after the watchdog" /srv/$ALICE
+before=$(main_pid)
+c kill -KILL "$before"
+expect_soon "a service that is killed is started again" 15 other_pid
+expect_content "after the service was killed" /srv/$ALICE
+expect_eq "the same brokers and workers" "$views" "$(processes_of_views)"
+c kill -KILL $(c ps -eo pid,comm | awk '$2 == "sluice-worker" { print $1 }')
+expect_content "after its worker was killed too" /srv/$ALICE
+stop_user /srv/$ALICE
 before=$(c systemctl show -p MainPID --value sluice-view@shared.service)
 c kill -KILL "$before"
 made_again() { [ "$(c systemctl show -p MainPID --value sluice-view@shared.service)" != "$before" ] && active sluice-view@shared.service; }
@@ -205,15 +217,27 @@ expect_eq "whoever looks there gets the view" content "$(as alice cat /srv/at/au
 c systemctl stop srv-at-auto.automount srv-at-auto.mount
 
 step "an upgrade while views are mounted, and the end"
-before=$(main_pid)
+start_user /srv/at/fstab /srv/$ALICE
+expect_content "before the upgrade" /srv/$ALICE
+before=$(main_pid) views=$(processes_of_views)
 out=$(c dpkg -i /packages/newer.deb 2>&1) || fail "the upgrade" "$out"
-expect_match "says what happens" 'views go on, made by the service as it was' "$out"
-expect_eq "the views go on" content "$(as alice cat /srv/at/fstab/file)"
-expect_eq "made by the same service" "$before" "$(main_pid)"
+expect_match "says what happens" 'views go on with the new service' "$out"
+expect_content "after the upgrade" /srv/$ALICE
+expect_eq "the views are as they were" "$views" "$(processes_of_views)"
+[ "$(main_pid)" != "$before" ] || fail "and the service is the new one"
 active sluice.socket || fail "and the socket listens"
 expect_ok "new views can be had" as alice sluice run /srv/$ALICE -- true
-expect_ok "a restart ends them" c systemctl restart sluice.service
-[ "$(main_pid)" != "$before" ] || fail "and starts the new one"
+# As another version's, which would not understand the broker of this one.
+c sh -c 'cd /usr/libexec/sluice && cp -p sluice-worker kept && cp /bin/false new && mv new sluice-worker'
+c kill -KILL $(c ps -eo pid,comm | awk '$2 == "sluice-worker" { print $1 }')
+expect_content "a view goes on with the programs that it was made with" /srv/$ALICE
+c mv /usr/libexec/sluice/kept /usr/libexec/sluice/sluice-worker
+stop_user /srv/$ALICE
+expect_ok "stopping the service" c systemctl stop sluice.service
+no_views() { [ -z "$(processes_of_views)" ]; }
+expect_soon "ends them" 5 no_views
+expect_eq "who looks there is not kept waiting" "Transport endpoint is not connected" \
+  "$(as alice stat /srv/at/fstab 2>&1 | sed 's/.*: //')"
 c sh -c 'ln -s /etc/passwd /run/sluice/private-1.sock && touch /run/sluice/others'
 expect_ok "it can be purged while views are mounted" c dpkg -P sluice
 expect_eq "of /run/sluice what is its own goes, and nothing by a link" "others alice:" \

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <map>
 #include <random>
 #include <set>
@@ -41,8 +42,7 @@ void expect_agreement(Ledger& ledger, const Model& model) {
 void random_walk(uint32_t capacity, uint64_t files, unsigned seed, int steps) {
   std::mt19937 random(seed);
   const auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
-  std::vector<Grant> memory(capacity);
-  Ledger ledger(capacity, memory.data());
+  Ledger ledger(capacity);
   Model model;
   for (int step = 0; step < steps; ++step) {
     const Key key{below(3), below(files)};
@@ -89,8 +89,7 @@ TEST(Ledger, RandomWalks) {
 }
 
 TEST(Ledger, Empty) {
-  std::vector<Grant> memory(4);
-  Ledger ledger(4, memory.data());
+  Ledger ledger(4);
   EXPECT_EQ(ledger.size(), 0u);
   EXPECT_EQ(ledger.capacity(), 4u);
   EXPECT_EQ(ledger.find({0, 0}), nullptr);
@@ -103,8 +102,7 @@ TEST(Ledger, Empty) {
 }
 
 TEST(Ledger, MadeUpIds) {
-  std::vector<Grant> memory(4);
-  Ledger ledger(4, memory.data());
+  Ledger ledger(4);
   Grant* grant = ledger.insert({1, 2});
   ASSERT_NE(grant, nullptr);
   const GrantId id = ledger.id_of(grant);
@@ -118,8 +116,7 @@ TEST(Ledger, MadeUpIds) {
 }
 
 TEST(Ledger, AClosedIdNeverComesBack) {
-  std::vector<Grant> memory(1);
-  Ledger ledger(1, memory.data());
+  Ledger ledger(1);
   std::set<uint64_t> ids;
   for (int i = 0; i < 100000; ++i) {
     Grant* grant = ledger.insert({1, 1});
@@ -139,8 +136,7 @@ TEST(Ledger, PacksItsIds) {
 
 TEST(Ledger, FilesThatShareABucket) {
   // Inode numbers that a hostile tree could have: many apart by multiples of large powers of two.
-  std::vector<Grant> memory(256);
-  Ledger ledger(256, memory.data());
+  Ledger ledger(256);
   std::vector<FileId> files;
   for (uint64_t i = 0; i < 256; ++i) files.push_back({i % 2, i << 56 | i >> 1 << 32});
   for (const FileId& file : files) ASSERT_NE(ledger.insert(file), nullptr);
@@ -152,56 +148,106 @@ TEST(Ledger, FilesThatShareABucket) {
   EXPECT_EQ(ledger.size(), 128u);
 }
 
-// Another broker has what the one before it had written down, whole, and what it was at when it ended.
+// Another broker has what the one before it had written down, and gives back what that one was at when it ended.
 TEST(Ledger, LeftToAnother) {
-  std::vector<Grant> memory(8);
-  Ledger first(8, memory.data());
+  std::vector<Grant> left(8);
+  Ledger first(8, left.data());
   std::map<int, GrantId> ids;
-  for (int backing_id : {1, 2, 3, 4}) {
+  for (int backing_id : {1, 2, 3, 4, 5}) {
     Grant* grant = first.insert({7, static_cast<uint64_t>(backing_id)});
     grant->file_fd = 10 + backing_id;
     grant->write_fd = 20 + backing_id;
+    grant->writable = 1;
     grant->backing_id = backing_id;
+    first.write_down(grant);
     ids[backing_id] = first.id_of(grant);
   }
   Grant* given_back = first.get(ids[2]);
   given_back->backing_id = ~2;
+  first.write_down(given_back);
   first.erase(given_back);
-  first.get(ids[3])->backing_id = ~3;  // and there it ended
-  first.insert({7, 50});               // in the place of the second; or there
+  Grant* closing = first.get(ids[3]);
+  closing->backing_id = ~3;
+  first.write_down(closing);
+  left[ids[5].slot].used = 0;    // killed within write_down()
+  first.insert({7, 50});         // and never written down
 
-  Ledger second(8, memory.data());
+  Ledger second(8, left.data());
   EXPECT_EQ(second.size(), 4u);
-  EXPECT_EQ(second.touched(), 4u);
-  EXPECT_EQ(second.last_left(), 4);
+  EXPECT_EQ(second.touched(), 5u);
+  EXPECT_EQ(second.last_left(), 5);
   for (int backing_id : {1, 4}) {
     Grant* grant = second.find({7, static_cast<uint64_t>(backing_id)});
     ASSERT_NE(grant, nullptr);
     EXPECT_EQ(grant, second.get(ids[backing_id]));
     EXPECT_TRUE(grant->is_whole());
     EXPECT_EQ(grant->backing_id, backing_id);
+    EXPECT_EQ(grant->writable, 1);
     // Numbers of another process: here they would be other files.
     EXPECT_EQ(grant->file_fd, -1);
     EXPECT_EQ(grant->write_fd, -1);
   }
   EXPECT_EQ(second.get(ids[2]), nullptr);
-  Grant* closing = second.find({7, 3});
-  ASSERT_NE(closing, nullptr);
-  EXPECT_FALSE(closing->is_whole());
-  EXPECT_EQ(~closing->backing_id, 3);
-  Grant* opening = second.find({7, 50});
-  ASSERT_NE(opening, nullptr);
-  EXPECT_FALSE(opening->is_whole());
+  EXPECT_EQ(second.find({7, 50}), nullptr);
+  for (int backing_id : {3, 5}) {
+    Grant* grant = second.get(ids[backing_id]);
+    ASSERT_NE(grant, nullptr);
+    EXPECT_FALSE(grant->is_whole());
+    EXPECT_EQ(~grant->backing_id, backing_id);
+  }
   // A place that was used before is used again, under an id that never was.
-  second.erase(opening);
-  EXPECT_NE(second.id_of(second.insert({7, 60})).packed(), ids[2].packed());
+  Grant* next = second.insert({7, 60});
+  EXPECT_EQ(second.id_of(next).slot, ids[2].slot);
+  EXPECT_NE(second.id_of(next).packed(), ids[2].packed());
+}
+
+// Others can write there: what they write later is never read.
+TEST(Ledger, WhatIsWrittenDownIsNotReadAgain) {
+  std::vector<Grant> left(4);
+  Ledger ledger(4, left.data());
+  Grant* grant = ledger.insert({7, 1});
+  grant->backing_id = 1;
+  grant->file_fd = 11;
+  ledger.write_down(grant);
+  const GrantId id = ledger.id_of(grant);
+  std::memset(left.data(), 0xEE, left.size() * sizeof(Grant));
+  EXPECT_EQ(ledger.find({7, 1}), grant);
+  EXPECT_EQ(ledger.get(id), grant);
+  EXPECT_EQ(grant->backing_id, 1);
+  EXPECT_EQ(grant->file_fd, 11);
+  ledger.erase(grant);
+  EXPECT_EQ(ledger.find({7, 1}), nullptr);
+  EXPECT_NE(ledger.insert({7, 2}), nullptr);
+}
+
+// And whatever they had written before is no more than grants.
+TEST(Ledger, LeftByALiar) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Grant> left(16);
+    auto* bytes = reinterpret_cast<unsigned char*>(left.data());
+    for (size_t i = 0; i < left.size() * sizeof(Grant); ++i) bytes[i] = static_cast<unsigned char>(random());
+    Ledger ledger(16, left.data());
+    EXPECT_LE(ledger.size(), 16u);
+    EXPECT_LE(ledger.touched(), 16u);
+    for (uint32_t slot = 0; slot < 16; ++slot) {
+      Grant* grant = ledger.at(slot);
+      if (grant == nullptr) continue;
+      EXPECT_EQ(grant->file_fd, -1);
+      EXPECT_NE(ledger.find(grant->file), nullptr);
+      ledger.erase(grant);
+    }
+    EXPECT_EQ(ledger.size(), 0u);
+    for (uint64_t ino = 0; ino < 16; ++ino) EXPECT_NE(ledger.insert({1, ino}), nullptr);
+    EXPECT_EQ(ledger.insert({1, 99}), nullptr);
+  }
 }
 
 // Nothing was written down: as if nobody had been here.
 TEST(Ledger, LeftEmpty) {
-  std::vector<Grant> memory(4);
-  Ledger(4, memory.data());
-  Ledger second(4, memory.data());
+  std::vector<Grant> left(4);
+  Ledger(4, left.data());
+  Ledger second(4, left.data());
   EXPECT_EQ(second.size(), 0u);
   EXPECT_EQ(second.touched(), 0u);
   EXPECT_EQ(second.last_left(), 0);

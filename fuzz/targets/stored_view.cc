@@ -1,0 +1,30 @@
+// What a service left of a view to the next: by a service of another version, one that was taken over, or anybody who
+// could put something into the manager's store.
+#include "wire/stored_view.h"
+
+#include "core/limits.h"
+#include "core/protection.h"
+#include "fuzz/message.h"
+#include "fuzz/target.h"
+
+using namespace sluice;
+
+// Name, source, target, unit, rules.
+FUZZ_MESSAGE(96, {72}, {76}, {80}, {84}, {88})
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::span record(data, size);
+  const auto view = wire::decode_stored_view(record);
+  if (!view.ok()) return 0;
+  const wire::ViewInfo& info = view->info;
+  FUZZ_HOLDS(info.id != 0 && info.broker_pid > 0 && info.worker_pid >= 0 && !info.foreign);
+  FUZZ_HOLDS(wire::valid_view_name(info.name) && info.unit.size() <= wire::kMostUnitBytes);
+  FUZZ_HOLDS(info.source.size() <= core::Limits::kPathBytes && info.target.size() <= core::Limits::kPathBytes);
+  FUZZ_HOLDS(info.most_grants > 0 && info.most_grants <= core::Limits::kGrantsPerView);
+  FUZZ_HOLDS((info.missing & ~core::kAllMissing) == 0);
+  FUZZ_HOLDS(view->trees <= 1 + core::kMostGrafts);
+  // What is listed of it can be read by who asks.
+  FUZZ_HOLDS(wire::decode_view(wire::encode_view(info)).ok());
+  FUZZ_HOLDS(std::ranges::equal(wire::encode_stored_view(*view), record));
+  return 0;
+}

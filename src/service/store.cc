@@ -1,0 +1,233 @@
+#include "service/store.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "core/limits.h"
+#include "os/file.h"
+#include "os/foreign.h"
+#include "os/memory_file.h"
+#include "os/poller.h"
+#include "os/process.h"
+#include "os/socket.h"
+#include "os/vouched.h"
+#include "service/log.h"
+#include "service/processes.h"
+#include "wire/counters.h"
+#include "wire/node_record.h"
+#include "wire/worker_start.h"
+
+namespace sluice::service {
+namespace {
+
+constexpr core::Failure kForged{EPROTO, core::Reason::kProtocol};
+constexpr size_t kMostStoredFds = 6 + 2 + kKeptLeast + core::kMostGrafts;
+constexpr size_t kMostLedgerBytes = size_t{core::Limits::kGrantsPerView} * 1024;
+constexpr int kMostRecords = 8;  // in one socket: more than one only of a service that was killed meanwhile
+
+struct Refusal {
+  const char* what;  // cannot be right
+  core::Failure why = kForged;
+};
+using Checked = std::optional<Refusal>;
+
+// The order in which they lie behind the record's own end, as stored_view.h means it.
+core::Result<ViewFds> take_in_order(const wire::StoredView& view, std::span<os::Fd> fds) {
+  ViewFds of;
+  std::vector<os::Fd*> places = {&of.device, &of.broker, &of.broker_events, &of.worker_events, &of.counters};
+  if (view.info.worker_pid != 0) places.push_back(&of.worker);
+  if (view.info.tied) places.push_back(&of.peer);
+  of.kept.resize(view.trees == 0 ? 0 : kKeptRoot + view.trees);
+  for (os::Fd& kept : of.kept) places.push_back(&kept);
+  if (fds.size() != places.size()) return kForged;
+  for (size_t i = 0; i < fds.size(); ++i) *places[i] = std::move(fds[i]);
+  return of;
+}
+
+// Whose uids nobody else has: the kernel vouches for who they are.
+Checked check_process(const char* what, int pidfd, int32_t pid, uint32_t real_uid) {
+  const auto process = os::look_at_process(pidfd);
+  if (!process.ok()) return Refusal{what, process.failure()};
+  if (!process->ended && (process->pid != pid || process->real_uid != real_uid)) return Refusal{what};
+  return std::nullopt;
+}
+
+Checked check_processes(const wire::ViewInfo& info, const ViewFds& fds) {
+  const uint32_t own = private_uid_of(info.id);
+  if (auto wrong = check_process("broker", fds.broker.get(), info.broker_pid, own)) return wrong;
+  if (!fds.worker) return std::nullopt;
+  return check_process("worker", fds.worker.get(), info.worker_pid, info.preserve ? 0 : own);
+}
+
+// What the next worker is started with. Whom it acts as, and what it sees, is in a file that nobody can have changed.
+Checked check_kept(const wire::StoredView& view, const std::vector<os::Fd>& kept, Programs programs) {
+  if (kept.empty()) return std::nullopt;
+  for (const int channel : {kKeptGrantRw, kKeptGrantRo, kKeptData}) {
+    if (!os::is_channel(kept[channel].get(), 0)) return Refusal{"channel"};
+  }
+  if (!os::is_memory(kept[kKeptTable].get(), wire::kTableBytes, wire::kTableBytes, false)) return Refusal{"table"};
+  if (!os::is_pipe_or_null(kept[kKeptRecord].get())) return Refusal{"record of touches"};
+  if (!os::is_program(programs.worker, kept[kKeptProgram].get())) return Refusal{"program"};
+  if (!os::is_program(programs.broker, kept[kKeptBrokerProgram].get())) return Refusal{"broker's program"};
+  // Its layout is that program's own affair.
+  if (!os::is_memory(kept[kKeptLedger].get(), 1, kMostLedgerBytes, false)) return Refusal{"ledger"};
+  for (size_t i = kKeptRoot; i < kept.size(); ++i) {
+    if (!os::is_tree(kept[i].get())) return Refusal{"tree"};
+  }
+  if (!os::is_memory(kept[kKeptStart].get(), 1, wire::kWorkerStartMost, true)) return Refusal{"configuration"};
+  const auto bytes = os::read_sealed_file(kept[kKeptStart].get(), wire::kWorkerStartMost);
+  if (!bytes.ok()) return Refusal{"configuration", bytes.failure()};
+  const auto start = wire::decode_worker_start(*bytes);
+  if (!start.ok()) return Refusal{"configuration", start.failure()};
+  const wire::ViewConfig& config = start->config;
+  const wire::ViewInfo& info = view.info;
+  const uint32_t own = private_uid_of(info.id);
+  if (config.private_uid != own || config.uid != (info.preserve ? own : info.uid) ||
+      config.preserve != info.preserve || config.read_only != info.read_only ||
+      1 + config.grafts.size() != view.trees) {
+    return Refusal{"configuration"};
+  }
+  return std::nullopt;
+}
+
+Checked check_descriptors(const wire::StoredView& view, const ViewFds& fds, Programs programs) {
+  const auto connection = os::connection_served_by(fds.device.get());
+  // Not mounted: it has ended, which is heard of in the same way as of any other; or the kernel does not say.
+  if (connection.ok() ? *connection != view.info.connection
+                      : connection.failure().reason != core::Reason::kConnectionNotMounted) {
+    return Refusal{"device"};
+  }
+  for (const os::Fd* events : {&fds.broker_events, &fds.worker_events}) {
+    if (!os::is_channel(events->get(), 0)) return Refusal{"events"};
+  }
+  if (!os::is_memory(fds.counters.get(), wire::kCounterPage, wire::kCounterPage, false)) return Refusal{"counters"};
+  if (fds.peer && !os::is_channel(fds.peer.get(), view.info.owner)) return Refusal{"client"};
+  return check_kept(view, fds.kept, programs);
+}
+
+// The newest of the records that wait in the socket; those before it are dropped.
+core::Result<os::Message> newest(int socket, std::span<uint8_t> buffer) {
+  for (int i = 0; i < kMostRecords; ++i) {
+    auto first = os::peek_message(socket, buffer, kMostStoredFds);
+    if (!first.ok() || os::bytes_waiting(socket) <= first->length) return first;
+    (void)os::receive_message(socket, buffer.first(1), 0);
+  }
+  return kForged;
+}
+
+Checked take(const Given::Stored& stored, Programs programs, FoundView* found, std::span<uint8_t> buffer) {
+  if (!os::is_channel(stored.fd.get(), 0)) return Refusal{"socket"};
+  auto message = newest(stored.fd.get(), buffer);
+  if (!message.ok()) return Refusal{"record", message.failure()};
+  const auto bytes = buffer.first(message->length);
+  auto view = wire::decode_stored_view(bytes);
+  if (!view.ok()) return Refusal{"record", view.failure()};
+  if (stored.name != stored_name(view->info.id)) return Refusal{"name"};
+  if (message->fds.empty()) return Refusal{"descriptors"};
+  auto fds = take_in_order(*view, std::span(message->fds).subspan(1));
+  if (!fds.ok()) return Refusal{"descriptors", fds.failure()};
+  if (auto wrong = check_processes(view->info, *fds)) return wrong;
+  auto out = os::duplicate(stored.fd.get());
+  if (!out.ok()) return Refusal{"socket", out.failure()};
+  found->record = StoredRecord(std::move(message->fds[0]), *std::move(out));
+  auto wrong = check_descriptors(*view, *fds, programs);
+  if (!wrong && !found->record.put_anew(bytes, numbers_of(*fds)).ok()) wrong = Refusal{"socket"};
+  if (wrong) {
+    // Its own they are by now, and without them its connection ends.
+    for (const os::Fd* process : {&fds->broker, &fds->worker}) {
+      if (*process) os::kill_process(process->get());
+    }
+    return wrong;
+  }
+  found->view = *std::move(view);
+  found->fds = *std::move(fds);
+  return std::nullopt;
+}
+
+bool clash(const FoundView& one, const FoundView& other) {
+  return one.view.info.name == other.view.info.name || one.view.info.connection == other.view.info.connection;
+}
+
+}  // namespace
+
+std::string stored_name(uint64_t view) { return absl::StrCat(kStoredName, view); }
+
+std::vector<int> numbers_of(const ViewFds& of) {
+  std::vector<int> numbers = {of.device.get(), of.broker.get(), of.broker_events.get(), of.worker_events.get(),
+                              of.counters.get()};
+  if (of.worker) numbers.push_back(of.worker.get());
+  if (of.peer) numbers.push_back(of.peer.get());
+  for (const os::Fd& kept : of.kept) numbers.push_back(kept.get());
+  return numbers;
+}
+
+core::Outcome StoredRecord::put(std::span<const uint8_t> bytes, std::span<const int> fds) {
+  const bool replaces = static_cast<bool>(out_);
+  if (!replaces) {
+    auto pair = os::socket_pair();
+    if (!pair.ok()) return pair.failure();
+    for (const os::Fd* end : {&pair->first, &pair->second}) {
+      if (auto set = os::set_nonblocking(end->get()); !set.ok()) return set;
+    }
+    in_ = std::move(pair->first);
+    out_ = std::move(pair->second);
+  }
+  auto sent = send(bytes, fds);
+  if (sent.ok() && replaces) drop_first();
+  if (!sent.ok() && !replaces) *this = StoredRecord();
+  return sent;
+}
+
+core::Outcome StoredRecord::put_anew(std::span<const uint8_t> bytes, std::span<const int> fds) {
+  const size_t before = os::bytes_waiting(out_.get());
+  if (!os::is_channel(in_.get(), 0)) return kForged;
+  if (auto sent = send(bytes, fds); !sent.ok()) return sent;
+  if (os::bytes_waiting(out_.get()) != before + bytes.size()) return kForged;
+  drop_first();
+  return core::Done{};
+}
+
+void StoredRecord::clear() {
+  if (out_) drop_first();
+  *this = StoredRecord();
+}
+
+core::Outcome StoredRecord::send(std::span<const uint8_t> bytes, std::span<const int> fds) const {
+  std::vector<int> all = {in_.get()};
+  all.insert(all.end(), fds.begin(), fds.end());
+  return os::send_message(in_.get(), bytes, all);
+}
+
+// With the descriptors in it, for which there is no room here.
+void StoredRecord::drop_first() const {
+  uint8_t begin[1];
+  (void)os::receive_message(out_.get(), begin, 0);
+}
+
+Found look_at_stored(std::vector<Given::Stored> stored, Programs programs) {
+  Found found;
+  std::vector<uint8_t> buffer(wire::kStoredViewMost);
+  for (const Given::Stored& each : stored) {
+    const auto same = std::count_if(stored.begin(), stored.end(), [&](const auto& other) { return other.name == each.name; });
+    FoundView view;
+    Checked wrong = programs.worker < 0 ? Checked(Refusal{"without --store-views"})
+                    : same > 1 ? Checked(Refusal{"name"})
+                               : take(each, programs, &view, buffer);
+    if (!wrong && std::any_of(found.views.begin(), found.views.end(), [&](const FoundView& other) { return clash(view, other); })) {
+      wrong = Refusal{"another view"};
+    }
+    if (!wrong) {
+      found.views.push_back(std::move(view));
+      continue;
+    }
+    log(Level::kError, "stored-view-refused", {{"stored", each.name}, {"what", wrong->what}, {"reason", describe(wrong->why)}});
+    found.refused.push_back(each.name);
+  }
+  return found;
+}
+
+}  // namespace sluice::service

@@ -1,0 +1,102 @@
+// What one service leaves of a view to the next.
+#include "wire/stored_view.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "core/compiler.h"
+#include "tests/unit/decoder_checks.h"
+
+namespace sluice::wire {
+namespace {
+
+StoredView example() {
+  StoredView view;
+  view.info.id = 17;
+  view.info.started = 1700000000;
+  view.info.uid = view.info.owner = 1000;
+  view.info.gid = 100;
+  view.info.rules = 3;
+  view.info.most_grants = 4096;
+  view.info.broker_pid = 4711;
+  view.info.worker_pid = 4712;
+  view.info.coherence_milliseconds = 1000;
+  view.info.connection = 93;
+  view.info.read_only = view.info.tied = true;
+  view.info.name = "view-17";
+  view.info.source = "/srv/data";
+  view.info.target = "/home/alice/data";
+  view.info.unit = "a.service";
+  view.trees = 3;
+  return view;
+}
+StoredView with_other_rules(const std::vector<std::string_view>& patterns) {
+  StoredView view = example();
+  view.other_rules = std::get<core::Rules>(core::compile(patterns));
+  return view;
+}
+
+TEST(StoredView, RoundTrip) {
+  for (const StoredView& view : {example(), with_other_rules({}), with_other_rules({"*.key", "/secrets/"})}) {
+    const auto decoded = decode_stored_view(encode_stored_view(view));
+    ASSERT_TRUE(decoded.ok());
+    EXPECT_EQ(encode_view(decoded->info), encode_view(view.info));
+    EXPECT_EQ(decoded->trees, 3u);
+    ASSERT_EQ(decoded->other_rules.has_value(), view.other_rules.has_value());
+    if (view.other_rules) {
+      EXPECT_EQ(decoded->other_rules->bytes(), view.other_rules->bytes());
+    }
+  }
+}
+
+TEST(StoredView, TruncatedTrailingAndMutated) {
+  for (const StoredView& view : {example(), with_other_rules({"*.key"})}) {
+    const test::Bytes record = encode_stored_view(view);
+    test::expect_truncations_refused(record, decode_stored_view);
+    test::expect_trailing_bytes_refused(record, decode_stored_view);
+    test::expect_mutations_survived(record, decode_stored_view,
+                                    [](const StoredView& again) { return encode_stored_view(again); });
+  }
+  test::expect_noise_survived(400, decode_stored_view);
+}
+
+// A service that was there before this one wrote no other; a later one may.
+TEST(StoredView, AnotherVersionIsRefusedByName) {
+  for (const uint32_t version : {0u, kStoredViewVersion + 1, ~0u}) {
+    const auto decoded = decode_stored_view(test::with(encode_stored_view(example()), 4, version));
+    ASSERT_FALSE(decoded.ok());
+    EXPECT_EQ(decoded.failure().reason, core::Reason::kVersion);
+  }
+  // Of whatever form.
+  const test::Bytes begin = encode_stored_view(example());
+  const auto decoded = decode_stored_view(test::with(test::Bytes(begin.begin(), begin.begin() + 8), 4, 2u));
+  EXPECT_EQ(decoded.failure().reason, core::Reason::kVersion);
+}
+
+TEST(StoredView, WhatNoServiceWritesIsRefused) {
+  const auto refused = [](const std::function<void(StoredView&)>& change) {
+    StoredView view = example();
+    change(view);
+    const auto decoded = decode_stored_view(encode_stored_view(view));
+    return !decoded.ok() && decoded.failure().reason == core::Reason::kProtocol;
+  };
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.id = 0; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.broker_pid = 0; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.worker_pid = -1; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.most_grants = 0; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.most_grants = ~0u; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.missing = ~0u; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.coherence_milliseconds = ~0u; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.name = ""; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.name = "../x"; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.source = std::string("/a\0b", 4); }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.target = std::string(5000, 'x'); }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.unit = std::string(kMostUnitBytes + 1, 'x'); }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.trees = 17; }));
+  EXPECT_FALSE(refused([](StoredView& view) { view.trees = 16; }));
+  EXPECT_FALSE(refused([](StoredView& view) { view.trees = 0; }));
+}
+
+}  // namespace
+}  // namespace sluice::wire
