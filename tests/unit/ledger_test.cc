@@ -210,7 +210,7 @@ TEST(Ledger, WhatIsWrittenDownIsNotReadAgain) {
   grant->file_fd = 11;
   ledger.write_down(grant);
   const GrantId id = ledger.id_of(grant);
-  std::memset(left.data(), 0xEE, left.size() * sizeof(Grant));
+  std::memset(static_cast<void*>(left.data()), 0xEE, left.size() * sizeof(Grant));
   EXPECT_EQ(ledger.find({7, 1}), grant);
   EXPECT_EQ(ledger.get(id), grant);
   EXPECT_EQ(grant->backing_id, 1);
