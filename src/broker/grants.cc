@@ -47,10 +47,12 @@ core::Result<Granted> Grants::add(core::FileId file, os::Fd file_fd, os::Fd writ
                                   bool writable) {
   core::Grant* grant = ledger_.insert(file);
   if (grant == nullptr) return Failure{ENFILE, Reason::kLimitGrants};
-  // The kernel is not told of a file of which a rule shows a part: read_window() serves it.
+  // The kernel is not told of a file of which a rule shows a part: read_window() serves it. What it is told of it
+  // keeps open as that descriptor is, and opens anew as each application does: by the domain and the mount, whatever
+  // this descriptor is for.
   const bool window = file.access.effect == core::Effect::kWindow;
   auto id = window ? core::Result<int>(0)
-                   : os::backing_open(view_.device, write_fd ? write_fd.get() : file_fd.get());
+                   : os::backing_open(view_.device, file_fd ? file_fd.get() : write_fd.get());
   if (!id.ok()) {
     ledger_.erase(grant);
     return id.failure();
@@ -103,18 +105,17 @@ core::Result<Granted> Grants::open(Domain domain, const wire::DecodedRequest& re
     } else {
       auto fd = open_checked(roots, request.path, decision, O_RDONLY, file, &stat);
       if (!fd.ok()) return fd.failure();
+      if (grant->file_fd < 0) grant->file_fd = fd->release();
     }
     return Granted{ledger_.id_of(grant), grant->backing_id, false};
   }
 
   // What stays open for the life of the grant must not be open for writing: a file that somebody
-  // holds so cannot be executed elsewhere. A file that may be written but not read is held O_PATH.
+  // holds so cannot be executed, nor its filesystem be made read-only. What this identity may write but not
+  // read has only the descriptor for writing.
   auto held = open_checked(roots, request.path, decision, O_RDONLY, file, &stat);
-  if (!held.ok() && write && held.failure().error == EACCES) {
-    held = open_checked(roots, request.path, decision, O_PATH, file, &stat);
-  }
-  if (!held.ok()) return held.failure();
-  file_fd = *std::move(held);
+  if (!held.ok() && !(write && held.failure().error == EACCES)) return held.failure();
+  if (held.ok()) file_fd = *std::move(held);
 
   // One inode has one backing id, so the first open decides for all: from the read-write root what
   // this identity may write, or may allow itself to write; from the read-only root everything else.
@@ -158,7 +159,7 @@ core::Result<Granted> Grants::open_temp(std::string_view path, uint32_t mode, bo
 void Grants::drop_write(core::GrantId id) {
   const std::lock_guard lock(book_.mutex);
   core::Grant* grant = ledger_.get(id);
-  // A nameless file has only this one.
+  // A nameless file has only this one, and so has one that could not be read.
   if (grant == nullptr || grant->file_fd < 0) return;
   os::Fd(std::exchange(grant->write_fd, -1));
 }

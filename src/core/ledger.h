@@ -37,8 +37,8 @@ struct GrantId {
 struct Grant {
   FileId file;
   int backing_id;       // as the kernel gave it, > 0; of a window: 0
-  int file_fd;          // held while the grant lives, read-only or O_PATH; -1 for a nameless file
-  int write_fd;         // held while somebody has it open for writing, else -1
+  int file_fd;          // held while the grant lives, read-only; -1 while there is only the other
+  int write_fd;         // held while somebody has it open for writing, or as long as there is no other; else -1
   uint32_t generation;
   bool writable;        // granted under the read-write root
   bool used;

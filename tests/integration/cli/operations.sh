@@ -34,6 +34,57 @@ case_disk_full() {
   umount "$W/source"
 }
 
+# Elsewhere too, at once: neither the view nor the kernel keeps open for writing what nobody writes to any more.
+case_program_just_written() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  mount_view --identity $USER_A "$W/source" "$W/target" || return
+  local i from
+  for i in 1 2 3; do
+    expect_ok "a program is written" as_a cp /bin/true "$W/target/program$i"
+    expect_ok "and run in the view" as_a "$W/target/program$i"
+    expect_ok "another is written" as_a cp /bin/true "$W/target/another$i"
+    from=$(milliseconds)
+    expect_soon "and run in the source" 4 as_a "$W/source/another$i"
+    [ $(($(milliseconds) - from)) -lt 700 ] || fail "not much later" "took: $(($(milliseconds) - from)) ms"
+  done
+  end_view
+}
+
+# What may be written but not read is all that its writer needs it to be.
+case_files_that_cannot_be_read() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  printf 'letters\n' > "$W/source/box"
+  printf 'letters\n' > "$W/source/others"
+  chown $USER_A "$W/source/box"
+  chmod 200 "$W/source/box"
+  chmod 602 "$W/source/others"
+  mount_view --identity $USER_A "$W/source" "$W/target" || return
+  local name what='use IO::Handle; use Fcntl;
+    sub say { print shift() ? "done " : "$! " }
+    chdir $ARGV[0]; my ($name, $flags) = @ARGV[1, 2];
+    sysopen(my $f, $name, eval $flags, 0) or die "$!";
+    say syswrite $f, "written";
+    say $f->sync;
+    say truncate $f, 6000;
+    print sysseek($f, 1, 3) // $!, " ", sysseek($f, 1, 4) // $!, " ", (stat $f)[7], " ", open(my $g, "<", $name) ? "read" : $!, "\n";'
+  mkdir "$W/plain"
+  cp -p "$W/source/box" "$W/source/others" "$W/plain/"
+  chown $USER_A "$W/plain"
+  local plain
+  for name in box others new; do
+    plain=$(as_a perl -e "$what" "$W/plain" $name 'O_WRONLY | O_CREAT')
+    expect_match "$name, in a plain directory" 'done done done .* 6000 Permission denied' "$plain"
+    expect_eq "$name" "$plain" "$(as_a perl -e "$what" "$W/target" $name 'O_WRONLY | O_CREAT' 2>&1)"
+  done
+  for name in newer newest; do
+    plain=$(as_a perl -e "$what" "$W/plain" $name 'O_RDWR | O_CREAT')
+    expect_eq "$name, for nobody" "$plain" "$(as_a perl -e "$what" "$W/target" $name 'O_RDWR | O_CREAT' 2>&1)"
+  done
+  end_view
+}
+
 # A file of two names goes by the one that can still be reached, whichever was learned last.
 case_two_names() {
   make_source "$W/source"
