@@ -52,7 +52,8 @@ class OpenFiles {
 
   core::Outcome truncate(Node* node, int64_t length);
 
-  // Of a file that never had a name, which only the broker has a descriptor of.
+  // Of a file that never had a name, which only the broker has a descriptor of; or of one that is open and that a worker after
+  // another can reach by no name. To change it: open for writing.
   bool is_temp(const Node* node) const { return node->parent == nullptr && !node->held && node->grant != 0; }
   core::Result<wire::BrokerReply> stat_temp(Node* node);
   core::Outcome change_temp(Node* node, wire::BrokerRequest change);

@@ -12,8 +12,12 @@
 namespace sluice::worker {
 namespace {
 
+// What is open has its attributes, whether it can be reached by its name or not.
 core::Result<os::Stat> stat_now(Worker& worker, Node* node) {
-  if (!worker.files.is_temp(node)) return worker.table.stat(node);
+  if (!worker.files.is_temp(node)) {
+    auto stat = worker.table.stat(node);
+    if (stat.ok() || node->opens == 0 || node->backing_id <= 0) return stat;
+  }
   auto reply = worker.files.stat_temp(node);
   if (!reply.ok()) return reply.failure();
   return to_stat(*reply);
@@ -89,6 +93,7 @@ core::Outcome change(Worker& worker, Node* node, const struct stat& wanted, int 
   if (!nothing && (to_set & (FUSE_SET_ATTR_MODE | kOwner | kTimes)) == 0) return core::Done{};
   if (worker.files.is_temp(node)) return change_temp(worker, node, wanted, to_set);
   auto held = worker.table.hold(node);
+  if (!held.ok() && node->writable) return change_temp(worker, node, wanted, to_set);
   if (!held.ok()) return held.failure();
   const os::Target target{(*held)->get(), {}};
   if ((to_set & kOwner) != 0 || nothing) {

@@ -300,6 +300,8 @@ core::Outcome Table::is_by_its_path(Node* node) {
   if (!top.ok()) return top.failure();
   // No link on the way is followed: the tree is mounted so.
   auto stat = os::stat_name((*top)->get(), *path);
+  // Somebody who is there already may not come that way any more.
+  if (!stat.ok() && stat.failure().error == EACCES) return stat.failure();
   if (!stat.ok() || key_of(*stat) != node->key) return kStale;
   return core::Done{};
 }

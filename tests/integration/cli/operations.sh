@@ -85,6 +85,39 @@ case_files_that_cannot_be_read() {
   end_view
 }
 
+# Whoever is there already has what is open, in another worker too; by the way that is closed nothing can be opened any more.
+case_directory_closed_above() {
+  make_source "$W/source"
+  mkdir "$W/target"
+  mount_view --identity $USER_A --name v "$W/source" "$W/target" || return
+  note_processes v
+  mkdir "$W/step"
+  chmod 777 "$W/step"
+  "${A[@]}" perl -e 'use IO::Handle; $| = 1;
+    sub say { print shift() ? "done " : "$! " }
+    my ($at, $step) = @ARGV;
+    mkdir "$at/up"; mkdir "$at/up/d"; chdir "$at/up/d" or die "$!";
+    open my $f, "+>", "f" or die "$!"; open my $r, "<", "f" or die "$!";
+    chmod 0, "$at/up";
+    for my $size (11, 22) {
+      print((stat $f)[7], " ", (stat $r)[7], " ");
+      say(truncate $f, $size); say(chmod 0640 + $size % 8, $f); say(utime 1, 1, $f); say($f->sync);
+      print((stat $f)[7], " ");
+      say(open my $new, ">", "new");
+      print "ready\n";
+      select undef, undef, undef, 0.05 until -e "$step/go";
+    }' "$W/target" "$W/step" > "$W/user" 2>&1 &
+  local user=$! there="done done done done"
+  STARTED+=($user)
+  expect_soon "a user is there" 5 grep -qs ready "$W/user"
+  kill -KILL "$WORKER"
+  touch "$W/step/go"
+  expect_soon "all is tried" 8 ended $user
+  expect_eq "what is open" "0 0 $there 11 Permission denied ready 11 11 $there 22 Permission denied ready" "$(echo $(cat "$W/user"))"
+  expect_eq "in the source" "22 646" "$(stat -c '%s %a' "$W/source/up/d/f")"
+  end_view
+}
+
 # A file of two names goes by the one that can still be reached, whichever was learned last.
 case_two_names() {
   make_source "$W/source"
