@@ -208,7 +208,17 @@ void submit(fuse_req_t req, fuse_ino_t nodeid, DataThread::Answer answer,
   worker.data.submit(req, answer, request);
 }
 
+// Of which a rule shows a part, or that it is empty: of that, nothing is written, and the broker lends nobody the file.
+bool is_shown_otherwise(Worker& worker, const Node* node) {
+  return node != nullptr && (worker.rules.is_masked(node) || worker.rules.is_window(node));
+}
+
 void fsync(fuse_req_t req, fuse_ino_t nodeid, int data_only, fuse_file_info*) {
+  Worker& worker = worker_of(req);
+  if (is_shown_otherwise(worker, worker.table.get(nodeid))) {
+    fuse_reply_err(req, 0);
+    return;
+  }
   wire::BrokerRequest request{};
   request.op = BrokerOp::kSync;
   request.flags = data_only != 0 ? wire::kSyncDataOnly : 0;
@@ -225,9 +235,22 @@ void fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset, off_t 
   submit(req, nodeid, DataThread::Answer::kError, request);
 }
 
+// Where holes are is not told: all that is shown is data, as on a filesystem that knows of none.
+void seek_shown(fuse_req_t req, Node* node, off_t offset, int whence) {
+  Worker& worker = worker_of(req);
+  auto stat = worker.table.stat(node);
+  if (!stat.ok()) return fail(req, stat.failure());
+  worker.rules.show(node->facet, &*stat);
+  const auto size = static_cast<off_t>(stat->stx_size);
+  if (offset >= size) return fail(req, {ENXIO, core::Reason::kNone});
+  fuse_reply_lseek(req, whence == SEEK_DATA ? offset : size);
+}
+
 void lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence, fuse_file_info*) {
   // The kernel passes on what an application asks for, and the broker takes no such thing.
   if (offset < 0) return fail(req, {ENXIO, core::Reason::kNone});
+  Worker& worker = worker_of(req);
+  if (Node* node = worker.table.get(nodeid); is_shown_otherwise(worker, node)) return seek_shown(req, node, offset, whence);
   wire::BrokerRequest request{};
   request.op = BrokerOp::kSeek;
   request.mode = static_cast<uint32_t>(whence);

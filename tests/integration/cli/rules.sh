@@ -142,6 +142,12 @@ sys.exit(m[:] != open(sys.argv[1], "rb").read())' "$W/part"
   expect_eq "from the middle" "$(tail -c +150001 "$W/part" | md5sum)" "$(in_view sh -c 'tail -c +150001 big | md5sum')"
   expect_eq "behind its end" 0 "$(in_view sh -c 'dd if=big bs=1000 skip=200 2> /dev/null | wc -c')"
   expect_eq "a window that is longer than the file" nt "$(in_view cat file)"
+  expect_eq "fsync, and where its data and its end are" "0 100 200000 [Errno 6] No such device or address" \
+    "$(in_view python3 -c 'import os
+f = os.open("big", os.O_RDONLY); os.fsync(f); os.fdatasync(f)
+print(os.lseek(f, 0, os.SEEK_DATA), os.lseek(f, 100, os.SEEK_DATA), os.lseek(f, 0, os.SEEK_HOLE), end=" ")
+try: os.lseek(f, 200000, os.SEEK_DATA)
+except OSError as error: print(error)' 2>&1)"
   refused "writing" 'Read-only file system' sh -c 'echo x >> big'
   # Many at a time, and read by many: every reply goes to who asked.
   expect_ok "ten readers" in_view sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do cmp big "$1" & p="$p $!"; done
