@@ -19,8 +19,8 @@ struct Counters {
   std::atomic<uint64_t> grants;              // grants held now, idle ones included
   std::atomic<uint64_t> grants_asked;        // opens for which the broker was asked
   std::atomic<uint64_t> grants_kept;         // opens answered with a grant that was still there
-  std::atomic<uint64_t> answered;            // requests that the first thread is through with
-  std::atomic<uint64_t> busy;                // 1 while it is at one
+  std::atomic<uint64_t> answered;            // requests that the first thread is through with, and signs of life while another is at one
+  std::atomic<uint64_t> busy;                // 1 while either is at one, or the first looks for one
 
   // How long the worker's first thread was at a request, by what it is about: how many took up to so
   // many nanoseconds, and no less than the bound before; the last bucket has the rest.

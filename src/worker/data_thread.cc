@@ -9,6 +9,7 @@ void DataThread::start(int64_t nonce, int lifeline) {
 }
 
 void DataThread::push(Job job) {
+  unanswered_.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   jobs_.push_back(std::move(job));
   work_.notify_one();
@@ -38,6 +39,7 @@ void DataThread::run(int64_t nonce, int lifeline) {
       jobs_.pop_front();
     }
     carry_out(job);
+    unanswered_.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 

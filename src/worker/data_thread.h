@@ -5,7 +5,9 @@
 #define FUSE_USE_VERSION 314
 #include <fuse3/fuse_lowlevel.h>
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -30,6 +32,8 @@ class DataThread {
 
   // The reply to req is sent by this thread.
   void submit(fuse_req_t req, Answer answer, const wire::BrokerRequest& request);
+  // Whether a reply is still to be sent.
+  bool is_at_work() const { return unanswered_.load(std::memory_order_relaxed) != 0; }
   // For requests that get no answer, by the calling thread.
   void tell(const wire::BrokerRequest& request) { link_.tell(request); }
   // fsync of a directory: no file's contents are behind it, so the worker does it itself.
@@ -50,6 +54,7 @@ class DataThread {
   std::mutex mutex_;
   std::condition_variable work_;
   std::deque<Job> jobs_;
+  std::atomic<uint32_t> unanswered_ = 0;
   Thread thread_;
 };
 

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/recovery_limits.h"
 #include "os/channel.h"
 #include "worker/step.h"
 
@@ -25,6 +26,8 @@ ssize_t no_read(int, void*, size_t, void*) {
 constexpr size_t kMostOnStack = 1024;
 
 // The shorter of two waits in milliseconds; < 0: for ever.
+constexpr int kShowMilliseconds = core::RecoveryLimits::kPatienceMilliseconds / 3;
+
 int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
 }  // namespace
@@ -91,7 +94,6 @@ void Session::serve(std::span<uint8_t> message) {
   std::memcpy(&header, message.data(), sizeof(header));
   const int64_t from = Worker::nanoseconds();
   carry_out(header, message);
-  worker_.counters.busy.store(0, std::memory_order_relaxed);
   if (!worker_.swallow_replies) worker_.counters.answered.fetch_add(1, std::memory_order_relaxed);
   worker_.counters.took(header.opcode, static_cast<uint64_t>(Worker::nanoseconds() - from));
 }
@@ -99,7 +101,6 @@ void Session::serve(std::span<uint8_t> message) {
 void Session::carry_out(const wire::FuseInHeader& header, std::span<uint8_t> message) {
   const size_t counter = std::min<size_t>(header.opcode, wire::Counters::kOpcodes - 1);
   worker_.counters.requests[counter].fetch_add(1, std::memory_order_relaxed);
-  worker_.counters.busy.store(1, std::memory_order_relaxed);
   worker_.unique = header.unique;
   worker_.begin(header.unique);
   worker_.rules.look_at_clock();
@@ -114,6 +115,8 @@ void Session::carry_out(const wire::FuseInHeader& header, std::span<uint8_t> mes
 
 // The next request; 0: there was nothing, and the wait is over. Fails once the view has ended.
 core::Result<size_t> Session::next(std::span<uint8_t> buffer) {
+  // Before it is read: who is stopped in the call has it, and nobody else sees it any more.
+  worker_.counters.busy.store(1, std::memory_order_relaxed);
   auto length = os::read_message(worker_.device, buffer);
   if (length.ok() || length.failure().error != EAGAIN) return length;
   const int due = worker_.tick();
@@ -125,8 +128,12 @@ core::Result<size_t> Session::next(std::span<uint8_t> buffer) {
     patience_.looked(length.ok());
     if (length.ok() || length.failure().error != EAGAIN) return length;
   }
+  // What the other thread is at may take as long as a disk does. Meanwhile this one shows that it is not stopped.
+  const bool others = worker_.data.is_at_work();
+  worker_.counters.busy.store(others ? 1 : 0, std::memory_order_relaxed);
   // Without its service a view has nobody to end it, list it or log for it: it ends.
-  if (auto waited = wait(due); !waited.ok()) return waited.failure();
+  if (auto waited = wait(others ? sooner(due, kShowMilliseconds) : due); !waited.ok()) return waited.failure();
+  if (others) worker_.counters.answered.fetch_add(1, std::memory_order_relaxed);
   return size_t{0};
 }
 

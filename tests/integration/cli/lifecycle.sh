@@ -262,6 +262,32 @@ case_worker_that_hangs() {
   [ $(($(milliseconds) - from)) -lt 2500 ] || fail "it takes about a second" "took: $(($(milliseconds) - from)) ms"
   expect_match "the log says so" 'event=worker-hangs view="v" milliseconds="[0-9]+"' "$(cat "$W/mount.err")"
 }
+# With nobody in the view but one who waits for the disk. A disk may take its time, a worker that is stopped may not.
+case_worker_that_hangs_at_a_sync() {
+  start || return
+  "${A[@]}" perl -e 'use IO::Handle; $| = 1; open my $f, ">>", "$ARGV[0]/file" or die "$!";
+    for (;;) { syswrite $f, "x" or die "$!"; $f->sync or die "$!"; print "." }' "$W/target" > "$W/user" 2>&1 &
+  STARTED+=("$!")
+  synced_since() { [ "$(stat -c %s "$W/user")" -gt "$1" ]; }
+  expect_soon "a user waits for the disk" 5 synced_since 10
+  kill -STOP "$BROKER"
+  sleep 2
+  kill -CONT "$BROKER"
+  expect_soon "a slow disk" 2 synced_since "$(stat -c %s "$W/user")"
+  expect_no_match "is no reason to replace a worker" 'worker-(hangs|ended)' "$(cat "$W/mount.err")"
+  local round from
+  for round in 1 2 3; do
+    note_processes v
+    kill -STOP "$WORKER"
+    from=$(milliseconds)
+    sleep 0.1
+    expect_soon "the user goes on ($round)" 5 synced_since "$(stat -c %s "$W/user")"
+    [ $(($(milliseconds) - from)) -lt 2500 ] || fail "it takes about a second ($round)" "took: $(($(milliseconds) - from)) ms"
+    sleep 1
+  done
+  kill "${STARTED[-1]}"
+  expect_eq "the log says so" 3 "$(grep -c 'event=worker-hangs view="v"' "$W/mount.err")"
+}
 # What rules hide stays hidden: the next worker has the rules of now, not those of the start.
 case_worker_killed_after_a_reload() {
   start || return
