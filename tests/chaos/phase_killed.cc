@@ -103,9 +103,10 @@ void play_killed(Stage& stage) {
         pauses.push_back(prober.answer());
       }
     });
-    // A removed file that is open for reading only cannot have its attributes changed in another worker (SECURITY.md).
+    // In another worker, a removed file that is open for reading only cannot have its attributes changed, and one that is held by
+    // an O_PATH descriptor cannot be opened (SECURITY.md).
     Catalogue catalogue;
-    for (const char* operation : {"fchmod", "fchown", "futimens"}) catalogue.remove(operation);
+    for (const char* operation : {"fchmod", "fchown", "futimens", "reopen"}) catalogue.remove(operation);
     contest_in(stage, catalogue);
     ended = true;
     killer.join();

@@ -66,7 +66,7 @@ TEST(Report, KindsAndNames) {
   const Bytes next = encode_report(of_kind(ReportKind::kNext));
   EXPECT_FALSE(decode_report(with<uint32_t>(next, 0, 1)).ok());
   EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 0)).ok());
-  EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 11)).ok());
+  EXPECT_FALSE(decode_report(with<uint32_t>(next, 4, 12)).ok());
   // Rules where none belong; malformed ones; a view where none belongs, and none where one does.
   const Bytes reload = encode_report(of_kind(ReportKind::kReload));
   EXPECT_FALSE(decode_report(with(reload, 4, ReportKind::kNext)).ok());

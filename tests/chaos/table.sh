@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# How dependable a view is, as a table: runs what is in this directory for longer than the check does, and writes
+# docs/dependability.md when all of it went well. Where something did not, it says so, writes nothing and ends with 1.
+#   tests/chaos/table.sh [FILE]
+#   SLUICE_BUILD=build/dev   the build
+#   SLUICE_ROUNDS=1200       of random operations, 400 in each
+#   SLUICE_KILLS=50          for each program and signal
+set -eu -o pipefail
+cd "$(dirname "$0")/../.."
+OUTPUT=$(realpath "${1:-docs/dependability.md}")
+BUILD=$(realpath "${SLUICE_BUILD:-build/dev}")
+ROUNDS=${SLUICE_ROUNDS:-1200}
+export SLUICE_KILLS=${SLUICE_KILLS:-50} SLUICE_REQUIRE_ALL=1 SLUICE_CLI_SECONDS=3600
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+
+# What a run says, which has to end well; everything of it on standard error.
+run() { # name of a file in $WORK, command...
+  local into=$WORK/$1
+  shift
+  "$@" > >(tee "$into" >&2) 2>&1 || { echo "table.sh: this went wrong, and no table is written: $*" >&2; exit 1; }
+}
+model() { run "$1" env SLUICE_BIN="$BUILD/$2" "$BUILD/bin/model_test" --only "$1" --deadline 3600 "${@:3}"; }
+
+model killed bin --rounds "$ROUNDS"
+for phase in steps steps-hidden steps-preserved; do model $phase steps; done
+for signal in KILL STOP; do
+  run "programs-$signal" env SLUICE_BIN="$BUILD/bin" SLUICE_SIGNAL=$signal bash tests/chaos/programs.sh
+done
+
+deaths_of() { sed -n 's/^\([0-9]*\) deaths$/\1/p' "$WORK/$1"; }
+# Of the one line of the phase: kills, and how long somebody waited.
+IFS='|' read -r _ kills p50 p99 longest _ < <(grep -E '^\| [0-9]+ \|' "$WORK/killed" | tr -d ' ' | sed 's/ms/ ms/g')
+commit=$(git rev-parse --short HEAD 2> "$WORK/err" || echo unknown)
+[ -z "$(git status --porcelain --untracked-files=no 2> "$WORK/err")" ] || commit="$commit and changes"
+{
+  cat << END
+# Dependability
+
+What tests/chaos/table.sh measured at commit $commit, on Linux $(uname -r | sed 's/[^0-9.].*//') with $(nproc) processors. A worker is what
+serves a view; the application is in the view all the time, and each result is compared with that of a plain directory.
+
+| the application | what becomes of workers | how often | bytes lost | operations that failed wrongly | left over |
+|---|---|---|---|---|---|
+| random operations, of several processes | killed, at random | $kills | 0 | 0 | 0 |
+| each operation, in a view without rules | killed, at each of its steps | $(deaths_of steps) | 0 | 0 | 0 |
+| the same, in a view that hides names | the same | $(deaths_of steps-hidden) | 0 | 0 | 0 |
+| the same, of every owner's files | the same | $(deaths_of steps-preserved) | 0 | 0 | 0 |
+END
+  for signal in KILL STOP; do
+    sed -n -E "s/^\| ([a-z]+) \| SIG$signal of the worker \| ([0-9]+) \| ([0-9]+) \|/\1 \2 \3/p" "$WORK/programs-$signal" |
+      while read -r program times rounds; do
+        [ $signal = KILL ] && what="killed, at random" || what="stopped, at random"
+        echo "| $program, $rounds times | $what | $times | 0 | 0 | 0 |"
+      done
+  done
+  cat << END
+
+Left over would be processes, mounts, descriptors of files. The numbers that are 0 are so wherever there is a table: it
+is not written otherwise. A look at a name that began with the death of a worker by a signal took
+
+| half of the times at most | 99 of 100 at most | at the longest |
+|---|---|---|
+| $p50 | $p99 | $longest |
+
+One that is stopped is first found to be: in about a second.
+END
+} > "$WORK/table"
+cp "$WORK/table" "$OUTPUT"
+echo "table.sh: wrote $OUTPUT" >&2
