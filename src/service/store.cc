@@ -72,7 +72,7 @@ Checked check_kept(const wire::StoredView& view, const std::vector<os::Fd>& kept
   if (!os::is_memory(kept[kKeptTable].get(), wire::kTableBytes, wire::kTableBytes, false)) return Refusal{"table"};
   if (!os::is_pipe_or_null(kept[kKeptRecord].get())) return Refusal{"record of touches"};
   if (!os::is_program(programs.worker, kept[kKeptProgram].get())) return Refusal{"program"};
-  if (!os::is_program(programs.broker, kept[kKeptBrokerProgram].get())) return Refusal{"broker's program"};
+  if (!os::is_program(programs.broker, kept[kKeptBrokerProgram].get())) return Refusal{"program of the broker"};
   // Its layout is that program's own affair.
   if (!os::is_memory(kept[kKeptLedger].get(), 1, kMostLedgerBytes, false)) return Refusal{"ledger"};
   for (size_t i = kKeptRoot; i < kept.size(); ++i) {

@@ -20,6 +20,7 @@
 #include "os/memory_file.h"
 #include "os/mount.h"
 #include "os/poller.h"
+#include "core/ledger.h"
 #include "os/shared_file.h"
 #include "os/socket.h"
 #include "sandbox/fds.h"
@@ -78,28 +79,33 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only,
     : HostileWorker(tree, read_only, std::get<core::Rules>(core::compile(rules)), most_grants, preserve) {}
 
 HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core::Rules& rules,
-                             uint32_t most_grants, bool preserve, const std::vector<Graft>& grafts) {
+                             uint32_t most_grants, bool preserve, const std::vector<Graft>& grafts)
+    : tree_(tree), grafts_(grafts) {
   const uint32_t owner = preserve ? 0 : kUser;
   connection_ = must(service::make_connection({owner, owner, preserve, read_only, "adversary"}), "connection");
-  const os::Fd source = open_path(tree, O_PATH | O_DIRECTORY);
+  config_.read_only = read_only;
+  config_.preserve = preserve;
+  config_.most_grants = most_grants;
+  config_.private_uid = core::Limits::kFirstPrivateUid;
+  config_.uid = preserve ? config_.private_uid : kUser;
+  config_.init = connection_.init;
+  config_.rules = rules;
+  for (const Graft& graft : grafts) config_.grafts.push_back({graft.at, read_only});
+  ledger_ = must(os::counter_file("ledger", most_grants * sizeof(core::Grant)), "memfd");
+  start_broker();
+}
+
+void HostileWorker::start_broker() {
+  const os::Fd source = open_path(tree_, O_PATH | O_DIRECTORY);
   const os::Fd root_ro = must(os::clone_tree(source.get(), true), "clone");
-  const os::Fd root_rw = read_only ? must(os::duplicate(root_ro.get()), "dup")
-                                   : must(os::clone_tree(source.get(), false), "clone");
-  wire::ViewConfig config;
-  config.read_only = read_only;
-  config.preserve = preserve;
-  config.most_grants = most_grants;
-  config.private_uid = core::Limits::kFirstPrivateUid;
-  config.uid = preserve ? config.private_uid : kUser;
-  config.init = connection_.init;
-  config.rules = rules;
+  const os::Fd root_rw = config_.read_only ? must(os::duplicate(root_ro.get()), "dup")
+                                           : must(os::clone_tree(source.get(), false), "clone");
   std::vector<os::Fd> trees;
-  for (const Graft& graft : grafts) {
-    config.grafts.push_back({graft.at, read_only});
+  for (const Graft& graft : grafts_) {
     const os::Fd directory = open_path(graft.directory, O_PATH | O_DIRECTORY);
-    for (const bool ro : {true, read_only}) trees.push_back(must(os::clone_tree(directory.get(), ro), "clone"));
+    for (const bool ro : {true, config_.read_only}) trees.push_back(must(os::clone_tree(directory.get(), ro), "clone"));
   }
-  const os::Fd configuration = must(os::sealed_file("test", wire::encode_view_config(config)), "memfd");
+  const os::Fd configuration = must(os::sealed_file("test", wire::encode_view_config(config_)), "memfd");
   std::pair<os::Fd, os::Fd> pairs[4];
   for (auto& pair : pairs) pair = must(os::socket_pair(), "socketpair");
   const os::Fd null = open_path("/dev/null", O_RDWR);
@@ -113,11 +119,12 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core
               {connection_.device.get(), sandbox::kFdFuse}, {root_ro.get(), sandbox::kFdRoot},
               {root_rw.get(), sandbox::kFdRootRw}, {pairs[0].first.get(), sandbox::kFdGrantRw},
               {pairs[1].first.get(), sandbox::kFdGrantRo}, {pairs[2].first.get(), sandbox::kFdData},
-              {pairs[3].first.get(), sandbox::kFdEvents}, {configuration.get(), sandbox::kFdConfig}};
+              {pairs[3].first.get(), sandbox::kFdEvents}, {configuration.get(), sandbox::kFdConfig},
+              {ledger_.get(), sandbox::kFdLedger}};
   for (size_t i = 0; i < trees.size(); ++i) spec.fds.push_back({trees[i].get(), sandbox::kFdGrafts + static_cast<int>(i)});
-  spec.uid = spec.gid = preserve ? config.private_uid : kUser;
+  spec.uid = spec.gid = config_.preserve ? config_.private_uid : kUser;
   spec.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
-  if (preserve) spec.capabilities.insert(spec.capabilities.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER});
+  if (config_.preserve) spec.capabilities.insert(spec.capabilities.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER});
   spec.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   spec.most_files = 1024;
   broker_ = must(os::spawn(spec), "spawn");
@@ -134,6 +141,11 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core
 }
 
 HostileWorker::~HostileWorker() { os::end_child(broker_); }
+
+void HostileWorker::next_broker() {
+  os::end_child(broker_);
+  start_broker();
+}
 
 Reply HostileWorker::ask(Channel channel, const wire::BrokerRequest& request, std::string_view path,
                          std::string_view second) {

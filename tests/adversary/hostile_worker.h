@@ -11,6 +11,7 @@
 #include "os/process.h"
 #include "service/connection.h"
 #include "wire/broker_message.h"
+#include "wire/view_config.h"
 
 namespace sluice::adversary {
 
@@ -61,6 +62,9 @@ class HostileWorker {
   Reply open(Channel channel, std::string_view path, uint32_t flags, const std::string& claimed_file);
   Reply open(Channel channel, std::string_view path, uint32_t flags, uint64_t dev, uint64_t ino);
   bool broker_lives();
+  // Kills it; the next has what it left.
+  void next_broker();
+  int ledger() const { return ledger_.get(); }
   int broker_pid() const { return broker_.pid; }
   // The connection, for a test that answers the kernel in the worker's place.
   const service::Connection& connection() const { return connection_; }
@@ -68,6 +72,12 @@ class HostileWorker {
   int count_events();
 
  private:
+  void start_broker();
+
+  std::string tree_;
+  std::vector<Graft> grafts_;
+  wire::ViewConfig config_;
+  os::Fd ledger_;
   service::Connection connection_;
   os::Fd channels_[3];
   os::Fd events_;

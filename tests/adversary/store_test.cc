@@ -360,17 +360,38 @@ ATTACK_WITHIN(ServiceStore, EveryKindOfViewIsTakenOver, 40) {
   EXPECT_EQ(taken, 3u) << log;
 }
 
+ATTACK_WITHIN(ServiceStore, ABrokerThatEndedMeanwhileIsReplaced, 40) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start();
+  const View view(source, kVictim, {"secret"});
+  User user(view);
+  user.expect_content("before");
+  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  for (int i = 0; i < 3; ++i) {
+    const pid_t broker = the("sluice-broker");
+    host.kill();
+    ::kill(broker, SIGKILL);
+    host.start();
+    user.expect_content("after the end of a broker without a service");
+    EXPECT_TRUE(eventually(4000, [&] { return named("sluice-broker").size() == 1 && named("sluice-worker").size() == 1; }));
+    EXPECT_NE(the("sluice-broker"), broker);
+    EXPECT_TRUE(reads(view));
+    EXPECT_TRUE(is_hidden(view, "secret"));
+  }
+  user.stop();
+}
+
 // What ended meanwhile ends now, for who waits too.
 ATTACK_WITHIN(ServiceStore, AViewThatEndedMeanwhileIsGone, 40) {
   const std::string source = source_of_victim();
-  for (const std::string what : {"broker", "client", "mount"}) {
+  for (const std::string what : {"client", "mount"}) {
     SCOPED_TRACE(what);
     Host host;
     host.start();
     auto view = std::make_unique<View>(source, kVictim);
     EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
     host.kill();
-    if (what == "broker") ::kill(the("sluice-broker"), SIGKILL);
     if (what == "client") view.reset();
     if (what == "mount") ::umount2(view->path().c_str(), MNT_DETACH);
     host.start();
@@ -477,7 +498,7 @@ struct Forgery {
 };
 // In the order of src/service/store.cc, of a tied view with a worker and without grafts.
 enum At { kLink, kDevice, kBroker, kBrokerEvents, kWorkerEvents, kCounters, kWorker, kPeer, kStart, kTable, kChannel, kData = kChannel + 2,
-          kRecord, kProgram, kRoot, kAll };
+          kRecord, kProgram, kLedger, kBrokerProgram, kRoot, kAll };
 
 Forgery look_into(const std::pair<std::string, int>& stored) {
   std::vector<uint8_t> buffer(wire::kStoredViewMost);
@@ -570,6 +591,8 @@ std::vector<Case> forgeries() {
          of.fds[kProgram] = opened("/run/bin/sluice-worker", O_PATH);
          EXPECT_EQ(::umount2("/run/bin/sluice-worker", MNT_DETACH), 0);
        }},
+      {"program of the broker", [](Forgery& of, const Forgery&) { of.fds[kBrokerProgram] = opened("/run/bin/sluice-worker", O_PATH); }},
+      {"ledger", [](Forgery& of, const Forgery&) { of.fds[kLedger] = copied_to_memory(of.fds[kLedger].get()); }},
       {"tree", [](Forgery& of, const Forgery&) { of.fds[kRoot] = opened("/run/bin/sluiced", O_PATH); }},
       {"tree", [](Forgery& of, const Forgery&) { of.fds[kRoot] = opened("/", O_RDONLY | O_DIRECTORY); }},
       {"configuration", [](Forgery& of, const Forgery&) { of.fds[kStart] = copied_to_memory(of.fds[kStart].get()); }},

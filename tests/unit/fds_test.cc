@@ -38,13 +38,14 @@ void expect_apart(std::initializer_list<int> of_a_process) {
 }
 
 TEST(Fds, NumbersAreApartAndAboveStandardError) {
-  expect_apart({kFdFuse, kFdRoot, kFdRootRw, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents, kFdConfig});
+  expect_apart({kFdFuse, kFdRoot, kFdRootRw, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents, kFdConfig, kFdLedger});
   expect_apart(
       {kFdFuse, kFdRoot, kFdWatch, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents, kFdConfig, kFdCounters, kFdTable,
        kFdLeftTable});
   // Above the trees of as many grafts as there may be.
   constexpr int kAbove = kFdGrafts + static_cast<int>(core::kMostGrafts);
   EXPECT_GE(kFdTable, kAbove);
+  EXPECT_GE(kFdLedger, kFdGrafts + 2 * static_cast<int>(core::kMostGrafts));  // of each graft it has two
   EXPECT_GE(kFdLeftTable, kAbove);
 }
 
