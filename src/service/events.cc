@@ -29,6 +29,7 @@ void Service::take_event(View& view, bool from_broker) {
   if (!length.ok() && length.failure().error == EAGAIN) return;  // another worker's, of the one before this
   if (!length.ok() || *length == 0) {
     poller_.remove(events.get());  // its process is ending, which is noticed by itself
+    if (!from_broker) view.silent_since = now_milliseconds();  // or not: mend()
     return;
   }
   auto event = wire::decode_event({message, *length});

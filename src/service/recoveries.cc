@@ -65,10 +65,16 @@ void Service::mend_views(const std::vector<uint64_t>& ended) {
 void Service::mend(uint64_t id, View& view) {
   if (view.worker) {
     const auto end = os::reap(view.worker.get());
-    if (!end.ok() && may_be_reaped(view.worker, view.worker_of_another, view.ended_at)) {
+    const bool is_there = !end.ok() && may_be_reaped(view.worker, view.worker_of_another, view.ended_at);
+    // It was killed, if it had not ended: nothing of it runs any more. What is left waits in the kernel for the lock of a
+    // directory (worker/forgetter.h), which somebody holds who waits for an answer of the next worker.
+    const bool is_left = view.silent_since != 0 && now_milliseconds() - view.silent_since >= kLeaveMilliseconds;
+    if (is_there && !is_left) {
       view.mend_at = now_milliseconds() + kAgainMilliseconds;
       return;
     }
+    poller_.remove(view.worker.get());
+    if (is_there) put_end({std::move(view.worker), true, view.info.name, "worker"});
     view.worker.reset();
     view.info.worker_pid = 0;
     const bool violated = end.ok() && end->by_policy();
@@ -167,6 +173,7 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, const wir
   view.info.worker_pid = static_cast<pid_t>(report.after);
   view.recovery.started(now_milliseconds());
   view.progressed_at = now_milliseconds();
+  view.silent_since = 0;
   (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
   (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   lacking_.erase(id);

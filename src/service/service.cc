@@ -136,6 +136,10 @@ void Service::handle_view(uint64_t id, Source source, bool ended) {
     case kBrokerEvents:
     case kWorkerEvents:
       take_event(*found->second, source == kBrokerEvents);
+      if (const auto view = views_.find(id); view != views_.end() && view->second->worker && view->second->silent_since != 0) {
+        view->second->mend_at = view->second->silent_since + kLeaveMilliseconds;
+        lacking_.insert(id);
+      }
       return;
     case kConnection:
       if (ended) return end_view(id, "unmounted");  // or aborted: also where its worker does not notice

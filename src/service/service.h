@@ -79,6 +79,7 @@ class Service {
     uint64_t replacement = 0;
     bool without_broker = false;  // it has ended, or is no use any more
     int64_t broker_ended_at = 0;
+    int64_t silent_since = 0;  // its worker has closed what it says its events by; 0: it has not
     // Whether its worker answers, as that says itself: a number to compare with the one before.
     struct Progress {
       uint64_t answered = 0;
@@ -106,6 +107,8 @@ class Service {
     uint32_t grants = 0;  // and, of the broker of a connection, its share
     int64_t gone_at = 0;  // milliseconds; 0: it has not ended
   };
+  // So long a worker that has closed everything may take to end.
+  static constexpr int64_t kLeaveMilliseconds = 250;
   // What a tag of the poller means: the kind in the lowest bits, the rest the id.
   enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kConnection, kBrokerEvents,
                            kWorkerEvents, kBrokerEnd, kWorkerEnd, kPeer, kEnding, kSources };

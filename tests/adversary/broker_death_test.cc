@@ -43,7 +43,7 @@ int take_all_ids(pid_t broker) {
   const os::Fd device(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), sandbox::kFdFuse, 0)));
   EXPECT_TRUE(device) << "errno " << errno;
   int count = 0;
-  for (uint32_t id = 1; id < kIdMost; ++id) count += ::ioctl(device.get(), abi::kFuseBackingClose, &id) == 0 ? 1 : 0;
+  for (uint32_t id = 1; id < kIdMost; ++id) count += ::ioctl(device.get(), os::abi::kFuseBackingClose, &id) == 0 ? 1 : 0;
   return count;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <vector>
 
 #include "core/ledger.h"
@@ -36,13 +37,13 @@ class BrokerSuccession : public ::testing::Test {
   // As the broker does it: this test has the capability, too.
   static int open_id(const HostileWorker& worker, const std::string& path) {
     const os::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    const abi::FuseBackingMap map{file.get(), 0, 0};
-    return ::ioctl(worker.connection().device.get(), abi::kFuseBackingOpen, &map);
+    const os::abi::FuseBackingMap map{file.get(), 0, 0};
+    return ::ioctl(worker.connection().device.get(), os::abi::kFuseBackingOpen, &map);
   }
   // Whether the kernel had it; it has not any more.
   static bool close_id(const HostileWorker& worker, int id) {
     const auto number = static_cast<uint32_t>(id);
-    return ::ioctl(worker.connection().device.get(), abi::kFuseBackingClose, &number) == 0;
+    return ::ioctl(worker.connection().device.get(), os::abi::kFuseBackingClose, &number) == 0;
   }
   static std::vector<wire::BrokerReply> all_of(HostileWorker& worker) {
     std::vector<wire::BrokerReply> all;
