@@ -140,7 +140,7 @@ class Attack {
         events_((::fcntl(service_.second.get(), F_SETFL, O_NONBLOCK), service_.second.get())),
         view_{device_.second.get(), {tree_.root()}, {tree_.root()}, {}, read_only, 0},
         book_(rules_),
-        grants_(view_, book_, 6),
+        grants_(view_, book_, 6, left_.data()),
         read_write_(channel_.second.get(),
                     read_only ? broker::Domain::kReadOnly : broker::Domain::kReadWrite, view_,
                     book_, grants_, events_),
@@ -271,6 +271,7 @@ class Attack {
   broker::Events events_;
   broker::View view_;
   broker::Rulebook book_;
+  std::vector<core::Grant> left_ = std::vector<core::Grant>(6);
   broker::Grants grants_;
   broker::Server read_write_, read_only_server_;
   std::vector<uint64_t> held_;

@@ -125,7 +125,8 @@ class Broker {
       : device_(device),
         view_{device_.get(), {root}, {root}, {}, config.read_only, 0},
         book_(config.rules),
-        grants_(view_, book_, config.most_grants),
+        left_(config.most_grants),
+        grants_(view_, book_, config.most_grants, left_.data()),
         events_((::fcntl(service_.second.get(), F_SETFL, O_NONBLOCK), service_.second.get())) {
     const auto domain = config.read_only ? broker::Domain::kReadOnly : broker::Domain::kReadWrite;
     start(read_write_.second.get(), domain);
@@ -177,6 +178,7 @@ class Broker {
                             service_ = *os::socket_pair();
   broker::View view_;
   broker::Rulebook book_;
+  std::vector<core::Grant> left_;
   broker::Grants grants_;
   broker::Events events_;
   std::vector<std::thread> threads_;

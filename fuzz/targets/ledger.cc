@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     switch (step % 5) {
       case 4:  // another broker goes on with it
         ledger = std::make_unique<core::Ledger>(capacity, memory.data());
-        FUZZ_HOLDS(ledger->last_left() == next_backing - 1);
+        FUZZ_HOLDS(ledger->last_left() == static_cast<uint32_t>(next_backing - 1));
         break;
       case 0:
       case 1:
