@@ -3,6 +3,7 @@
 // nothing that the kernel does not vouch for, and refuses that view alone (src/service/store.cc).
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -310,6 +311,45 @@ ATTACK_WITHIN(ServiceStore, AWorkerThatEndedMeanwhileIsReplaced, 40) {
   user.stop();
 }
 
+// Worker and service, one soon after the other, at any instant of what the other does about it.
+ATTACK_WITHIN(ServiceStore, WhateverIsKilledWheneverNothingIsLost, 60) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start();
+  auto view = std::make_unique<View>(source, kVictim, std::vector<std::string_view>{"secret"});
+  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  User user(*view);
+  user.expect_content("before");
+  uint64_t state = 0x9E3779B97F4A7C15u;
+  const auto pause = [&state](uint64_t most_microseconds) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    ::usleep(static_cast<useconds_t>((state >> 33) % most_microseconds));
+  };
+  const auto kill_workers = [] {
+    for (const pid_t worker : named("sluice-worker")) ::kill(worker, SIGKILL);
+  };
+  for (int i = 0; i < 40 * persistence(); ++i) {
+    SCOPED_TRACE(i);
+    pause(20'000);
+    kill_workers();
+    pause(i % 2 == 0 ? 3'000 : 20'000);
+    i % 5 == 4 ? host.terminate() : host.kill();
+    pause(10'000);
+    if (i % 3 == 0) kill_workers();
+    host.start();
+    // It forgives one end of a worker in a second; the next service all.
+    if (i % 8 == 7) user.expect_content("after some rounds");
+  }
+  user.expect_content("after all of it");
+  EXPECT_TRUE(is_hidden(*view, "secret"));
+  user.stop();
+  EXPECT_EQ(named("sluice-worker").size(), 1u);
+  EXPECT_EQ(named("sluice-broker").size(), 1u);
+  view.reset();
+  EXPECT_TRUE(eventually(4000, none_left)) << host.log();
+  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 0; }));
+}
+
 // With as many grafts as there may be; of every owner; tied to nobody, for reading only.
 ATTACK_WITHIN(ServiceStore, EveryKindOfViewIsTakenOver, 40) {
   const std::string source = source_of_victim();
@@ -488,8 +528,10 @@ Forgery look_into(const std::pair<std::string, int>& stored) {
   return {buffer, std::move(message->fds), stored.first};
 }
 // A socket in which this waits; its other end is `link`'s, where the record has one.
-os::Fd stored_as(Forgery& forgery, bool own_link) {
+os::Fd stored_as(Forgery& forgery, bool own_link, uint32_t made_by = 0) {
+  EXPECT_EQ(::seteuid(made_by), 0);
   auto pair = os::socket_pair();
+  EXPECT_EQ(::seteuid(0), 0);
   EXPECT_TRUE(pair.ok());
   std::vector<int> fds;
   if (own_link && !forgery.fds.empty()) forgery.fds[kLink] = os::Fd(::fcntl(pair->first.get(), F_DUPFD_CLOEXEC, 0));
@@ -518,11 +560,33 @@ os::Fd channel_of(uint32_t uid) {
 // As many bytes, other content, in place.
 void put(std::vector<uint8_t>& bytes, size_t at, uint32_t value) { std::memcpy(bytes.data() + at, &value, sizeof(value)); }
 
+// By the right path: of another mount namespace, which stays for a while.
+os::Fd program_elsewhere() {
+  auto pair = os::socket_pair();
+  EXPECT_TRUE(pair.ok());
+  static std::unique_ptr<Program> holder;
+  holder = std::make_unique<Program>([&] {
+    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    ASSERT_EQ(::mount("/bin/true", "/run/bin/sluice-worker", nullptr, MS_BIND, nullptr), 0);
+    const os::Fd program = opened("/run/bin/sluice-worker", O_PATH);
+    const int fd = program.get();
+    const uint8_t word = 1;
+    ASSERT_TRUE(os::send_message(pair->first.get(), {&word, 1}, {&fd, 1}).ok());
+    ::pause();
+  });
+  uint8_t word;
+  auto message = os::receive_message(pair->second.get(), {&word, 1}, 1);
+  EXPECT_TRUE(message.ok() && message->fds.size() == 1);
+  return message.ok() && !message->fds.empty() ? std::move(message->fds[0]) : os::Fd();
+}
+
 using Change = std::function<void(Forgery&, const Forgery& other)>;
 struct Case {
   std::string says;  // what cannot be right
   Change change;
   bool own_link = true;
+  uint32_t made_by = 0;
 };
 
 std::vector<Case> forgeries() {
@@ -565,17 +629,14 @@ std::vector<Case> forgeries() {
       {"record of touches", [](Forgery& of, const Forgery&) { of.fds[kRecord] = opened("/run/bin/sluiced", O_RDONLY); }},
       {"program", [](Forgery& of, const Forgery&) { of.fds[kProgram] = opened("/run/bin/sluice-broker", O_PATH); }},
       {"program", [](Forgery& of, const Forgery&) { of.fds[kProgram] = os::Fd(::dup(of.fds[kTable].get())); }},
-      {"program", [](Forgery& of, const Forgery&) {  // by the right path, of another mount
-         EXPECT_EQ(::mount("/bin/true", "/run/bin/sluice-worker", nullptr, MS_BIND, nullptr), 0);
-         of.fds[kProgram] = opened("/run/bin/sluice-worker", O_PATH);
-         EXPECT_EQ(::umount2("/run/bin/sluice-worker", MNT_DETACH), 0);
-       }},
+      {"program", [](Forgery& of, const Forgery&) { of.fds[kProgram] = program_elsewhere(); }},
       {"tree", [](Forgery& of, const Forgery&) { of.fds[kRoot] = opened("/run/bin/sluiced", O_PATH); }},
       {"tree", [](Forgery& of, const Forgery&) { of.fds[kRoot] = opened("/", O_RDONLY | O_DIRECTORY); }},
       {"configuration", [](Forgery& of, const Forgery&) { of.fds[kStart] = copied_to_memory(of.fds[kStart].get()); }},
       {"configuration", [](Forgery& of, const Forgery& other) { of.fds[kStart] = os::Fd(::dup(other.fds[kStart].get())); }},
       {"configuration", [](Forgery& of, const Forgery&) { put(of.bytes, 24, 0); }},  // uid
       {"socket", [](Forgery& of, const Forgery&) { of.fds[kLink] = channel_of(0); }, false},
+      {"socket", [](Forgery&, const Forgery&) {}, true, kVictim},
   };
   return cases;
 }
@@ -597,7 +658,7 @@ ATTACK_WITHIN(ServiceStore, WhatIsForgedIsRefusedAndTheOthersGoOn, 110) {
       const Forgery good = look_into(stored[0]);
       Forgery forged = look_into(stored[1]);
       one.change(forged, good);
-      const os::Fd socket = stored_as(forged, one.own_link);
+      const os::Fd socket = stored_as(forged, one.own_link, one.made_by);
       name = stored[1].first;
       stored_as_name = forged.name;
       host.start({stored[0], {forged.name, socket.get()}});
