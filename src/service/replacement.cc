@@ -1,7 +1,7 @@
 #include "service/replacement.h"
 
 #include "core/limits.h"
-#include "os/apart.h"
+#include "os/channel.h"
 #include "os/mount.h"
 #include "os/service_self.h"
 #include "os/socket.h"
@@ -21,7 +21,9 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
   auto worker = spawn_worker(executables.worker.get(), replacement.device, replacement.counters, replacement.kept,
                              numbers_of(trees), replacement.rules, Place::kLater);
   if (!worker.ok()) return worker.failure();
-  auto done = wait_ready("worker", worker->events.get());
+  // Where the service ends meanwhile, the next one starts another worker: it must not meet this one.
+  const auto readable = os::wait_readable_while(worker->events.get(), replacement.report, kReadyMilliseconds);
+  auto done = readable.ok() ? wait_ready("worker", worker->events.get()) : readable.failure();
   if (done.ok()) {
     const int fds[] = {worker->child.pidfd.get(), worker->events.get()};
     auto taken = ask(replacement.report,
@@ -35,8 +37,6 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
 }  // namespace
 
 void run_replacement(const Executables& executables, const Replacement& replacement) {
-  // With the service before this one its next worker would serve beside the one of the next service.
-  (void)os::end_with_parent();
   os::keep_children();
   (void)os::set_timeout(replacement.report, core::Limits::kSetupSeconds * 1000);
   if (auto done = replace(executables, replacement); !done.ok()) {

@@ -71,7 +71,8 @@ class Host {
   void start() { start(stored()); }
   void start(const Stored& given) {
     const size_t before = readies_;
-    std::vector<std::string> argv = {kSluiced, "--listen-fds", "--store-views"};
+    std::vector<std::string> argv = {kSluiced, "--listen-fds"};
+    if (stores_) argv.emplace_back("--store-views");
     argv.insert(argv.end(), options_.begin(), options_.end());
     service_ = std::make_unique<Program>(argv, log_path(), [&] {
           std::string names = "sluice.socket";
@@ -110,6 +111,8 @@ class Host {
     return all;
   }
   // Nobody does, as in a container without an init.
+  // From the next service on.
+  void without_the_option() { stores_ = false; }
   void listen(bool listens) { listens_ = listens; }
   void reap_nobody() { reaps_ = false; }
   size_t stored_views() const { return stored().size(); }
@@ -159,6 +162,7 @@ class Host {
   }
 
   std::vector<std::string> options_;
+  bool stores_ = true;
   os::Fd listener_, notified_;
   std::unique_ptr<Program> service_;
   mutable std::mutex mutex_;
@@ -435,6 +439,24 @@ ATTACK(ServiceStore, WithoutTheManagersStoreAllEnds) {
   host.forget_all();
   EXPECT_TRUE(eventually(4000, none_left));
   EXPECT_EQ(::access(view.path("file").c_str(), F_OK), -1) << "the connection is held by somebody";
+}
+
+// An administrator took the option out of the unit.
+ATTACK(ServiceStore, AServiceWithoutTheOptionEndsThem) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start();
+  const View view(source, kVictim);
+  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  host.terminate();
+  host.without_the_option();
+  host.start();
+  EXPECT_TRUE(eventually(4000, none_left)) << host.log();
+  EXPECT_EQ(host.stored_views(), 0u);
+  EXPECT_NE(host.log().find("what=\"without --store-views\""), std::string::npos) << host.log();
+  const View next(source, kVictim, {}, false, 0, "next");
+  EXPECT_TRUE(reads(next));
+  EXPECT_EQ(host.stored_views(), 0u);
 }
 
 // It is told when it listens again; until then it holds nothing.
