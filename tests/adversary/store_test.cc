@@ -102,6 +102,12 @@ class Host {
     EXPECT_TRUE(service_->ended(8000)) << "does not end: " << log();
     EXPECT_EQ(service_->status(), 0) << log();
   }
+  // Within some seconds: of the service as it is.
+  bool logs(const std::string& what) const {
+    const bool said = eventually(4000, [&] { return log().find(what) != std::string::npos; });
+    EXPECT_TRUE(said) << what << ": " << log();
+    return said;
+  }
   std::string log() const { return read_all(log_path()); }
 
   Stored stored() const {
@@ -185,12 +191,16 @@ pid_t the(const std::string& name) {
   EXPECT_EQ(pids.size(), 1u) << name;
   return pids.empty() ? -1 : pids[0];
 }
+void kill_all(const std::string& name) {
+  for (const pid_t pid : named(name)) ::kill(pid, SIGKILL);
+}
 bool none_left() { return named("sluice-broker").empty() && named("sluice-worker").empty(); }
 
 bool reads(const View& view, const char* name = "file", const char* content = "content\n") {
   return in_process(kVictim, 8, [&] {
     char bytes[64] = {};
     const os::Fd file(::open(view.path(name).c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_TRUE(file) << name << ": errno " << errno;
     EXPECT_GE(::read(file.get(), bytes, sizeof(bytes) - 1), 0) << name << ": errno " << errno;
     EXPECT_STREQ(bytes, content) << name;
   });
@@ -277,9 +287,9 @@ ATTACK_WITHIN(ServiceStore, AViewAndWhatIsOpenInItGoOnWithoutAServiceAndWithTheN
     EXPECT_EQ(run_program({kSluice, "ls"}, &listed, 5, [] { ::setenv("SLUICE_SOCKET", kSocket, 1); }), 0);
     EXPECT_NE(listed.find("view-1"), std::string::npos) << listed;
     // It watches over them as the one before did.
-    ::kill(worker, SIGKILL);
+    kill_all("sluice-worker");
     user.expect_content("after the end of a worker");
-    EXPECT_TRUE(eventually(2000, [&] { return named("sluice-worker").size() == 1; }));
+    EXPECT_TRUE(host.logs("event=worker-replaced"));
     worker = the("sluice-worker");
     EXPECT_NE(host.log().find("signal=\"9\""), std::string::npos) << host.log();
     EXPECT_TRUE(reads(*view));
@@ -306,9 +316,10 @@ ATTACK_WITHIN(ServiceStore, AWorkerThatEndedMeanwhileIsReplaced, 40) {
     if (i == 2) host.reap_nobody();
     host.kill();
     const pid_t worker = the("sluice-worker");
-    ::kill(worker, SIGKILL);
+    kill_all("sluice-worker");
     host.start();
     user.expect_content("after both");
+    EXPECT_TRUE(host.logs("event=worker-replaced"));
     EXPECT_NE(the("sluice-worker"), worker);
     EXPECT_TRUE(is_hidden(view, "secret"));
   }
@@ -329,17 +340,14 @@ ATTACK_WITHIN(ServiceStore, WhateverIsKilledWheneverNothingIsLost, 60) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     ::usleep(static_cast<useconds_t>((state >> 33) % most_microseconds));
   };
-  const auto kill_workers = [] {
-    for (const pid_t worker : named("sluice-worker")) ::kill(worker, SIGKILL);
-  };
   for (int i = 0; i < 40 * persistence(); ++i) {
     SCOPED_TRACE(i);
     pause(20'000);
-    kill_workers();
+    kill_all("sluice-worker");
     pause(i % 2 == 0 ? 3'000 : 20'000);
     i % 5 == 4 ? host.terminate() : host.kill();
     pause(10'000);
-    if (i % 3 == 0) kill_workers();
+    if (i % 3 == 0) kill_all("sluice-worker");
     host.start();
     // It forgives one end of a worker in a second; the next service all.
     if (i % 8 == 7) user.expect_content("after some rounds");
@@ -382,7 +390,7 @@ ATTACK_WITHIN(ServiceStore, EveryKindOfViewIsTakenOver, 40) {
   connections.pop_back();
   EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 3; }));
   host.kill();
-  for (const pid_t worker : named("sluice-worker")) ::kill(worker, SIGKILL);
+  kill_all("sluice-worker");
   host.start();
   const auto serve = [&] {
     for (const os::Fd& mount : mounts) {
@@ -414,7 +422,7 @@ ATTACK_WITHIN(ServiceStore, AViewThatEndedMeanwhileIsGone, 40) {
     auto view = std::make_unique<View>(source, kVictim);
     EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
     host.kill();
-    if (what == "broker") ::kill(the("sluice-broker"), SIGKILL);
+    if (what == "broker") kill_all("sluice-broker");
     if (what == "client") view.reset();
     if (what == "mount") ::umount2(view->path().c_str(), MNT_DETACH);
     host.start();
@@ -498,14 +506,24 @@ ATTACK_WITHIN(ServiceStore, OtherRulesHoldWithTheNextService, 40) {
   host.kill();
   host.start();
   EXPECT_TRUE(is_hidden(view, "secret"));
-  ::kill(the("sluice-worker"), SIGKILL);
+  kill_all("sluice-worker");
   EXPECT_TRUE(reads(view));
+  EXPECT_TRUE(host.logs("event=worker-replaced"));
   EXPECT_TRUE(is_hidden(view, "secret")) << "by the next worker";
+  // Where the worker has ended when the next service tells it, too.
+  for (int i = 0; i < 5; ++i) {
+    host.kill();
+    kill_all("sluice-worker");
+    host.start();
+    EXPECT_TRUE(reads(view)) << host.log();
+    EXPECT_TRUE(is_hidden(view, "secret"));
+    EXPECT_TRUE(host.logs("event=worker-replaced"));
+  }
   // And others again, which the next service asks the same processes for.
   EXPECT_EQ(run_program({kSluice, "reload", "view-1", "--hide", "file"}, nullptr, 5,
                         [] { ::setenv("SLUICE_SOCKET", kSocket, 1); }), 0);
   EXPECT_TRUE(is_hidden(view, "file"));
-  EXPECT_TRUE(reads(view, "secret", "secret\n"));
+  EXPECT_TRUE(reads(view, "secret", "secret\n")) << host.log();
 }
 
 // Names, numbers and real uids of views are nobody else's, whichever service gave them.
