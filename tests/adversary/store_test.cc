@@ -15,11 +15,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <map>
-#include <mutex>
-#include <thread>
+#include <functional>
+#include <memory>
 
 #include "core/grafts.h"
 #include "core/limits.h"
@@ -48,6 +46,8 @@ os::Fd bound(int type, const char* path) {
   return socket;
 }
 
+bool soon(int milliseconds, const std::function<bool()>& so);
+
 // In the service manager's place: it has the socket that is listened at, and what is stored with it.
 class Host {
  public:
@@ -55,12 +55,14 @@ class Host {
 
   Host() : listener_(bound(SOCK_SEQPACKET, kSocket)), notified_(bound(SOCK_DGRAM, kNotify)) {
     EXPECT_EQ(::listen(listener_.get(), 16), 0);
-    hears_ = std::thread([this] { hear_all(); });
+    current_ = this;
   }
-  ~Host() {
-    service_.reset();
-    stopping_ = true;
-    hears_.join();
+  ~Host() { current_ = nullptr; }
+
+  // What the manager does whenever somebody waits for something. No thread does it: processes are forked here, which would
+  // have its locks.
+  static void work() {
+    if (current_ != nullptr) current_->hear();
   }
 
   // options: of the service, from now on.
@@ -90,28 +92,28 @@ class Host {
           ::setenv("LISTEN_FDNAMES", names.c_str(), 1);
           ::setenv("NOTIFY_SOCKET", kNotify, 1);
         });
-    EXPECT_TRUE(eventually(8000, [&] { return readies_ > before || service_->ended(0); }) && !service_->ended(0)) << log();
+    EXPECT_TRUE(soon(8000, [&] { return readies_ > before || service_->ended(0); }) && !service_->ended(0)) << log();
   }
   // As with SIGKILL; as when it is told to end. Returns when it has.
   void kill() {
     service_->signal(SIGKILL);
-    EXPECT_TRUE(service_->ended(4000));
+    EXPECT_TRUE(soon(4000, [&] { return service_->ended(0); }));
   }
   void terminate() {
     service_->signal(SIGTERM);
-    EXPECT_TRUE(service_->ended(8000)) << "does not end: " << log();
+    EXPECT_TRUE(soon(8000, [&] { return service_->ended(0); })) << "does not end: " << log();
     EXPECT_EQ(service_->status(), 0) << log();
   }
   // Within some seconds: of the service as it is.
   bool logs(const std::string& what) const {
-    const bool said = eventually(4000, [&] { return log().find(what) != std::string::npos; });
+    const bool said = soon(4000, [&] { return log().find(what) != std::string::npos; });
     EXPECT_TRUE(said) << what << ": " << log();
     return said;
   }
   std::string log() const { return read_all(log_path()); }
 
   Stored stored() const {
-    const std::lock_guard lock(mutex_);
+    work();
     Stored all;
     for (const auto& [name, fd] : stored_) all.emplace_back(name, fd.get());
     return all;
@@ -123,11 +125,9 @@ class Host {
   void reap_nobody() { reaps_ = false; }
   size_t stored_views() const { return stored().size(); }
   void let_go_of(const std::string& name) {
-    const std::lock_guard lock(mutex_);
     std::erase_if(stored_, [&](const auto& each) { return each.first == name; });
   }
   void forget_all() {
-    const std::lock_guard lock(mutex_);
     stored_.clear();
   }
 
@@ -140,22 +140,16 @@ class Host {
       if (process.state == 'Z' && process.parent == ::getpid() && process.name.rfind("sluice-", 0) == 0) ::waitpid(process.pid, nullptr, WNOHANG);
     }
   }
-  void hear_all() {
+  void hear() {
     std::vector<uint8_t> text(4096);
-    while (!stopping_) {
-      if (reaps_) reap_orphans();
-      if (!listens_) {
-        ::usleep(10'000);
-        continue;
-      }
-      struct pollfd waiting {notified_.get(), POLLIN, 0};
-      if (::poll(&waiting, 1, 20) <= 0) continue;
+    if (reaps_) reap_orphans();
+    struct pollfd waiting {notified_.get(), POLLIN, 0};
+    while (listens_ && ::poll(&waiting, 1, 0) > 0) {
       auto message = os::receive_message(notified_.get(), text, 1);
       if (!message.ok()) continue;
       const std::string said(text.begin(), text.begin() + static_cast<ptrdiff_t>(message->length));
-      const size_t named = said.find("FDNAME=");
-      const std::string name = named == std::string::npos ? "" : said.substr(named + 7);
-      const std::lock_guard lock(mutex_);
+      const size_t at = said.find("FDNAME=");
+      const std::string name = at == std::string::npos ? "" : said.substr(at + 7);
       if (said.find("FDSTORE=1") == 0 && !message->fds.empty()) {
         EXPECT_NE(said.find("\nFDPOLL=0\n"), std::string::npos) << said;
         stored_.emplace_back(name, std::move(message->fds[0]));
@@ -167,18 +161,24 @@ class Host {
     }
   }
 
+  inline static Host* current_ = nullptr;
   std::vector<std::string> options_;
   bool stores_ = true;
   os::Fd listener_, notified_;
   std::unique_ptr<Program> service_;
-  mutable std::mutex mutex_;
   std::vector<std::pair<std::string, os::Fd>> stored_;
-  std::atomic<size_t> readies_ = 0;
-  std::atomic<bool> stopping_ = false, reaps_ = true, listens_ = true;
-  std::thread hears_;
+  size_t readies_ = 0;
+  bool reaps_ = true, listens_ = true;
 };
 
 os::Fd opened(const char* path, int flags) { return os::Fd(::open(path, flags | O_CLOEXEC)); }
+bool soon(int milliseconds, const std::function<bool()>& so) {
+  return eventually(milliseconds, [&] {
+    Host::work();
+    return so();
+  });
+}
+
 std::vector<pid_t> named(const std::string& name) {
   std::vector<pid_t> pids;
   for (const Found& process : processes()) {
@@ -223,7 +223,7 @@ class User {
   // Nothing went wrong, and something went on.
   void expect_content(const std::string& when) {
     const std::string before = progress();
-    EXPECT_TRUE(eventually(4000, [&] { return progress() != before; })) << when << ": the user of the view is held up";
+    EXPECT_TRUE(soon(4000, [&] { return progress() != before; })) << when << ": the user of the view is held up";
     EXPECT_FALSE(program_.ended(0)) << when << ": the user of the view ended";
   }
   void stop() {
@@ -263,7 +263,7 @@ ATTACK_WITHIN(ServiceStore, AViewAndWhatIsOpenInItGoOnWithoutAServiceAndWithTheN
   Host host;
   host.start();
   auto view = std::make_unique<View>(source, kVictim, std::vector<std::string_view>{"secret"}, false, 0, "view");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   const pid_t broker = the("sluice-broker");
   pid_t worker = the("sluice-worker");
   User user(*view);
@@ -298,8 +298,8 @@ ATTACK_WITHIN(ServiceStore, AViewAndWhatIsOpenInItGoOnWithoutAServiceAndWithTheN
   user.stop();
   // Who holds the view ends it, of whatever service.
   view.reset();
-  EXPECT_TRUE(eventually(4000, none_left)) << host.log();
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 0; }));
+  EXPECT_TRUE(soon(4000, none_left)) << host.log();
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 0; }));
   host.terminate();
   EXPECT_EQ(host.log().find("views-left"), std::string::npos) << host.log();
 }
@@ -311,7 +311,7 @@ ATTACK_WITHIN(ServiceStore, AWorkerThatEndedMeanwhileIsReplaced, 40) {
   const View view(source, kVictim, {"secret"});
   User user(view);
   user.expect_content("before");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   for (int i = 0; i < 3; ++i) {
     if (i == 2) host.reap_nobody();
     host.kill();
@@ -332,7 +332,7 @@ ATTACK_WITHIN(ServiceStore, WhateverIsKilledWheneverNothingIsLost, 60) {
   Host host;
   host.start();
   auto view = std::make_unique<View>(source, kVictim, std::vector<std::string_view>{"secret"});
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   User user(*view);
   user.expect_content("before");
   uint64_t state = 0x9E3779B97F4A7C15u;
@@ -358,8 +358,8 @@ ATTACK_WITHIN(ServiceStore, WhateverIsKilledWheneverNothingIsLost, 60) {
   EXPECT_EQ(named("sluice-worker").size(), 1u);
   EXPECT_EQ(named("sluice-broker").size(), 1u);
   view.reset();
-  EXPECT_TRUE(eventually(4000, none_left)) << host.log();
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 0; }));
+  EXPECT_TRUE(soon(4000, none_left)) << host.log();
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 0; }));
 }
 
 // With as many grafts as there may be; of every owner; tied to nobody, for reading only.
@@ -388,7 +388,7 @@ ATTACK_WITHIN(ServiceStore, EveryKindOfViewIsTakenOver, 40) {
   });
   add([](wire::Hello& hello) { hello.tied = false, hello.read_only = true; });
   connections.pop_back();
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 3; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 3; }));
   host.kill();
   kill_all("sluice-worker");
   host.start();
@@ -420,14 +420,14 @@ ATTACK_WITHIN(ServiceStore, AViewThatEndedMeanwhileIsGone, 40) {
     Host host;
     host.start();
     auto view = std::make_unique<View>(source, kVictim);
-    EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+    EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
     host.kill();
     if (what == "broker") kill_all("sluice-broker");
     if (what == "client") view.reset();
     if (what == "mount") ::umount2(view->path().c_str(), MNT_DETACH);
     host.start();
-    EXPECT_TRUE(eventually(4000, none_left)) << host.log();
-    EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 0; }));
+    EXPECT_TRUE(soon(4000, none_left)) << host.log();
+    EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 0; }));
     EXPECT_NE(host.log().find("event=view-ended"), std::string::npos) << host.log();
     view.reset();
     ::unlink(kSocket), ::unlink(kNotify);
@@ -440,12 +440,12 @@ ATTACK(ServiceStore, WithoutTheManagersStoreAllEnds) {
   Host host;
   host.start();
   const View view(source, kVictim);
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   host.terminate();
   EXPECT_NE(host.log().find("event=views-left"), std::string::npos) << host.log();
   EXPECT_TRUE(reads(view));
   host.forget_all();
-  EXPECT_TRUE(eventually(4000, none_left));
+  EXPECT_TRUE(soon(4000, none_left));
   EXPECT_EQ(::access(view.path("file").c_str(), F_OK), -1) << "the connection is held by somebody";
 }
 
@@ -455,11 +455,11 @@ ATTACK(ServiceStore, AServiceWithoutTheOptionEndsThem) {
   Host host;
   host.start();
   const View view(source, kVictim);
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   host.terminate();
   host.without_the_option();
   host.start();
-  EXPECT_TRUE(eventually(4000, none_left)) << host.log();
+  EXPECT_TRUE(soon(4000, none_left)) << host.log();
   EXPECT_EQ(host.stored_views(), 0u);
   EXPECT_NE(host.log().find("what=\"without --store-views\""), std::string::npos) << host.log();
   const View next(source, kVictim, {}, false, 0, "next");
@@ -474,7 +474,7 @@ ATTACK(ServiceStore, AManagerThatDoesNotListenHoldsNoView) {
   host.start();
   auto view = std::make_unique<View>(source, kVictim);
   const View other(source, kVictim, {}, false, 0, "other");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 2; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 2; }));
   host.listen(false);
   wire::Hello end;
   end.kind = wire::HelloKind::kEnd;
@@ -482,7 +482,7 @@ ATTACK(ServiceStore, AManagerThatDoesNotListenHoldsNoView) {
   EXPECT_FALSE(ask(end, {}).closed);
   // The connection has ended, for who is in the view too.
   const std::string file = view->path("file");
-  EXPECT_TRUE(eventually(4000, [&] {
+  EXPECT_TRUE(soon(4000, [&] {
     return run_program({"/bin/true"}, nullptr, 2, [&] {
       struct stat stat;
       if (::setresgid(kVictim, kVictim, kVictim) != 0 || ::setresuid(kVictim, kVictim, kVictim) != 0) ::_exit(2);
@@ -490,7 +490,7 @@ ATTACK(ServiceStore, AManagerThatDoesNotListenHoldsNoView) {
     }) == 0;
   })) << host.log();
   host.listen(true);
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   EXPECT_TRUE(reads(other));
 }
 
@@ -533,11 +533,11 @@ ATTACK_WITHIN(ServiceStore, ANewViewHasNothingOfAnOldOnes, 40) {
   host.start();
   const View first(source, kVictim, {}, false, 0, "first");
   const View second(source, kVictim, {}, false, 0, "second");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 2; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 2; }));
   host.kill();
   host.start();
   const View third(source, kVictim, {}, false, 0, "third");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 3; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 3; }));
   std::vector<std::string> names, uids;
   for (const auto& [name, fd] : host.stored()) names.push_back(name);
   for (const pid_t broker : named("sluice-broker")) uids.push_back(field_of(broker, "Uid"));
@@ -686,11 +686,11 @@ ATTACK_WITHIN(ServiceStore, WhatIsForgedIsRefusedAndTheOthersGoOn, 110) {
   Host host;
   host.start();
   const View other(source, kVictim, {}, false, 0, "other");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   for (const Case& one : forgeries()) {
     SCOPED_TRACE(one.says);
     auto view = std::make_unique<View>(source, kVictim, std::vector<std::string_view>{}, true, 0, "forged");
-    ASSERT_TRUE(eventually(2000, [&] { return host.stored_views() == 2; }));
+    ASSERT_TRUE(soon(2000, [&] { return host.stored_views() == 2; }));
     host.kill();
     std::string name, stored_as_name;
     {
@@ -711,7 +711,7 @@ ATTACK_WITHIN(ServiceStore, WhatIsForgedIsRefusedAndTheOthersGoOn, 110) {
     EXPECT_TRUE(reads(other)) << "the other view";
     // What the manager has by that name it lets go of, and with it the view ends.
     if (name != stored_as_name) host.let_go_of(name);
-    ASSERT_TRUE(eventually(4000, [] { return named("sluice-broker").size() == 1 && named("sluice-worker").size() == 1; })) << host.log();
+    ASSERT_TRUE(soon(4000, [] { return named("sluice-broker").size() == 1 && named("sluice-worker").size() == 1; })) << host.log();
   }
   EXPECT_TRUE(reads(other));
 }
@@ -722,7 +722,7 @@ ATTACK_WITHIN(ServiceStore, WhatIsNoRecordIsRefused, 60) {
   Host host;
   host.start();
   const View view(source, kVictim);
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   host.kill();
   const auto stored = host.stored();
   int empty[2];
@@ -746,8 +746,8 @@ ATTACK_WITHIN(ServiceStore, WhatIsNoRecordIsRefused, 60) {
   const auto now = host.stored();
   host.start({now[0], now[0]});
   EXPECT_EQ(host.log().find("event=view-taken-over"), std::string::npos) << host.log();
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 0; }));
-  EXPECT_TRUE(eventually(4000, none_left)) << host.log();
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 0; }));
+  EXPECT_TRUE(soon(4000, none_left)) << host.log();
 }
 
 }  // namespace
