@@ -25,8 +25,7 @@ Grants::Grants(const View& view, Rulebook& book, uint32_t most, core::Grant* lef
     : view_(view), book_(book), ledger_(most, left) {
   // What the broker before was about to get, or to give back, when it ended.
   for (uint32_t slot = 0; slot < ledger_.touched(); ++slot) {
-    core::Grant* grant = ledger_.at(slot);
-    if (grant != nullptr && !grant->is_whole()) give_back(grant);
+    if (core::Grant* grant = ledger_.at(slot); grant != nullptr && !grant->is_whole()) give_back(grant);
   }
   // Got, and not written down: the kernel numbers them in turn (fs/fuse/backing.c, idr_alloc_cyclic).
   if (ledger_.touched() > 0) (void)os::backing_close(view_.device, static_cast<int>(ledger_.last_left() + 1));
@@ -148,7 +147,7 @@ core::Result<size_t> Grants::read_window(core::GrantId id, int64_t offset, std::
   auto file = [&]() -> core::Result<os::Fd> {
     const std::lock_guard lock(book_.mutex);
     const core::Grant* grant = ledger_.get(id);
-    if (grant == nullptr || grant->backing_id != 0) return Failure{EBADF, Reason::kGrantUnknown};
+    if (grant == nullptr || grant->backing_id != 0 || grant->file_fd < 0) return Failure{EBADF, Reason::kGrantUnknown};
     window = grant->file.access;
     return os::duplicate(grant->file_fd);
   }();
@@ -201,9 +200,10 @@ core::Result<os::Fd> Grants::borrow(core::GrantId id, bool write) {
   const core::Grant* grant = ledger_.get(id);
   // Nobody gets at what is outside a window, not by copying it elsewhere either.
   if (grant == nullptr || grant->backing_id == 0) return Failure{EBADF, Reason::kGrantUnknown};
-  if (write && grant->write_fd < 0) return Failure{EBADF, Reason::kGrantNotWritable};
+  const int fd = write || grant->file_fd < 0 ? grant->write_fd : grant->file_fd;
+  if (fd < 0) return Failure{EBADF, Reason::kGrantNotWritable};
   // A duplicate, so that a close() meanwhile cannot give its number to another file.
-  return os::duplicate(write || grant->file_fd < 0 ? grant->write_fd : grant->file_fd);
+  return os::duplicate(fd);
 }
 
 core::Outcome Grants::truncate_path(std::string_view path, core::FileId file, int64_t length) {

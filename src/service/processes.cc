@@ -18,12 +18,6 @@
 #include "wire/worker_start.h"
 
 namespace sluice::service {
-namespace {
-
-constexpr int kReadyMilliseconds = 5000;
-
-}  // namespace
-
 core::Outcome wait_ready(const char* who, int events) {
   auto readable = os::wait_readable(events, kReadyMilliseconds);
   if (!readable.ok()) return readable.failure();

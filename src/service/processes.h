@@ -51,6 +51,8 @@ inline uint32_t private_uid_of(uint64_t view) {
 // For so long the broker of an audited view or connection waits for the service to take an event.
 inline constexpr uint32_t kAuditMilliseconds = 1000;
 
+// So long a process that was started may take until then.
+inline constexpr int kReadyMilliseconds = 5000;
 // Set-up process. Until a process that was started says on its events that it is confined and serves. who: for
 // the log.
 core::Outcome wait_ready(const char* who, int events);

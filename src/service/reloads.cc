@@ -1,6 +1,7 @@
 // Other rules for a view that serves: first for its broker, whose verdict counts, then for its worker.
 #include <absl/strings/str_cat.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "os/socket.h"
@@ -39,7 +40,9 @@ void Service::go_on_reloading(View& view, bool from_broker, uint32_t open) {
     view.broker_has_rules = true;
     if (!view.worker) return;  // the next begins with them
     const auto sent = os::send_message(view.worker_events.get(), view.rules.bytes());
-    if (!sent.ok()) end_view(view.info.id, "worker does not listen");
+    // One that has ended is followed by one that begins with them.
+    const bool ended = !sent.ok() && (sent.failure().error == EPIPE || sent.failure().error == ECONNRESET);
+    if (!sent.ok() && !ended) end_view(view.info.id, "worker does not listen");
     return;
   }
   view.info.rules = static_cast<uint32_t>(view.rules.size());

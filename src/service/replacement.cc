@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "core/limits.h"
-#include "os/apart.h"
+#include "os/channel.h"
 #include "os/memory_file.h"
 #include "os/mount.h"
 #include "os/service_self.h"
@@ -51,7 +51,11 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
                              numbers_of(trees), replacement.rules, Place::kLater);
   auto done = worker.ok() ? core::Outcome(core::Done{}) : worker.failure();
   if (done.ok() && broker) done = wait_ready("broker", broker->events.get());
-  if (done.ok()) done = wait_ready("worker", worker->events.get());
+  if (done.ok()) {
+    // Where the service ends meanwhile, the next one starts others: they must not meet these.
+    const auto readable = os::wait_readable_while(worker->events.get(), replacement.report, kReadyMilliseconds);
+    done = readable.ok() ? wait_ready("worker", worker->events.get()) : readable.failure();
+  }
   if (done.ok()) {
     wire::Report report{wire::ReportKind::kMadeWorker, 0, static_cast<uint64_t>(worker->child.pid), {}, {}, {}};
     std::vector<int> fds = {worker->child.pidfd.get(), worker->events.get()};
@@ -73,8 +77,6 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
 }  // namespace
 
 void run_replacement(const Executables& executables, const Replacement& replacement) {
-  // With the service before this one its next worker would serve beside the one of the next service.
-  (void)os::end_with_parent();
   os::keep_children();
   (void)os::set_timeout(replacement.report, core::Limits::kSetupSeconds * 1000);
   if (auto done = replace(executables, replacement); !done.ok()) {

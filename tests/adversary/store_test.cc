@@ -3,6 +3,7 @@
 // nothing that the kernel does not vouch for, and refuses that view alone (src/service/store.cc).
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -14,11 +15,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <map>
-#include <mutex>
-#include <thread>
+#include <functional>
+#include <memory>
 
 #include "core/grafts.h"
 #include "core/limits.h"
@@ -47,6 +46,8 @@ os::Fd bound(int type, const char* path) {
   return socket;
 }
 
+bool soon(int milliseconds, const std::function<bool()>& so);
+
 // In the service manager's place: it has the socket that is listened at, and what is stored with it.
 class Host {
  public:
@@ -54,12 +55,14 @@ class Host {
 
   Host() : listener_(bound(SOCK_SEQPACKET, kSocket)), notified_(bound(SOCK_DGRAM, kNotify)) {
     EXPECT_EQ(::listen(listener_.get(), 16), 0);
-    hears_ = std::thread([this] { hear_all(); });
+    current_ = this;
   }
-  ~Host() {
-    service_.reset();
-    stopping_ = true;
-    hears_.join();
+  ~Host() { current_ = nullptr; }
+
+  // What the manager does whenever somebody waits for something. No thread does it: processes are forked here, which would
+  // have its locks.
+  static void work() {
+    if (current_ != nullptr) current_->hear();
   }
 
   // options: of the service, from now on.
@@ -70,7 +73,8 @@ class Host {
   void start() { start(stored()); }
   void start(const Stored& given) {
     const size_t before = readies_;
-    std::vector<std::string> argv = {kSluiced, "--listen-fds", "--store-views"};
+    std::vector<std::string> argv = {kSluiced, "--listen-fds"};
+    if (stores_) argv.emplace_back("--store-views");
     argv.insert(argv.end(), options_.begin(), options_.end());
     service_ = std::make_unique<Program>(argv, log_path(), [&] {
           std::string names = "sluice.socket";
@@ -88,36 +92,42 @@ class Host {
           ::setenv("LISTEN_FDNAMES", names.c_str(), 1);
           ::setenv("NOTIFY_SOCKET", kNotify, 1);
         });
-    EXPECT_TRUE(eventually(8000, [&] { return readies_ > before || service_->ended(0); }) && !service_->ended(0)) << log();
+    EXPECT_TRUE(soon(8000, [&] { return readies_ > before || service_->ended(0); }) && !service_->ended(0)) << log();
   }
   // As with SIGKILL; as when it is told to end. Returns when it has.
   void kill() {
     service_->signal(SIGKILL);
-    EXPECT_TRUE(service_->ended(4000));
+    EXPECT_TRUE(soon(4000, [&] { return service_->ended(0); }));
   }
   void terminate() {
     service_->signal(SIGTERM);
-    EXPECT_TRUE(service_->ended(8000)) << "does not end: " << log();
+    EXPECT_TRUE(soon(8000, [&] { return service_->ended(0); })) << "does not end: " << log();
     EXPECT_EQ(service_->status(), 0) << log();
+  }
+  // Within some seconds: of the service as it is.
+  bool logs(const std::string& what) const {
+    const bool said = soon(4000, [&] { return log().find(what) != std::string::npos; });
+    EXPECT_TRUE(said) << what << ": " << log();
+    return said;
   }
   std::string log() const { return read_all(log_path()); }
 
   Stored stored() const {
-    const std::lock_guard lock(mutex_);
+    work();
     Stored all;
     for (const auto& [name, fd] : stored_) all.emplace_back(name, fd.get());
     return all;
   }
   // Nobody does, as in a container without an init.
+  // From the next service on.
+  void without_the_option() { stores_ = false; }
   void listen(bool listens) { listens_ = listens; }
   void reap_nobody() { reaps_ = false; }
   size_t stored_views() const { return stored().size(); }
   void let_go_of(const std::string& name) {
-    const std::lock_guard lock(mutex_);
     std::erase_if(stored_, [&](const auto& each) { return each.first == name; });
   }
   void forget_all() {
-    const std::lock_guard lock(mutex_);
     stored_.clear();
   }
 
@@ -130,22 +140,16 @@ class Host {
       if (process.state == 'Z' && process.parent == ::getpid() && process.name.rfind("sluice-", 0) == 0) ::waitpid(process.pid, nullptr, WNOHANG);
     }
   }
-  void hear_all() {
+  void hear() {
     std::vector<uint8_t> text(4096);
-    while (!stopping_) {
-      if (reaps_) reap_orphans();
-      if (!listens_) {
-        ::usleep(10'000);
-        continue;
-      }
-      struct pollfd waiting {notified_.get(), POLLIN, 0};
-      if (::poll(&waiting, 1, 20) <= 0) continue;
+    if (reaps_) reap_orphans();
+    struct pollfd waiting {notified_.get(), POLLIN, 0};
+    while (listens_ && ::poll(&waiting, 1, 0) > 0) {
       auto message = os::receive_message(notified_.get(), text, 1);
       if (!message.ok()) continue;
       const std::string said(text.begin(), text.begin() + static_cast<ptrdiff_t>(message->length));
-      const size_t named = said.find("FDNAME=");
-      const std::string name = named == std::string::npos ? "" : said.substr(named + 7);
-      const std::lock_guard lock(mutex_);
+      const size_t at = said.find("FDNAME=");
+      const std::string name = at == std::string::npos ? "" : said.substr(at + 7);
       if (said.find("FDSTORE=1") == 0 && !message->fds.empty()) {
         EXPECT_NE(said.find("\nFDPOLL=0\n"), std::string::npos) << said;
         stored_.emplace_back(name, std::move(message->fds[0]));
@@ -157,17 +161,24 @@ class Host {
     }
   }
 
+  inline static Host* current_ = nullptr;
   std::vector<std::string> options_;
+  bool stores_ = true;
   os::Fd listener_, notified_;
   std::unique_ptr<Program> service_;
-  mutable std::mutex mutex_;
   std::vector<std::pair<std::string, os::Fd>> stored_;
-  std::atomic<size_t> readies_ = 0;
-  std::atomic<bool> stopping_ = false, reaps_ = true, listens_ = true;
-  std::thread hears_;
+  size_t readies_ = 0;
+  bool reaps_ = true, listens_ = true;
 };
 
 os::Fd opened(const char* path, int flags) { return os::Fd(::open(path, flags | O_CLOEXEC)); }
+bool soon(int milliseconds, const std::function<bool()>& so) {
+  return eventually(milliseconds, [&] {
+    Host::work();
+    return so();
+  });
+}
+
 std::vector<pid_t> named(const std::string& name) {
   std::vector<pid_t> pids;
   for (const Found& process : processes()) {
@@ -180,12 +191,16 @@ pid_t the(const std::string& name) {
   EXPECT_EQ(pids.size(), 1u) << name;
   return pids.empty() ? -1 : pids[0];
 }
+void kill_all(const std::string& name) {
+  for (const pid_t pid : named(name)) ::kill(pid, SIGKILL);
+}
 bool none_left() { return named("sluice-broker").empty() && named("sluice-worker").empty(); }
 
 bool reads(const View& view, const char* name = "file", const char* content = "content\n") {
   return in_process(kVictim, 8, [&] {
     char bytes[64] = {};
     const os::Fd file(::open(view.path(name).c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_TRUE(file) << name << ": errno " << errno;
     EXPECT_GE(::read(file.get(), bytes, sizeof(bytes) - 1), 0) << name << ": errno " << errno;
     EXPECT_STREQ(bytes, content) << name;
   });
@@ -208,7 +223,7 @@ class User {
   // Nothing went wrong, and something went on.
   void expect_content(const std::string& when) {
     const std::string before = progress();
-    EXPECT_TRUE(eventually(4000, [&] { return progress() != before; })) << when << ": the user of the view is held up";
+    EXPECT_TRUE(soon(4000, [&] { return progress() != before; })) << when << ": the user of the view is held up";
     EXPECT_FALSE(program_.ended(0)) << when << ": the user of the view ended";
   }
   void stop() {
@@ -248,7 +263,7 @@ ATTACK_WITHIN(ServiceStore, AViewAndWhatIsOpenInItGoOnWithoutAServiceAndWithTheN
   Host host;
   host.start();
   auto view = std::make_unique<View>(source, kVictim, std::vector<std::string_view>{"secret"}, false, 0, "view");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   const pid_t broker = the("sluice-broker");
   pid_t worker = the("sluice-worker");
   User user(*view);
@@ -272,9 +287,9 @@ ATTACK_WITHIN(ServiceStore, AViewAndWhatIsOpenInItGoOnWithoutAServiceAndWithTheN
     EXPECT_EQ(run_program({kSluice, "ls"}, &listed, 5, [] { ::setenv("SLUICE_SOCKET", kSocket, 1); }), 0);
     EXPECT_NE(listed.find("view-1"), std::string::npos) << listed;
     // It watches over them as the one before did.
-    ::kill(worker, SIGKILL);
+    kill_all("sluice-worker");
     user.expect_content("after the end of a worker");
-    EXPECT_TRUE(eventually(2000, [&] { return named("sluice-worker").size() == 1; }));
+    EXPECT_TRUE(host.logs("event=worker-replaced"));
     worker = the("sluice-worker");
     EXPECT_NE(host.log().find("signal=\"9\""), std::string::npos) << host.log();
     EXPECT_TRUE(reads(*view));
@@ -283,8 +298,8 @@ ATTACK_WITHIN(ServiceStore, AViewAndWhatIsOpenInItGoOnWithoutAServiceAndWithTheN
   user.stop();
   // Who holds the view ends it, of whatever service.
   view.reset();
-  EXPECT_TRUE(eventually(4000, none_left)) << host.log();
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 0; }));
+  EXPECT_TRUE(soon(4000, none_left)) << host.log();
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 0; }));
   host.terminate();
   EXPECT_EQ(host.log().find("views-left"), std::string::npos) << host.log();
 }
@@ -296,18 +311,55 @@ ATTACK_WITHIN(ServiceStore, AWorkerThatEndedMeanwhileIsReplaced, 40) {
   const View view(source, kVictim, {"secret"});
   User user(view);
   user.expect_content("before");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   for (int i = 0; i < 3; ++i) {
     if (i == 2) host.reap_nobody();
     host.kill();
     const pid_t worker = the("sluice-worker");
-    ::kill(worker, SIGKILL);
+    kill_all("sluice-worker");
     host.start();
     user.expect_content("after both");
+    EXPECT_TRUE(host.logs("event=worker-replaced"));
     EXPECT_NE(the("sluice-worker"), worker);
     EXPECT_TRUE(is_hidden(view, "secret"));
   }
   user.stop();
+}
+
+// Worker and service, one soon after the other, at any instant of what the other does about it.
+ATTACK_WITHIN(ServiceStore, WhateverIsKilledWheneverNothingIsLost, 60) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start();
+  auto view = std::make_unique<View>(source, kVictim, std::vector<std::string_view>{"secret"});
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
+  User user(*view);
+  user.expect_content("before");
+  uint64_t state = 0x9E3779B97F4A7C15u;
+  const auto pause = [&state](uint64_t most_microseconds) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    ::usleep(static_cast<useconds_t>((state >> 33) % most_microseconds));
+  };
+  for (int i = 0; i < 40 * persistence(); ++i) {
+    SCOPED_TRACE(i);
+    pause(20'000);
+    kill_all("sluice-worker");
+    pause(i % 2 == 0 ? 3'000 : 20'000);
+    i % 5 == 4 ? host.terminate() : host.kill();
+    pause(10'000);
+    if (i % 3 == 0) kill_all("sluice-worker");
+    host.start();
+    // It forgives one end of a worker in a second; the next service all.
+    if (i % 8 == 7) user.expect_content("after some rounds");
+  }
+  user.expect_content("after all of it");
+  EXPECT_TRUE(is_hidden(*view, "secret"));
+  user.stop();
+  EXPECT_EQ(named("sluice-worker").size(), 1u);
+  EXPECT_EQ(named("sluice-broker").size(), 1u);
+  view.reset();
+  EXPECT_TRUE(soon(4000, none_left)) << host.log();
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 0; }));
 }
 
 // With as many grafts as there may be; of every owner; tied to nobody, for reading only.
@@ -336,9 +388,9 @@ ATTACK_WITHIN(ServiceStore, EveryKindOfViewIsTakenOver, 40) {
   });
   add([](wire::Hello& hello) { hello.tied = false, hello.read_only = true; });
   connections.pop_back();
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 3; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 3; }));
   host.kill();
-  for (const pid_t worker : named("sluice-worker")) ::kill(worker, SIGKILL);
+  kill_all("sluice-worker");
   host.start();
   const auto serve = [&] {
     for (const os::Fd& mount : mounts) {
@@ -367,7 +419,7 @@ ATTACK_WITHIN(ServiceStore, ABrokerThatEndedMeanwhileIsReplaced, 40) {
   const View view(source, kVictim, {"secret"});
   User user(view);
   user.expect_content("before");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   for (int i = 0; i < 3; ++i) {
     const pid_t broker = the("sluice-broker");
     host.kill();
@@ -390,13 +442,13 @@ ATTACK_WITHIN(ServiceStore, AViewThatEndedMeanwhileIsGone, 40) {
     Host host;
     host.start();
     auto view = std::make_unique<View>(source, kVictim);
-    EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+    EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
     host.kill();
     if (what == "client") view.reset();
     if (what == "mount") ::umount2(view->path().c_str(), MNT_DETACH);
     host.start();
-    EXPECT_TRUE(eventually(4000, none_left)) << host.log();
-    EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 0; }));
+    EXPECT_TRUE(soon(4000, none_left)) << host.log();
+    EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 0; }));
     EXPECT_NE(host.log().find("event=view-ended"), std::string::npos) << host.log();
     view.reset();
     ::unlink(kSocket), ::unlink(kNotify);
@@ -409,13 +461,31 @@ ATTACK(ServiceStore, WithoutTheManagersStoreAllEnds) {
   Host host;
   host.start();
   const View view(source, kVictim);
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   host.terminate();
   EXPECT_NE(host.log().find("event=views-left"), std::string::npos) << host.log();
   EXPECT_TRUE(reads(view));
   host.forget_all();
-  EXPECT_TRUE(eventually(4000, none_left));
+  EXPECT_TRUE(soon(4000, none_left));
   EXPECT_EQ(::access(view.path("file").c_str(), F_OK), -1) << "the connection is held by somebody";
+}
+
+// An administrator took the option out of the unit.
+ATTACK(ServiceStore, AServiceWithoutTheOptionEndsThem) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start();
+  const View view(source, kVictim);
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
+  host.terminate();
+  host.without_the_option();
+  host.start();
+  EXPECT_TRUE(soon(4000, none_left)) << host.log();
+  EXPECT_EQ(host.stored_views(), 0u);
+  EXPECT_NE(host.log().find("what=\"without --store-views\""), std::string::npos) << host.log();
+  const View next(source, kVictim, {}, false, 0, "next");
+  EXPECT_TRUE(reads(next));
+  EXPECT_EQ(host.stored_views(), 0u);
 }
 
 // It is told when it listens again; until then it holds nothing.
@@ -425,7 +495,7 @@ ATTACK(ServiceStore, AManagerThatDoesNotListenHoldsNoView) {
   host.start();
   auto view = std::make_unique<View>(source, kVictim);
   const View other(source, kVictim, {}, false, 0, "other");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 2; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 2; }));
   host.listen(false);
   wire::Hello end;
   end.kind = wire::HelloKind::kEnd;
@@ -433,7 +503,7 @@ ATTACK(ServiceStore, AManagerThatDoesNotListenHoldsNoView) {
   EXPECT_FALSE(ask(end, {}).closed);
   // The connection has ended, for who is in the view too.
   const std::string file = view->path("file");
-  EXPECT_TRUE(eventually(4000, [&] {
+  EXPECT_TRUE(soon(4000, [&] {
     return run_program({"/bin/true"}, nullptr, 2, [&] {
       struct stat stat;
       if (::setresgid(kVictim, kVictim, kVictim) != 0 || ::setresuid(kVictim, kVictim, kVictim) != 0) ::_exit(2);
@@ -441,7 +511,7 @@ ATTACK(ServiceStore, AManagerThatDoesNotListenHoldsNoView) {
     }) == 0;
   })) << host.log();
   host.listen(true);
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   EXPECT_TRUE(reads(other));
 }
 
@@ -457,14 +527,24 @@ ATTACK_WITHIN(ServiceStore, OtherRulesHoldWithTheNextService, 40) {
   host.kill();
   host.start();
   EXPECT_TRUE(is_hidden(view, "secret"));
-  ::kill(the("sluice-worker"), SIGKILL);
+  kill_all("sluice-worker");
   EXPECT_TRUE(reads(view));
+  EXPECT_TRUE(host.logs("event=worker-replaced"));
   EXPECT_TRUE(is_hidden(view, "secret")) << "by the next worker";
+  // Where the worker has ended when the next service tells it, too.
+  for (int i = 0; i < 5; ++i) {
+    host.kill();
+    kill_all("sluice-worker");
+    host.start();
+    EXPECT_TRUE(reads(view)) << host.log();
+    EXPECT_TRUE(is_hidden(view, "secret"));
+    EXPECT_TRUE(host.logs("event=worker-replaced"));
+  }
   // And others again, which the next service asks the same processes for.
   EXPECT_EQ(run_program({kSluice, "reload", "view-1", "--hide", "file"}, nullptr, 5,
                         [] { ::setenv("SLUICE_SOCKET", kSocket, 1); }), 0);
   EXPECT_TRUE(is_hidden(view, "file"));
-  EXPECT_TRUE(reads(view, "secret", "secret\n"));
+  EXPECT_TRUE(reads(view, "secret", "secret\n")) << host.log();
 }
 
 // Names, numbers and real uids of views are nobody else's, whichever service gave them.
@@ -474,11 +554,11 @@ ATTACK_WITHIN(ServiceStore, ANewViewHasNothingOfAnOldOnes, 40) {
   host.start();
   const View first(source, kVictim, {}, false, 0, "first");
   const View second(source, kVictim, {}, false, 0, "second");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 2; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 2; }));
   host.kill();
   host.start();
   const View third(source, kVictim, {}, false, 0, "third");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 3; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 3; }));
   std::vector<std::string> names, uids;
   for (const auto& [name, fd] : host.stored()) names.push_back(name);
   for (const pid_t broker : named("sluice-broker")) uids.push_back(field_of(broker, "Uid"));
@@ -509,8 +589,10 @@ Forgery look_into(const std::pair<std::string, int>& stored) {
   return {buffer, std::move(message->fds), stored.first};
 }
 // A socket in which this waits; its other end is `link`'s, where the record has one.
-os::Fd stored_as(Forgery& forgery, bool own_link) {
+os::Fd stored_as(Forgery& forgery, bool own_link, uint32_t made_by = 0) {
+  EXPECT_EQ(::seteuid(made_by), 0);
   auto pair = os::socket_pair();
+  EXPECT_EQ(::seteuid(0), 0);
   EXPECT_TRUE(pair.ok());
   std::vector<int> fds;
   if (own_link && !forgery.fds.empty()) forgery.fds[kLink] = os::Fd(::fcntl(pair->first.get(), F_DUPFD_CLOEXEC, 0));
@@ -539,11 +621,33 @@ os::Fd channel_of(uint32_t uid) {
 // As many bytes, other content, in place.
 void put(std::vector<uint8_t>& bytes, size_t at, uint32_t value) { std::memcpy(bytes.data() + at, &value, sizeof(value)); }
 
+// By the right path: of another mount namespace, which stays for a while.
+os::Fd program_elsewhere() {
+  auto pair = os::socket_pair();
+  EXPECT_TRUE(pair.ok());
+  static std::unique_ptr<Program> holder;
+  holder = std::make_unique<Program>([&] {
+    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    ASSERT_EQ(::mount("/bin/true", "/run/bin/sluice-worker", nullptr, MS_BIND, nullptr), 0);
+    const os::Fd program = opened("/run/bin/sluice-worker", O_PATH);
+    const int fd = program.get();
+    const uint8_t word = 1;
+    ASSERT_TRUE(os::send_message(pair->first.get(), {&word, 1}, {&fd, 1}).ok());
+    ::pause();
+  });
+  uint8_t word;
+  auto message = os::receive_message(pair->second.get(), {&word, 1}, 1);
+  EXPECT_TRUE(message.ok() && message->fds.size() == 1);
+  return message.ok() && !message->fds.empty() ? std::move(message->fds[0]) : os::Fd();
+}
+
 using Change = std::function<void(Forgery&, const Forgery& other)>;
 struct Case {
   std::string says;  // what cannot be right
   Change change;
   bool own_link = true;
+  uint32_t made_by = 0;
 };
 
 std::vector<Case> forgeries() {
@@ -586,11 +690,7 @@ std::vector<Case> forgeries() {
       {"record of touches", [](Forgery& of, const Forgery&) { of.fds[kRecord] = opened("/run/bin/sluiced", O_RDONLY); }},
       {"program", [](Forgery& of, const Forgery&) { of.fds[kProgram] = opened("/run/bin/sluice-broker", O_PATH); }},
       {"program", [](Forgery& of, const Forgery&) { of.fds[kProgram] = os::Fd(::dup(of.fds[kTable].get())); }},
-      {"program", [](Forgery& of, const Forgery&) {  // by the right path, of another mount
-         EXPECT_EQ(::mount("/bin/true", "/run/bin/sluice-worker", nullptr, MS_BIND, nullptr), 0);
-         of.fds[kProgram] = opened("/run/bin/sluice-worker", O_PATH);
-         EXPECT_EQ(::umount2("/run/bin/sluice-worker", MNT_DETACH), 0);
-       }},
+      {"program", [](Forgery& of, const Forgery&) { of.fds[kProgram] = program_elsewhere(); }},
       {"program of the broker", [](Forgery& of, const Forgery&) { of.fds[kBrokerProgram] = opened("/run/bin/sluice-worker", O_PATH); }},
       {"ledger", [](Forgery& of, const Forgery&) { of.fds[kLedger] = copied_to_memory(of.fds[kLedger].get()); }},
       {"tree", [](Forgery& of, const Forgery&) { of.fds[kRoot] = opened("/run/bin/sluiced", O_PATH); }},
@@ -599,6 +699,7 @@ std::vector<Case> forgeries() {
       {"configuration", [](Forgery& of, const Forgery& other) { of.fds[kStart] = os::Fd(::dup(other.fds[kStart].get())); }},
       {"configuration", [](Forgery& of, const Forgery&) { put(of.bytes, 24, 0); }},  // uid
       {"socket", [](Forgery& of, const Forgery&) { of.fds[kLink] = channel_of(0); }, false},
+      {"socket", [](Forgery&, const Forgery&) {}, true, kVictim},
   };
   return cases;
 }
@@ -608,11 +709,11 @@ ATTACK_WITHIN(ServiceStore, WhatIsForgedIsRefusedAndTheOthersGoOn, 110) {
   Host host;
   host.start();
   const View other(source, kVictim, {}, false, 0, "other");
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   for (const Case& one : forgeries()) {
     SCOPED_TRACE(one.says);
     auto view = std::make_unique<View>(source, kVictim, std::vector<std::string_view>{}, true, 0, "forged");
-    ASSERT_TRUE(eventually(2000, [&] { return host.stored_views() == 2; }));
+    ASSERT_TRUE(soon(2000, [&] { return host.stored_views() == 2; }));
     host.kill();
     std::string name, stored_as_name;
     {
@@ -620,7 +721,7 @@ ATTACK_WITHIN(ServiceStore, WhatIsForgedIsRefusedAndTheOthersGoOn, 110) {
       const Forgery good = look_into(stored[0]);
       Forgery forged = look_into(stored[1]);
       one.change(forged, good);
-      const os::Fd socket = stored_as(forged, one.own_link);
+      const os::Fd socket = stored_as(forged, one.own_link, one.made_by);
       name = stored[1].first;
       stored_as_name = forged.name;
       host.start({stored[0], {forged.name, socket.get()}});
@@ -633,7 +734,7 @@ ATTACK_WITHIN(ServiceStore, WhatIsForgedIsRefusedAndTheOthersGoOn, 110) {
     EXPECT_TRUE(reads(other)) << "the other view";
     // What the manager has by that name it lets go of, and with it the view ends.
     if (name != stored_as_name) host.let_go_of(name);
-    ASSERT_TRUE(eventually(4000, [] { return named("sluice-broker").size() == 1 && named("sluice-worker").size() == 1; })) << host.log();
+    ASSERT_TRUE(soon(4000, [] { return named("sluice-broker").size() == 1 && named("sluice-worker").size() == 1; })) << host.log();
   }
   EXPECT_TRUE(reads(other));
 }
@@ -644,7 +745,7 @@ ATTACK_WITHIN(ServiceStore, WhatIsNoRecordIsRefused, 60) {
   Host host;
   host.start();
   const View view(source, kVictim);
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 1; }));
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   host.kill();
   const auto stored = host.stored();
   int empty[2];
@@ -668,8 +769,8 @@ ATTACK_WITHIN(ServiceStore, WhatIsNoRecordIsRefused, 60) {
   const auto now = host.stored();
   host.start({now[0], now[0]});
   EXPECT_EQ(host.log().find("event=view-taken-over"), std::string::npos) << host.log();
-  EXPECT_TRUE(eventually(2000, [&] { return host.stored_views() == 0; }));
-  EXPECT_TRUE(eventually(4000, none_left)) << host.log();
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 0; }));
+  EXPECT_TRUE(soon(4000, none_left)) << host.log();
 }
 
 }  // namespace
