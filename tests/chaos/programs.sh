@@ -4,7 +4,7 @@
 # its source; and nothing is left: no process, no mount, no descriptor of a file.
 #
 #   SLUICE_PROGRAMS='git sqlite fio tar'   which
-#   SLUICE_VICTIM=worker                   what is killed, as `sluice status --json` names it
+#   SLUICE_VICTIM=worker                   what is killed, as `sluice status --json` names it: or broker
 #   SLUICE_SIGNAL=KILL                     KILL, or STOP: then the service finds that it hangs
 #   SLUICE_KILLS=3                         so many for each program, at least
 #   SLUICE_CLI_SECONDS=110                 how long all of it may take
@@ -21,13 +21,13 @@ export HOME=$BASE  # where no user has settings
 
 # ---- What kills ----
 
-victim() { timed sluice status --json v | jq -r ".views[0].processes[] | select(.process == \"$VICTIM\").pid"; }
+pid_of() { timed sluice status --json v | jq -r ".views[0].processes[] | select(.process == \"$1\").pid"; }
 # A line in $W/kills for each. The service forgives one end in a second: the next comes after another has been there for
 # so long, and a time that nobody chose.
 kill_again_and_again() {
   local pid before=
   until [ -e "$W/enough" ]; do
-    pid=$(victim)
+    pid=$(pid_of "$VICTIM")
     if [[ ! $pid =~ ^[1-9][0-9]*$ ]] || [ "$pid" = "$before" ]; then
       sleep 0.05
       continue
@@ -39,7 +39,7 @@ kill_again_and_again() {
 }
 count_kills() { cat "$W/kills" 2> /dev/null | wc -l; }
 
-files_of_broker() { find "/proc/$BROKER/fd" -lname '/*' 2> /dev/null | wc -l; }
+files_of_broker() { find "/proc/$(pid_of broker)/fd" -lname '/*' 2> /dev/null | wc -l; }
 as_few_files() { [ "$(files_of_broker)" -le "$FILES" ]; }
 
 # ---- The programs: once around each, with the number of the round ----
