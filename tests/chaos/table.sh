@@ -24,8 +24,9 @@ model() { run "$1" env SLUICE_BIN="$BUILD/$2" "$BUILD/bin/model_test" --only "$1
 
 model killed bin --rounds "$ROUNDS"
 for phase in steps steps-hidden steps-preserved; do model $phase steps; done
-for signal in KILL STOP; do
-  run "programs-$signal" env SLUICE_BIN="$BUILD/bin" SLUICE_SIGNAL=$signal bash tests/chaos/programs.sh
+FATES='worker-KILL worker-STOP broker-KILL'
+for fate in $FATES; do
+  run "programs-$fate" env SLUICE_BIN="$BUILD/bin" SLUICE_VICTIM=${fate%-*} SLUICE_SIGNAL=${fate#*-} bash tests/chaos/programs.sh
 done
 
 deaths_of() { sed -n 's/^\([0-9]*\) deaths$/\1/p' "$WORK/$1"; }
@@ -38,19 +39,19 @@ commit=$(git rev-parse --short HEAD 2> "$WORK/err" || echo unknown)
 # Dependability
 
 What tests/chaos/table.sh measured at commit $commit, on Linux $(uname -r | sed 's/[^0-9.].*//') with $(nproc) processors. A worker is what
-serves a view; the application is in the view all the time, and each result is compared with that of a plain directory.
+serves a view, a broker what grants its files; the application is in the view all the time, and each result is compared with that of a plain directory.
 
-| the application | what becomes of workers | how often | bytes lost | operations that failed wrongly | left over |
+| the application | what becomes of the processes | how often | bytes lost | operations that failed wrongly | left over |
 |---|---|---|---|---|---|
-| random operations, of several processes | killed, at random | $kills | 0 | 0 | 0 |
-| each operation, in a view without rules | killed, at each of its steps | $(deaths_of steps) | 0 | 0 | 0 |
+| random operations, of several processes | workers killed, at random | $kills | 0 | 0 | 0 |
+| each operation, in a view without rules | the worker killed, at each of its steps | $(deaths_of steps) | 0 | 0 | 0 |
 | the same, in a view that hides names | the same | $(deaths_of steps-hidden) | 0 | 0 | 0 |
 | the same, of every owner's files | the same | $(deaths_of steps-preserved) | 0 | 0 | 0 |
 END
-  for signal in KILL STOP; do
-    sed -n -E "s/^\| ([a-z]+) \| SIG$signal of the worker \| ([0-9]+) \| ([0-9]+) \|/\1 \2 \3/p" "$WORK/programs-$signal" |
+  for fate in $FATES; do
+    sed -n -E "s/^\| ([a-z]+) \| SIG[A-Z]+ of the [a-z]+ \| ([0-9]+) \| ([0-9]+) \|/\1 \2 \3/p" "$WORK/programs-$fate" |
       while read -r program times rounds; do
-        [ $signal = KILL ] && what="killed, at random" || what="stopped, at random"
+        [ "${fate#*-}" = KILL ] && what="${fate%-*}s killed, at random" || what="${fate%-*}s stopped, at random"
         echo "| $program, $rounds times | $what | $times | 0 | 0 | 0 |"
       done
   done
