@@ -211,7 +211,7 @@ case_worker_killed() {
   ended_well "after three workers"
 }
 # A file that is open stays usable, with its data, its id and its attributes, whatever became of its name.
-case_worker_killed_with_open_files() {
+killed_with_open_files() { # name of the variable with the process
   start || return
   mkfifo -m 644 "$W/step"
   "${A[@]}" bash -c 'cd "$1"; exec 5<> file 6<> gone; rm gone; echo ready; read -r < "$2"
@@ -220,12 +220,13 @@ case_worker_killed_with_open_files() {
     user "$W/target" "$W/step" > "$W/user.out" 2>&1 &
   STARTED+=("$!")
   expect_soon "the user has them open" 5 grep -qs ready "$W/user.out"
-  kill -KILL "$WORKER"
+  kill -KILL "${!1}"
   echo go > "$W/step"
   expect_soon "the user ends" 5 grep -qs ended "$W/user.out"
   expect_eq "all that it did came true" "ready 0 5 more deep nt more ended" "$(echo $(cat "$W/user.out"))"
   expect_eq "in the source too" more "$(head -1 "$W/source/other")"
 }
+case_worker_killed_with_open_files() { killed_with_open_files WORKER; }
 # However deep somebody is in the view: deeper than a path can say, and than a small stack would bear.
 case_worker_killed_far_below() {
   local stack
@@ -310,9 +311,30 @@ case_worker_that_keeps_ending() {
 }
 case_broker_killed() {
   start && users_in_view || return
+  local round before
+  for round in 1 2 3; do
+    before=$BROKER
+    kill -KILL "$BROKER"
+    goes_on "broker killed ($round)"
+    [ "$BROKER" != "$before" ] || fail "broker killed ($round): another has its place"
+    expect_soon "broker killed ($round): the first is gone" 2 ended "$before"
+    expect_match "the log says who took its place" "event=broker-replaced view=\"v\" broker=\"$BROKER\"" "$(cat "$W/mount.err")"
+  done
+  expect_match "the log says that it ended, and how" 'event=broker-ended view="v" process="broker" signal="9"' "$(cat "$W/mount.err")"
+  kill -TERM "$VIEW"
+  ended_well "after three brokers"
+}
+case_broker_killed_with_open_files() { killed_with_open_files BROKER; }
+case_broker_killed_after_a_reload() {
+  start || return
+  expect_eq "a file that is shown" content "$(as_a cat "$W/target/file")"
+  expect_ok "sluice reload" timed sluice reload v --hide file
   kill -KILL "$BROKER"
-  killed broker
-  expect_match "the log says which process was killed" 'event=killed .*process="broker" signal="9"' "$(cat "$W/mount.err")"
+  expect_match "what is hidden by now" 'No such file' "$(timed "${A[@]}" cat "$W/target/file" 2>&1)"
+  expect_eq "what is not" deep "$(as_a cat "$W/target/dir/deep" 2>&1)"
+  note_processes v
+  expect_ok "sluice reload, to the next broker" timed sluice reload v
+  expect_eq "a file that is shown again" content "$(as_a cat "$W/target/file")"
 }
 case_service_killed() {
   start && users_in_view || return
