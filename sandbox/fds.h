@@ -17,7 +17,7 @@ inline constexpr int kFdEvents = 9;    // to the service
 inline constexpr int kFdConfig = 10;   // wire::ViewConfig; closed after it was read
 inline constexpr int kFdCounters = 11; // worker: counter page; closed after it was mapped
 
-inline constexpr int kFdLedger = 30;   // broker: its grants, for who comes after it; closed after it was mapped
+inline constexpr int kFdLedger = 44;   // broker: its grants, for who comes after it; closed after it was mapped
 
 // From here on the trees of the view's grafts: the broker has a read-only and a read-write one for each,
 // the worker one, which it closes.

@@ -270,6 +270,9 @@ core::Result<FileHandle> handle_of(int fd) {
 }
 }  // namespace sluice::os
 
+// The broker of one input ends with it, whatever is under way.
+void worker::without_broker() {}
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Scratch* scratch = fuzz::Scratch::get();
   if (scratch == nullptr) return 0;

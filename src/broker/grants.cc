@@ -201,7 +201,7 @@ core::Result<os::Fd> Grants::borrow(core::GrantId id, bool write) {
   // Nobody gets at what is outside a window, not by copying it elsewhere either.
   if (grant == nullptr || grant->backing_id == 0) return Failure{EBADF, Reason::kGrantUnknown};
   const int fd = write || grant->file_fd < 0 ? grant->write_fd : grant->file_fd;
-  if (fd < 0) return Failure{EBADF, Reason::kGrantNotWritable};
+  if (fd < 0) return Failure{grant->file_fd < 0 ? EIO : EBADF, Reason::kGrantNotWritable};
   // A duplicate, so that a close() meanwhile cannot give its number to another file.
   return os::duplicate(fd);
 }

@@ -18,7 +18,7 @@
 namespace sluice::os {
 namespace {
 
-constexpr size_t kMostFds = 32;
+constexpr size_t kMostFds = 40;
 
 core::Result<struct sockaddr_un> address_of(std::string_view path) {
   struct sockaddr_un address {};

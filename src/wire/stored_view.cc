@@ -35,7 +35,7 @@ struct Header {
 uint32_t length_of(std::string_view text) { return static_cast<uint32_t>(text.size()); }
 
 bool is_path(std::string_view text) {
-  return text.size() <= core::Limits::kPathBytes && text.find('\0') == std::string_view::npos;
+  return text.size() <= core::Limits::kHostPathBytes && text.find('\0') == std::string_view::npos;
 }
 
 bool in_range(const Header& header) {

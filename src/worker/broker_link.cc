@@ -1,7 +1,5 @@
 #include "worker/broker_link.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <chrono>
 
@@ -9,7 +7,6 @@
 #include "os/channel.h"
 #include "os/either_way.h"
 #include "wire/broker_request_writer.h"
-#include "wire/worker_start.h"
 #include "worker/step.h"
 
 namespace sluice::worker {
@@ -50,7 +47,8 @@ core::Result<wire::BrokerReply> BrokerLink::ask_unnoted(const wire::BrokerReques
   const auto reply = sent.ok() ? receive() : core::Result<wire::BrokerReply>(kGone);
   // The broker has ended, and may have done it before. Who comes after this worker finds out, with another broker: an
   // answer now could be a false one.
-  if (!reply.ok()) ::_exit(wire::kExitWithoutBroker);
+  if (!reply.ok()) without_broker();
+  if (!reply.ok()) return reply;
   if (reply->error != 0) return core::Failure{reply->error, static_cast<core::Reason>(reply->reason)};
   return reply;
 }

@@ -18,6 +18,9 @@ struct LeftGrant {
   wire::GrantedFile file;
 };
 
+// Ends the process; main.cc has it. The fuzz targets, which go on, have another.
+void without_broker();
+
 class BrokerLink {
  public:
   // channel: borrowed. One thread uses it. intent: what is asked, and what is answered, is written down there.

@@ -21,6 +21,7 @@
 #include "sandbox/fds.h"
 #include "wire/event.h"
 #include "wire/node_table.h"
+#include "wire/worker_start.h"
 #include "worker/confinement.h"
 #include "worker/legacy.h"
 #include "worker/record.h"
@@ -148,6 +149,9 @@ int run() {
 }
 
 }  // namespace
+
+void without_broker() { ::_exit(wire::kExitWithoutBroker); }
+
 }  // namespace sluice::worker
 
 int main() { return sluice::worker::run(); }

@@ -81,7 +81,7 @@ TEST_F(BrokerSuccession, GrantsAndIdsGoOn) {
     EXPECT_EQ(all[1].grant, two.body.grant);
     for (const auto& each : all) EXPECT_EQ(each.file.bare, 1u);
     // It has no descriptor of it before it has opened it by a name, and then the grant is the same.
-    EXPECT_EQ(sync(worker, one.body.grant), EBADF);
+    EXPECT_EQ(sync(worker, one.body.grant), EIO);
     const Reply again = worker.open(kReadWrite, "one", kOpenRead, tree.path("one"));
     EXPECT_EQ(again.body.grant, one.body.grant);
     EXPECT_EQ(again.body.backing_id, one.body.backing_id);
@@ -157,11 +157,11 @@ TEST_F(BrokerSuccession, LiesAboutGrants) {
   EXPECT_EQ(sync(worker, one.body.grant), 0);
   EXPECT_EQ(worker.open(kReadWrite, "one", kOpenRead, tree.path("one")).body.grant, one.body.grant);
   worker.next_broker();
-  EXPECT_EQ(sync(worker, one.body.grant), EBADF) << "a number in the place of a descriptor";
+  EXPECT_EQ(sync(worker, one.body.grant), EIO) << "a number in the place of a descriptor";
   for (uint32_t i = 0; i < kMostGrants; ++i) std::memset(static_cast<void*>(&left[i]), static_cast<int>(0x41 + i), sizeof(left[i]));
   worker.next_broker();
   EXPECT_TRUE(worker.broker_lives());
-  for (const auto& each : all_of(worker)) EXPECT_EQ(sync(worker, each.grant), EBADF);
+  for (const auto& each : all_of(worker)) EXPECT_EQ(sync(worker, each.grant), EIO);
   EXPECT_TRUE(worker.broker_lives());
 }
 

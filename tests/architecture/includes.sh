@@ -66,7 +66,6 @@ src/broker/main.cc: _exit
 src/broker/foreign_main.cc: _exit
 src/broker/start.h: _exit
 src/worker/main.cc: _exit
-src/worker/broker_link.cc: _exit
 src/service/main.cc: _exit
 # a descriptor of the table of sandbox/fds.h, which no os::Fd owns
 src/broker/main.cc: close
