@@ -12,6 +12,7 @@
 #include "os/poller.h"
 #include "os/shared_file.h"
 #include "service/log.h"
+#include "service/together.h"
 #include "wire/counters.h"
 #include "wire/event_reader.h"
 #include "wire/node_record.h"
@@ -58,7 +59,10 @@ core::Result<Executables> open_executables() {
 
 core::Result<Processes> start_processes(const Executables& executables, int device, std::vector<Tree> trees,
                                         const Identity& identity, const wire::ViewConfig& config, os::Fd record) {
-  const wire::WorkerStart start{identity.gid, identity.groups, config};
+  wire::WorkerStart start{identity.gid, identity.groups, config, 0, {}};
+  std::vector<int> roots;
+  for (const Tree& tree : trees) roots.push_back(tree.read_write.get());
+  if (auto noted = note_parts(start, device, roots); !noted.ok()) return noted.failure();
   auto sealed_start = os::sealed_file("sluice-start", wire::encode_worker_start(start));
   if (!sealed_start.ok()) return sealed_start.failure();
   auto counters = os::counter_file("sluice-counters", wire::kCounterPage);
@@ -89,11 +93,9 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   }
   kept[kKeptRecord] = std::move(record);
   kept.pop_back();
-  std::vector<int> roots;
   bool can_copy = true;
-  for (const Tree& tree : trees) {
-    roots.push_back(tree.read_write.get());
-    auto copy = os::clone_tree(roots.back(), false);  // before it is attached
+  for (const int root : roots) {
+    auto copy = os::clone_tree(root, false);  // before it is attached
     can_copy = can_copy && copy.ok();
     if (copy.ok()) kept.push_back(*std::move(copy));
   }

@@ -1,5 +1,6 @@
 #include "service/replacement.h"
 
+#include <cerrno>
 #include <optional>
 
 #include "core/limits.h"
@@ -8,18 +9,17 @@
 #include "os/mount.h"
 #include "os/service_self.h"
 #include "os/socket.h"
+#include "os/vouched.h"
 #include "service/log.h"
 #include "service/setup.h"
+#include "service/together.h"
 
 namespace sluice::service {
 namespace {
 
-core::Result<BrokerProcess> replace_broker(const Executables& executables, const Replacement& replacement) {
-  auto bytes = os::read_sealed_file(replacement.kept[kKeptStart], wire::kWorkerStartMost);
-  if (!bytes.ok()) return bytes.failure();
-  auto start = wire::decode_worker_start(*bytes);
-  if (!start.ok()) return start.failure();
-  if (replacement.rules != nullptr) start->config.rules = *replacement.rules;
+core::Result<BrokerProcess> replace_broker(const Executables& executables, const Replacement& replacement,
+                                           wire::WorkerStart start) {
+  if (replacement.rules != nullptr) start.config.rules = *replacement.rules;
   std::vector<Tree> trees;
   for (const int kept : replacement.kept.subspan(kKeptRoot)) {
     auto read_only = os::clone_tree(kept, true);
@@ -29,10 +29,19 @@ core::Result<BrokerProcess> replace_broker(const Executables& executables, const
     trees.push_back({*std::move(read_only), *std::move(read_write)});
   }
   return spawn_broker(executables.broker.get(), replacement.kept[kKeptBrokerProgram], replacement.device,
-                      replacement.kept[kKeptLedger], trees, *start);
+                      replacement.kept[kKeptLedger], trees, start);
 }
 
 core::Outcome replace(const Executables& executables, const Replacement& replacement) {
+  // The main process hands all of it out: what nobody can have changed says what belongs to it.
+  const int of_start = replacement.kept[kKeptStart];
+  if (!os::is_memory(of_start, 1, wire::kWorkerStartMost, true)) return core::Failure{EPERM, core::Reason::kNotPermitted};
+  auto bytes = os::read_sealed_file(of_start, wire::kWorkerStartMost);
+  if (!bytes.ok()) return bytes.failure();
+  auto start = wire::decode_worker_start(*bytes);
+  if (!start.ok()) return start.failure();
+  auto together = check_parts(*start, replacement.device, replacement.kept.subspan(kKeptRoot));
+  if (!together.ok()) return together;
   std::vector<int> kept(replacement.kept.begin(), replacement.kept.end());
   std::vector<os::Fd> trees;
   for (const int tree : replacement.kept.subspan(kKeptRoot)) {
@@ -42,7 +51,7 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
   }
   std::optional<BrokerProcess> broker;
   if (replacement.with_broker) {
-    auto made = replace_broker(executables, replacement);
+    auto made = replace_broker(executables, replacement, *std::move(start));
     if (!made.ok()) return made.failure();
     broker = *std::move(made);
     for (size_t i = 0; i < broker->channels.size(); ++i) kept[kKeptGrantRw + i] = broker->channels[i].get();

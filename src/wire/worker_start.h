@@ -16,6 +16,13 @@ struct WorkerStart {
   uint32_t gid = 0;
   std::vector<uint32_t> groups;
   ViewConfig config;
+  // Of what it is: the number of its connection, 0 where the kernel does not tell it, and the roots of its trees.
+  uint32_t connection = 0;
+  struct Root {
+    uint64_t dev, ino;
+    friend bool operator==(const Root&, const Root&) = default;
+  };
+  std::vector<Root> roots;
 };
 
 // How a worker ends that finds itself without its broker: with another one of these the view goes on.

@@ -14,6 +14,8 @@ WorkerStart example() {
   WorkerStart start;
   start.gid = 1000;
   start.groups = {1000, 4, 27};
+  start.connection = 57;
+  start.roots = {{8, 2}, {9, 130}};
   start.config.read_only = true;
   start.config.most_grants = 7;
   start.config.private_uid = core::ViewLimits::kFirstPrivateUid;
@@ -27,6 +29,8 @@ TEST(WorkerStart, RoundTrip) {
   ASSERT_TRUE(decoded.ok());
   EXPECT_EQ(decoded->gid, 1000u);
   EXPECT_EQ(decoded->groups, example().groups);
+  EXPECT_EQ(decoded->connection, 57u);
+  EXPECT_EQ(decoded->roots, example().roots);
   EXPECT_EQ(encode_view_config(decoded->config), encode_view_config(example().config));
 }
 
