@@ -304,7 +304,7 @@ ATTACK_WITHIN(ServiceStore, AViewAndWhatIsOpenInItGoOnWithoutAServiceAndWithTheN
   EXPECT_EQ(host.log().find("views-left"), std::string::npos) << host.log();
 }
 
-ATTACK_WITHIN(ServiceStore, AWorkerThatEndedMeanwhileIsReplaced, 40) {
+void expect_replaced_meanwhile(const char* process) {
   const std::string source = source_of_victim();
   Host host;
   host.start();
@@ -315,16 +315,20 @@ ATTACK_WITHIN(ServiceStore, AWorkerThatEndedMeanwhileIsReplaced, 40) {
   for (int i = 0; i < 3; ++i) {
     if (i == 2) host.reap_nobody();
     host.kill();
-    const pid_t worker = the("sluice-worker");
-    kill_all("sluice-worker");
+    const pid_t before = the(process);
+    kill_all(process);
     host.start();
     user.expect_content("after both");
     EXPECT_TRUE(host.logs("event=worker-replaced"));
-    EXPECT_NE(the("sluice-worker"), worker);
+    EXPECT_TRUE(soon(2000, [&] { return named(process).size() == 1; }));
+    EXPECT_NE(the(process), before);
+    EXPECT_TRUE(reads(view));
     EXPECT_TRUE(is_hidden(view, "secret"));
   }
   user.stop();
 }
+ATTACK_WITHIN(ServiceStore, AWorkerThatEndedMeanwhileIsReplaced, 40) { expect_replaced_meanwhile("sluice-worker"); }
+ATTACK_WITHIN(ServiceStore, ABrokerThatEndedMeanwhileIsReplaced, 40) { expect_replaced_meanwhile("sluice-broker"); }
 
 // Worker and service, one soon after the other, at any instant of what the other does about it.
 ATTACK_WITHIN(ServiceStore, WhateverIsKilledWheneverNothingIsLost, 60) {
@@ -410,28 +414,6 @@ ATTACK_WITHIN(ServiceStore, EveryKindOfViewIsTakenOver, 40) {
   size_t taken = 0;
   for (size_t at = 0; (at = log.find("event=view-taken-over", at)) != std::string::npos; ++at) ++taken;
   EXPECT_EQ(taken, 3u) << log;
-}
-
-ATTACK_WITHIN(ServiceStore, ABrokerThatEndedMeanwhileIsReplaced, 40) {
-  const std::string source = source_of_victim();
-  Host host;
-  host.start();
-  const View view(source, kVictim, {"secret"});
-  User user(view);
-  user.expect_content("before");
-  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
-  for (int i = 0; i < 3; ++i) {
-    const pid_t broker = the("sluice-broker");
-    host.kill();
-    ::kill(broker, SIGKILL);
-    host.start();
-    user.expect_content("after the end of a broker without a service");
-    EXPECT_TRUE(eventually(4000, [&] { return named("sluice-broker").size() == 1 && named("sluice-worker").size() == 1; }));
-    EXPECT_NE(the("sluice-broker"), broker);
-    EXPECT_TRUE(reads(view));
-    EXPECT_TRUE(is_hidden(view, "secret"));
-  }
-  user.stop();
 }
 
 // What ended meanwhile ends now, for who waits too.
