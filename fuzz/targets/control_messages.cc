@@ -116,13 +116,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     for (int packets = 0; choices.more() && packets < 16; ++packets) {
       const size_t length = choices.below(4096), room = 1 + choices.below(4095),
-                   most_fds = choices.below(34);
+                   most_fds = choices.below(36);
       const size_t count = choices.below(36);
       std::memset(bytes, choices.byte(), length);
       const bool own = choices.flag();
       if (own) {
         const auto sent = os::send_message(theirs.get(), {bytes, length}, {own_fds, count});
-        FUZZ_HOLDS(sent.ok() == (count <= 32));
+        FUZZ_HOLDS(sent.ok() == (count <= 34));
         if (!sent.ok()) continue;
       } else {
         send_raw(theirs.get(), choices, {bytes, length},

@@ -18,7 +18,8 @@
 namespace sluice::os {
 namespace {
 
-constexpr size_t kMostFds = 40;
+// All that a view is served with, with as many grafts as there may be (service/store.cc).
+constexpr size_t kMostFds = 34;
 
 core::Result<struct sockaddr_un> address_of(std::string_view path) {
   struct sockaddr_un address {};
