@@ -226,6 +226,8 @@ core::Result<int> Session::exchange(Channel& channel, const wire::BackingRequest
 }
 
 core::Outcome Session::connect(uint32_t generation, int64_t deadline) {
+  // Somebody else has meanwhile: who has one of the locks then may be waiting for an answer. The caller looks again.
+  if (generation_.load() != generation) return core::Done{};
   const os::MutexLock first(read_only_.mutex);
   const os::MutexLock second(read_write_.mutex);
   if (generation_.load() != generation && read_only_.socket && read_write_.socket) return core::Done{};
