@@ -12,7 +12,7 @@ struct ViewFds {
   os::Fd device, broker_events, worker_events, counters;
   os::Fd broker, worker;     // pidfds; a view may have no worker just now
   os::Fd peer;               // whose end is the view's; of a tied one only
-  std::vector<os::Fd> kept;  // for its next worker: service/worker_process.h
+  std::vector<os::Fd> kept;  // for its next worker and broker: service/worker_process.h
 };
 
 }  // namespace sluice::service
