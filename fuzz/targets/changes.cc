@@ -54,7 +54,7 @@ class View {
         legacy_(left_.bytes(), nullptr),
         table_(*worker::Table::create(tree_.root(), {}, watches_, legacy_, nullptr)),
         link_(channel_.first.get()),
-        files_(*table_, false, link_, link_, counters_),
+        files_(*table_, false, core::Limits::kGrantsLeast, link_, link_, counters_),
         names_(*table_, link_),
         rules_(*table_, config_.rules, nullptr),
         data_(channel_.second.get()),

@@ -196,7 +196,7 @@ class Kernel {
         table_(*worker::Table::create(tree_.root(), std::array{tree_.root()}, watches_, legacy_, nullptr)),
         read_write_(broker_.read_write()),
         read_only_(broker_.read_only()),
-        files_(*table_, config_.read_only, read_write_, read_only_, counters_),
+        files_(*table_, config_.read_only, config_.most_grants, read_write_, read_only_, counters_),
         names_(*table_, read_write_),
         rules_(*table_, config_.rules, nullptr),
         forgetter_(device_.second.get()),

@@ -145,6 +145,7 @@ Outcome Server::open(const wire::DecodedRequest& request, wire::BrokerReply& rep
   if (!granted.ok()) return granted.failure();
   const bool write = (request.header.flags & wire::kOpenWrite) != 0;
   tell(*granted, write ? BrokerOp::kOpenTemp : BrokerOp::kOpen, request.path, reply);
+  reply.value = request.header.length;
   return core::Done{};
 }
 
@@ -171,8 +172,7 @@ Outcome Server::read_window(const wire::BrokerRequest& request) {
 }
 
 Outcome Server::open_temp(const wire::DecodedRequest& request, wire::BrokerReply& reply) {
-  auto granted = grants_.open_temp(request.path, request.header.mode,
-                                   (request.header.flags & wire::kTempExclusive) != 0);
+  auto granted = grants_.open_temp(request.path, request.header.mode, (request.header.flags & wire::kTempExclusive) != 0);
   if (!granted.ok()) return granted.failure();
   tell(*granted, BrokerOp::kOpenTemp, request.path, reply);
   auto file = grants_.borrow(granted->grant, true);

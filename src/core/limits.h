@@ -21,6 +21,8 @@ struct Limits : ViewLimits {
   static constexpr uint32_t kGrantsPerUser = 65536;
   // A view with fewer would be of no use: it is refused.
   static constexpr uint32_t kGrantsLeast = 256;
+  // Grants that the worker has asked for before anybody opened the file, and that have not come yet.
+  static constexpr uint32_t kGrantsAhead = 32;
   // Grants that the worker keeps after the last close, so that the next open asks nobody.
   static constexpr uint32_t kIdleGrants = 1024;
   // How long it keeps them: a file deleted behind the view holds its blocks for so long.

@@ -15,7 +15,7 @@
 namespace sluice::wire {
 
 enum class BrokerOp : uint32_t {
-  kOpen = 1,      // path, file, flags -> grant, backing_id (0 where a rule shows only a part)
+  kOpen = 1,      // path, file, flags -> grant, backing_id (0 where a rule shows only a part), value: length
   kOpenTemp,      // path of a directory, mode     -> grant, backing_id, file
   kDropWrite,     // grant: the last writer is gone. No reply.
   kClose,         // grant: not needed any more. No reply.

@@ -13,6 +13,8 @@ namespace sluice::worker {
 namespace {
 
 constexpr core::Failure kGone{EIO, core::Reason::kChildFailed};
+// Even, where the nonces of catch_up() are odd.
+constexpr int64_t kAhead = 2;
 
 }  // namespace
 
@@ -24,7 +26,23 @@ core::Outcome BrokerLink::send(const wire::BrokerRequest& request, std::string_v
   return core::Done{};
 }
 
+// The answer comes after some microseconds where the broker has a core to itself: about as long as it takes to fall asleep and to be
+// woken. Meanwhile who asked for the file waits, so that there is one.
+void BrokerLink::look_for_answer() {
+  const int64_t most = patience_.nanoseconds();
+  if (most == 0) return;
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + std::chrono::nanoseconds(most);
+  bool found = false;
+  do {
+    const auto readable = os::wait_readable_while(channel_, -1, 0);
+    found = !readable.ok() || readable->fd;
+  } while (!found && Clock::now() < until);
+  patience_.looked(found);
+}
+
 core::Result<wire::BrokerReply> BrokerLink::receive() {
+  look_for_answer();
   wire::BrokerReply reply;
   auto got = os::read_message(channel_, {reinterpret_cast<uint8_t*>(&reply), sizeof(reply)});
   if (!got.ok() || *got != sizeof(reply)) return kGone;
@@ -44,13 +62,48 @@ core::Result<wire::BrokerReply> BrokerLink::ask_unnoted(const wire::BrokerReques
   const auto sent = send(request, path, second);
   if (!sent.ok() && sent.failure().reason != kGone.reason) return sent.failure();
   step();
-  const auto reply = sent.ok() ? receive() : core::Result<wire::BrokerReply>(kGone);
+  if (!sent.ok()) without_broker();
+  while (!ahead_.empty()) arrived_.push_back(receive_ahead());
+  return receive_verdict();
+}
+
+core::Result<wire::BrokerReply> BrokerLink::receive_verdict() {
+  const auto reply = receive();
   // The broker has ended, and may have done it before. Who comes after this worker finds out, with another broker: an
   // answer now could be a false one.
   if (!reply.ok()) without_broker();
   if (!reply.ok()) return reply;
   if (reply->error != 0) return core::Failure{reply->error, static_cast<core::Reason>(reply->reason)};
   return reply;
+}
+
+bool BrokerLink::ask_ahead(wire::BrokerRequest request, std::string_view path, uint64_t nodeid) {
+  // By this a worker after this one tells the answer from that to what is written down as asked (catch_up).
+  request.length = kAhead;
+  if (!send(request, path, {}).ok()) return false;
+  ahead_.push_back(nodeid);
+  step();
+  return true;
+}
+
+BrokerLink::Ahead BrokerLink::receive_ahead() {
+  const uint64_t nodeid = ahead_.front();
+  ahead_.pop_front();
+  return {nodeid, receive_verdict()};
+}
+
+std::optional<BrokerLink::Ahead> BrokerLink::take_ahead(bool waits) {
+  if (!arrived_.empty()) {
+    Ahead first = std::move(arrived_.front());
+    arrived_.pop_front();
+    return first;
+  }
+  if (ahead_.empty()) return std::nullopt;
+  if (!waits) {
+    const auto readable = os::wait_readable_while(channel_, -1, 0);
+    if (readable.ok() && !readable->fd) return std::nullopt;
+  }
+  return receive_ahead();
 }
 
 core::Outcome BrokerLink::catch_up(int64_t nonce, int lifeline, int most_milliseconds) {

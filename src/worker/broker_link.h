@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "core/result.h"
 #include "wire/broker_message.h"
 #include "worker/intent.h"
+#include "worker/patience.h"
 
 namespace sluice::worker {
 
@@ -24,7 +27,8 @@ void without_broker();
 class BrokerLink {
  public:
   // channel: borrowed. One thread uses it. intent: what is asked, and what is answered, is written down there.
-  explicit BrokerLink(int channel, Intent* intent = nullptr) : channel_(channel), intent_(intent) {}
+  explicit BrokerLink(int channel, Intent* intent = nullptr, bool looks = false)
+      : channel_(channel), intent_(intent), patience_(looks) {}
 
   // Waits for the answer. The failure is the broker's verdict. Where the broker is gone, this process ends.
   core::Result<wire::BrokerReply> ask(const wire::BrokerRequest& request, std::string_view path = {},
@@ -34,6 +38,17 @@ class BrokerLink {
                                               std::string_view second = {});
   // For the requests without an answer.
   void tell(const wire::BrokerRequest& request);
+
+  // Asks for the grant of a file and does not wait. What is asked for so is answered before anything that is asked later.
+  // False where it was not asked.
+  bool ask_ahead(wire::BrokerRequest request, std::string_view path, uint64_t nodeid);
+  struct Ahead {
+    uint64_t nodeid;
+    core::Result<wire::BrokerReply> reply;
+  };
+  // The first of the answers; waits: for it, if it has not come yet. Nothing where nothing was asked, or none has come.
+  std::optional<Ahead> take_ahead(bool waits);
+  size_t asked_ahead() const { return ahead_.size() + arrived_.size(); }
 
   // After another worker, before anything is asked: returns when the broker has done all that the other one asked for. nonce:
   // a number, > 0, that no answer to another one has as its value, and that none of them could guess. A hostile one has filled the
@@ -46,9 +61,15 @@ class BrokerLink {
  private:
   core::Outcome send(const wire::BrokerRequest& request, std::string_view path, std::string_view second);
   core::Result<wire::BrokerReply> receive();
+  void look_for_answer();
+  core::Result<wire::BrokerReply> receive_verdict();
+  Ahead receive_ahead();
 
   int channel_;
   Intent* intent_;
+  Patience patience_;
+  std::deque<uint64_t> ahead_;  // nodeids that were asked for; the answers come in this order
+  std::deque<Ahead> arrived_;
 };
 
 }  // namespace sluice::worker

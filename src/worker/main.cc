@@ -9,6 +9,7 @@
 #include <new>
 #include <numeric>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "core/limits.h"
@@ -111,9 +112,10 @@ int run() {
   Legacy legacy(table_bytes, before);
   const auto table = must_have("root", Table::create(sandbox::kFdRoot, grafts, watches, legacy, before));
   for (const int graft : grafts) ::close(graft);
-  BrokerLink read_write(sandbox::kFdGrantRw, &legacy.intent());
-  BrokerLink read_only(sandbox::kFdGrantRo);
-  OpenFiles files(*table, config.read_only, read_write, read_only, *counters);
+  const bool several_cores = std::thread::hardware_concurrency() > 1;
+  BrokerLink read_write(sandbox::kFdGrantRw, &legacy.intent(), several_cores);
+  BrokerLink read_only(sandbox::kFdGrantRo, nullptr, several_cores);
+  OpenFiles files(*table, config.read_only, config.most_grants, read_write, read_only, *counters);
   Names names(*table, read_write);
   DataThread data(sandbox::kFdData);
   ViewRules rules(*table, std::move(config.rules), before);

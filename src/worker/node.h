@@ -44,6 +44,7 @@ struct Node {
   };
   std::vector<Link> links;
   uint64_t lookups = 0;     // the kernel's references
+  uint64_t next_seen = 0;   // nodeid: what was seen after it in the same directory, 0: nothing
   uint32_t children = 0;    // nodes whose parent this is: it stays while there are any
   os::Fd held;              // O_PATH. A directory: a cache. Others: while open, or once nameless.
   uint64_t recency = 0;     // of a directory's `held`
@@ -56,6 +57,8 @@ struct Node {
   bool writable = false;    // the broker holds a descriptor for writing
   bool watched = false;     // open for a while: the kernel may not keep its attributes
   bool announced = false;   // a directory: changes in it are told (Watches)
+  bool asked = false;       // its grant has been asked for ahead of an open, and has not come yet
+  bool ahead = false;       // it has come, and nobody has opened it since
   int64_t idle_since = 0;   // milliseconds; 0: open, or no grant
   // Whether `held` is the file that is meant. Between two opens it is only kept to save opening it
   // again: behind the view another file may have got the name meanwhile.

@@ -14,6 +14,8 @@ namespace {
 
 using wire::BrokerOp;
 
+constexpr int kAheadMilliseconds = 5;  // from one look to the next at what has come of what was asked for ahead
+
 wire::BrokerRequest about(BrokerOp op, uint64_t grant) {
   wire::BrokerRequest request{};
   request.op = op;
@@ -46,15 +48,8 @@ int64_t OpenFiles::now() {
   return int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1000000 + 1;
 }
 
-core::Result<wire::BrokerReply> OpenFiles::ask_grant(Node* node, int flags, Noted noted) {
-  return table_.by_any_name(node, [&] { return ask_grant_by_this_name(node, flags, noted); });
-}
-
-core::Result<wire::BrokerReply> OpenFiles::ask_grant_by_this_name(Node* node, int flags, Noted noted) {
+wire::BrokerRequest OpenFiles::request_to_open(const Node* node, int flags) const {
   const int access = flags & O_ACCMODE;
-  PathBuffer buffer;
-  auto path = table_.path_of(node, buffer);
-  if (!path.ok()) return path.failure();
   wire::BrokerRequest request{};
   request.op = BrokerOp::kOpen;
   request.flags = (access != O_WRONLY ? wire::kOpenRead : 0) |
@@ -62,6 +57,18 @@ core::Result<wire::BrokerReply> OpenFiles::ask_grant_by_this_name(Node* node, in
                   ((flags & O_TRUNC) != 0 ? wire::kOpenTruncate : 0);
   request.dev = node->key.dev;
   request.ino = node->key.ino;
+  return request;
+}
+
+core::Result<wire::BrokerReply> OpenFiles::ask_grant(Node* node, int flags, Noted noted) {
+  return table_.by_any_name(node, [&] { return ask_grant_by_this_name(node, flags, noted); });
+}
+
+core::Result<wire::BrokerReply> OpenFiles::ask_grant_by_this_name(Node* node, int flags, Noted noted) {
+  PathBuffer buffer;
+  auto path = table_.path_of(node, buffer);
+  if (!path.ok()) return path.failure();
+  const wire::BrokerRequest request = request_to_open(node, flags);
   counters_.grants_asked.fetch_add(1, std::memory_order_relaxed);
   const auto ask = [&](BrokerLink& link) {
     return noted == Noted::kYes ? link.ask(request, *path) : link.ask_unnoted(request, *path);
@@ -73,6 +80,7 @@ core::Result<wire::BrokerReply> OpenFiles::ask_grant_by_this_name(Node* node, in
 }
 
 core::Outcome OpenFiles::open(Node* node, int flags) {
+  settle(node);
   const bool write = (flags & O_ACCMODE) != O_RDONLY;
   const bool truncate = (flags & O_TRUNC) != 0;
   // A grant that is still there serves another reader as it is: the kernel has checked the
@@ -97,6 +105,7 @@ core::Outcome OpenFiles::open(Node* node, int flags) {
     return got;
   }
   stop_idling(node);
+  if (std::exchange(node->ahead, false)) habit_.used();
   ++node->opens;
   if (write) ++node->write_opens;
   table_.legacy().opened(*node);
@@ -171,6 +180,7 @@ void OpenFiles::take_back(Node* node, uint64_t before) {
 core::Outcome OpenFiles::get_grant(Node* node, int flags) {
   // From here on the node is found by its descriptor, whatever happens to its name.
   if (auto held = table_.keep_held(node); !held.ok()) return held;
+  if (node->grant == 0) make_room();
   auto reply = ask_grant(node, flags);
   if (!reply.ok()) {
     if (node->grant == 0) table_.let_go(node);
@@ -208,6 +218,7 @@ core::Failure OpenFiles::lost_race() {
 void OpenFiles::before_name_goes(Node* node, const Node* parent, std::string_view name,
                                  bool replaced) {
   if (node->type != S_IFREG) return;
+  settle(node);
   const bool last = node->parent == parent && node->name == name && node->links.empty();
   if (last && contested()) {
     // What may not be written can at least be read.
@@ -228,6 +239,7 @@ core::Result<Node*> OpenFiles::open_temp(Node* directory, uint32_t mode, bool ex
   request.op = BrokerOp::kOpenTemp;
   request.mode = mode;
   request.flags = exclusive ? wire::kTempExclusive : 0;
+  make_room();
   counters_.grants_asked.fetch_add(1, std::memory_order_relaxed);
   auto reply = read_write_.ask(request, *path);
   if (!reply.ok()) return reply.failure();
@@ -282,40 +294,57 @@ void OpenFiles::close_grant(Node* node) {
   node->grant = 0;
   node->backing_id = 0;
   node->writable = false;
+  if (std::exchange(node->ahead, false)) habit_.wasted();
   table_.legacy().opened(*node);
   stop_idling(node);
   table_.let_go(node);
 }
 
 void OpenFiles::drop_idle(Node* node) {
+  settle(node);
   if (node->opens == 0) close_grant(node);
 }
 
 int OpenFiles::expire() {
+  settle(nullptr);
   const int a = expire(idle_, core::Limits::kIdleGrantMilliseconds);
   const int b = expire(idle_nameless_, contested()
                                            ? core::Limits::kContestedMilliseconds
                                            : core::Limits::kNamelessGrantMilliseconds);
-  return a < 0 ? b : b < 0 ? a : std::min(a, b);
+  const int c = read_write_.asked_ahead() + read_only_link_.asked_ahead() > 0 ? kAheadMilliseconds : -1;
+  const auto sooner = [](int x, int y) { return x < 0 ? y : y < 0 ? x : std::min(x, y); };
+  return sooner(sooner(a, b), c);
 }
 
 int OpenFiles::expire(std::deque<Idle>& idle, int64_t most_milliseconds) {
   const int64_t time = now();
   // Many at a time: each time wakes the broker.
-  const bool too_many = idle_count_ > core::Limits::kIdleGrants;
-  const size_t most = too_many ? core::Limits::kIdleGrants - core::Limits::kIdleGrants / 8 : core::Limits::kIdleGrants;
+  const bool too_many = idle_count_ > most_idle_;
+  const size_t most = too_many ? most_idle_ - most_idle_ / 8 : most_idle_;
   while (!idle.empty()) {
-    const Idle oldest = idle.front();
-    Node* node = table_.get(oldest.nodeid);
-    const bool outdated = node == nullptr || node->idle_since != oldest.since;
-    if (!outdated) {
-      const int64_t left = oldest.since + most_milliseconds - time;
-      if (left > 0 && idle_count_ <= most) return static_cast<int>(left);
-      close_grant(node);
-    }
-    idle.pop_front();
+    const int64_t left = idle.front().since + most_milliseconds - time;
+    const Node* node = table_.get(idle.front().nodeid);
+    const bool outdated = node == nullptr || node->idle_since != idle.front().since;
+    if (!outdated && left > 0 && idle_count_ <= most) return static_cast<int>(left);
+    close_oldest(idle);
   }
   return -1;
+}
+
+bool OpenFiles::close_oldest(std::deque<Idle>& idle) {
+  if (idle.empty()) return false;
+  const Idle oldest = idle.front();
+  idle.pop_front();
+  Node* node = table_.get(oldest.nodeid);
+  if (node != nullptr && node->idle_since == oldest.since) close_grant(node);
+  return true;
+}
+
+void OpenFiles::make_room() {
+  while (users_.size() + read_write_.asked_ahead() + read_only_link_.asked_ahead() >= most_) {
+    settle(nullptr);
+    if (!close_oldest(idle_) && !close_oldest(idle_nameless_)) return;
+  }
 }
 
 core::Outcome OpenFiles::truncate(Node* node, int64_t length) {

@@ -5,12 +5,15 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 
+#include "core/limits.h"
 #include "wire/counters.h"
 #include "wire/view_config.h"
 #include "worker/broker_link.h"
+#include "worker/open_habit.h"
 #include "worker/table.h"
 
 namespace sluice::worker {
@@ -20,10 +23,13 @@ os::Stat to_stat(const wire::BrokerReply& reply);
 
 class OpenFiles {
  public:
-  OpenFiles(Table& table, bool read_only, BrokerLink& read_write, BrokerLink& read_only_link,
+  // most: grants that the broker gives at once.
+  OpenFiles(Table& table, bool read_only, uint32_t most, BrokerLink& read_write, BrokerLink& read_only_link,
             wire::Counters& counters)
       : table_(table),
         view_read_only_(read_only),
+        most_(most),
+        most_idle_(std::min<size_t>(core::Limits::kIdleGrants, most / 2)),
         read_write_(read_write),
         read_only_link_(read_only_link),
         counters_(counters) {}
@@ -47,6 +53,13 @@ class OpenFiles {
   // before; here it has nothing to open by, gets ESTALE, and the kernel tries once more. Where that
   // happens, whatever goes keeps a grant, so that the second try cannot fail for the same reason.
   void before_name_goes(Node* node, const Node* parent, std::string_view name, bool replaced);
+  // Asks for the grant of a file that is about to be opened for reading, as it seems, and does not wait for it. Until somebody opens
+  // it, it is as one that was kept after the last close.
+  void ask_ahead(Node* node);
+  // Whether so many more would be no burden to anybody.
+  bool has_room_ahead(size_t more) const;
+  OpenHabit& habit() { return habit_; }
+
   // Gives back grants that have been idle too long. Milliseconds until the next is due, -1: none.
   int expire();
 
@@ -70,6 +83,14 @@ class OpenFiles {
   core::Result<wire::BrokerReply> ask_grant(Node* node, int flags, Noted noted = Noted::kYes);
   core::Result<wire::BrokerReply> ask_grant_by_this_name(Node* node, int flags, Noted noted);
   core::Outcome get_grant(Node* node, int flags);
+  // Of kOpen, to node's path, which is in buffer afterwards.
+  wire::BrokerRequest request_to_open(const Node* node, int flags) const;
+  // Waits until what was asked for the node has come. nullptr: takes what has come, of any node.
+  void settle(const Node* node);
+  void take_ahead(BrokerLink& link, const BrokerLink::Ahead& answer);
+  // Before a grant is asked for: where the broker has no more, those go that nobody uses, the oldest first.
+  void make_room();
+  bool close_oldest(std::deque<Idle>& idle);
   // ESTALE; names are contested from now on for a while.
   core::Failure lost_race();
   bool contested() const { return contested_until_ > now(); }
@@ -82,6 +103,7 @@ class OpenFiles {
 
   Table& table_;
   const bool view_read_only_;
+  const size_t most_, most_idle_;
   BrokerLink& read_write_;
   BrokerLink& read_only_link_;
   wire::Counters& counters_;
@@ -96,6 +118,7 @@ class OpenFiles {
   };
   absl::flat_hash_map<uint64_t, Users> users_;
   int64_t contested_until_ = 0;
+  OpenHabit habit_;
 };
 
 }  // namespace sluice::worker

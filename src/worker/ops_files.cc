@@ -102,6 +102,7 @@ void open(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
     return;
   }
   worker.note_open(node);
+  if (!is_write(file->flags)) worker.look_ahead(node);
 }
 
 void release(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {

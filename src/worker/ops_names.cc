@@ -19,7 +19,12 @@ void lookup(fuse_req_t req, fuse_ino_t parent_id, const char* name) {
   os::Stat stat;
   if (const int armed = arm_steps(name); armed != 0) return fail(req, {armed, core::Reason::kNone});
   auto node = worker.look_up(parent, name, &stat);
-  if (node.ok()) return worker.reply_entry(req, parent, *node, stat);
+  if (node.ok()) {
+    const uint64_t nodeid = (*node)->id;
+    worker.reply_entry(req, parent, *node, stat);
+    if (Node* told = worker.table.get(nodeid); told != nullptr) worker.look_ahead_of_look_up(told);
+    return;
+  }
   if (node.failure().error != ENOENT) return fail(req, node.failure());
   // The kernel may remember for a while that there is no such name.
   struct fuse_entry_param absent {};

@@ -80,6 +80,8 @@ Node* Table::remember(Node* parent, std::string_view name, const os::Stat& stat,
   Node* node = find(stat, facet);
   if (node == nullptr) node = make(key_of(stat), facet, stat.stx_mode & S_IFMT);
   if (node->parent != parent || node->name != name) gain_name(node, parent, name);
+  if (Node* before = get(last_seen_); before != nullptr && before != node && before->parent == parent) before->next_seen = node->id;
+  last_seen_ = node->id;
   return node;
 }
 

@@ -172,6 +172,7 @@ class Table {
   absl::flat_hash_map<const Node*, std::shared_ptr<const os::Fd>> directories_;
   std::deque<CachedDirectory> recent_;  // oldest first; entries whose recency is old are skipped
   uint64_t clock_ = 0;
+  uint64_t last_seen_ = 0;  // nodeid
 };
 
 }  // namespace sluice::worker

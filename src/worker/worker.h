@@ -51,6 +51,7 @@ struct Worker {
   };
   std::deque<Fresh> fresh;
   ListingHabit habit = {};
+  uint64_t last_opened = 0;      // nodeid
   uint64_t unique = 0;           // of the kernel's request that is being served
   uint32_t umask = 0;            // of this process, set as the last caller's was
   bool swallow_replies = false;  // while libfuse answers the recorded INIT
@@ -100,6 +101,9 @@ struct Worker {
   // From the service: other rules. Fails where the view cannot go on.
   core::Outcome take_rules();
   void note_open(Node* node);
+  // After a file was opened to be read, or one was looked up, and the kernel has its answer: asks for what is opened next, as it seems.
+  void look_ahead(Node* opened);
+  void look_ahead_of_look_up(Node* node);
   static int64_t realtime(clockid_t clock);
   bool was_made_since(int64_t since, const os::Stat& stat, uint32_t mode) const;
   core::Outcome give_to_maker(fuse_req_t req, Node* parent, std::string_view name, uint32_t mode);

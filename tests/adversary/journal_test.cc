@@ -266,6 +266,30 @@ ATTACK(JournalAttack, AnAuditHasEveryGrant) {
   EXPECT_EQ(service.log().find(" dropped=\"1"), std::string::npos);
 }
 
+// Who opens files in the order of a listing is granted the next ones ahead, but not where each grant is said to be somebody's.
+ATTACK(JournalAttack, AnAuditHasNothingThatNobodyOpened) {
+  constexpr int kFiles = 60, kOpened = 30;
+  const std::string source = make_source("source", kVictim);
+  for (int i = 0; i < kFiles; ++i) write_all(source + "/many-" + std::to_string(i), "x", kVictim);
+  RunningService service({"--audit"});
+  in_process(kVictim, 15, [&] {
+    const os::Fd directory(::open(source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    os::Fd connection;
+    const Heard view = ask(view_hello(kVictim), {directory.get()}, &connection);
+    struct stat stat;
+    for (int i = 0; i < kFiles; ++i) {
+      EXPECT_EQ(::fstatat(view.mount.get(), ("many-" + std::to_string(i)).c_str(), &stat, 0), 0) << i;
+    }
+    for (int i = 0; i < kOpened; ++i) {
+      const os::Fd file(::openat(view.mount.get(), ("many-" + std::to_string(i)).c_str(), O_RDONLY | O_CLOEXEC));
+      EXPECT_TRUE(file) << i;
+    }
+    ::usleep(300'000);
+  });
+  EXPECT_TRUE(eventually(5000, [&] { return grants_in(service.log()) >= kOpened; })) << grants_in(service.log());
+  EXPECT_EQ(grants_in(service.log()), static_cast<size_t>(kOpened));
+}
+
 ATTACK(JournalAttack, WithoutAnAuditTheRestIsCounted) {
   constexpr int kFiles = 200;
   const std::string source = make_source("source", kVictim);

@@ -51,7 +51,11 @@ std::string write_and_read(int fd, const std::string& text) {
   return std::to_string(stat.st_size) + " " + std::to_string(stat.st_nlink);
 }
 
-// In a directory with the files a and b of some bytes, a directory `sub`, and an attribute on a.
+constexpr int kInRow = 9;
+std::string in_row(const std::string& at, int i) { return at + "/row/" + std::to_string(i); }
+
+// In a directory with the files a and b of some bytes, a directory `sub`, an attribute on a, and files in `row` that
+// nobody has opened yet.
 struct Act {
   const char* name;
   std::string (*run)(const std::string& at);
@@ -123,6 +127,21 @@ const Act kActs[] = {
        const std::string path = "/proc/self/fd/" + std::to_string(file.fd);
        return result + " " + said(::linkat(AT_FDCWD, path.c_str(), AT_FDCWD, (at + "/new").c_str(), AT_SYMLINK_FOLLOW));
      }},
+    // In the order in which they were made: those that are opened next are granted ahead.
+    {"open one after the other", [](const std::string& at) {
+       std::string result;
+       for (int i = 0; i < 5; ++i) {
+         const Descriptor file(open_at(in_row(at, i), O_RDONLY));
+         char byte;
+         result += file.fd < 0 ? error_name() : said(::read(file.fd, &byte, 1));
+       }
+       result += said(::rename(in_row(at, 5).c_str(), (at + "/new").c_str()));
+       const Descriptor emptied(open_at(in_row(at, 6), O_RDWR | O_TRUNC));
+       result += write_and_read(emptied.fd, "6");
+       result += said(::unlink(in_row(at, 7).c_str()));
+       const Descriptor last(open_at(in_row(at, 8), O_RDWR));
+       return result + write_and_read(last.fd, "8");
+     }},
     {"list and remove", [](const std::string& at) {
        DIR* directory = ::opendir(at.c_str());
        if (directory == nullptr) return error_name();
@@ -137,7 +156,11 @@ const Act kActs[] = {
 };
 
 bool prepare(const std::string& at) {
-  return ::mkdir(at.c_str(), 0755) == 0 && ::mkdir((at + "/sub").c_str(), 0700) == 0 &&
+  bool row = ::mkdir(at.c_str(), 0755) == 0 && ::mkdir((at + "/row").c_str(), 0755) == 0;
+  for (int i = 0; i < kInRow; ++i) {
+    row = row && ::mknod(in_row(at, i).c_str(), S_IFREG | 0640, 0) == 0 && ::truncate(in_row(at, i).c_str(), 5) == 0;
+  }
+  return row && ::mkdir((at + "/sub").c_str(), 0700) == 0 &&
          write_file(at + "/a", O_EXCL, "of a") && write_file(at + "/b", O_EXCL, "of b") &&
          ::setxattr((at + "/a").c_str(), "user.old", "old", 3, 0) == 0;
 }
