@@ -35,6 +35,22 @@ case_no_inode_left() {
   umount "$W/source"
 }
 
+# A view with few grants, which those take up that are kept after the last close: they make room, the oldest first.
+case_few_grants() {
+  mkdir "$W/source" "$W/target"
+  make_source "$W/source"
+  seq 700 | (cd "$W/source" && while read -r i; do echo "$i" > "many$i"; done)
+  chown -R $USER_A:$USER_A "$W/source"
+  expect_ok "a view" bash -c "ulimit -n 780; exec sluice mount --background --identity $USER_A $W/source $W/target"
+  expect_match "the view has few" '"most_grants": 26.,' "$(sluice status --json)"
+  expect_eq "each file in turn" 700 "$(as_a sh -c "for i in \$(seq 700); do cat $W/target/many\$i; done" | wc -l)"
+  expect_eq "and written" 0 "$(as_a sh -c "for i in \$(seq 700); do echo more >> $W/target/many\$i || echo x; done" 2>&1 | wc -l)"
+  # As many as there are are open at once, and no more.
+  expect_match "all at once" '^2[56][0-9] Too many open files in system$' "$(as_a perl -e '
+    my @open; for (1 .. 300) { open(my $f, "<", "$ARGV[0]/many$_") or do { print scalar @open, " $!\n"; exit }; push @open, $f }' "$W/target")"
+  expect_ok "the end" sluice umount "$W/target"
+}
+
 # Below the view, while it serves. What was just written is no reason against it.
 case_remounted_read_only() {
   on_tmpfs size=4m
