@@ -13,12 +13,14 @@ namespace sluice::worker {
 namespace {
 
 constexpr core::Failure kGone{EIO, core::Reason::kChildFailed};
+constexpr size_t kMostHeldBack = 32;
 // Even, where the nonces of catch_up() are odd.
 constexpr int64_t kAhead = 2;
 
 }  // namespace
 
 core::Outcome BrokerLink::send(const wire::BrokerRequest& request, std::string_view path, std::string_view second) {
+  flush();
   uint8_t message[wire::kBrokerRequestMost];
   const size_t length = wire::encode_request(request, path, second, message);
   if (length == 0) return core::Failure{ENAMETOOLONG, core::Reason::kPathMalformed};
@@ -148,6 +150,16 @@ core::Result<std::vector<LeftGrant>> BrokerLink::list_grants() {
     request.grant = (reply->grant & 0xFFFFFFFF) + 1;
   } while (grants.size() < core::Limits::kGrantsPerView);
   return grants;
+}
+
+void BrokerLink::tell_soon(const wire::BrokerRequest& request) {
+  held_back_.push_back(request);
+  if (held_back_.size() >= kMostHeldBack) flush();
+}
+
+void BrokerLink::flush() {
+  for (const wire::BrokerRequest& request : held_back_) tell(request);
+  held_back_.clear();
 }
 
 void BrokerLink::tell(const wire::BrokerRequest& request) {

@@ -38,6 +38,10 @@ class BrokerLink {
                                               std::string_view second = {});
   // For the requests without an answer.
   void tell(const wire::BrokerRequest& request);
+  // The same, together with what is asked or told next: the broker need not be woken for it alone. Who sleeps, or lets somebody go on
+  // to whom it matters, calls flush() before.
+  void tell_soon(const wire::BrokerRequest& request);
+  void flush();
 
   // Asks for the grant of a file and does not wait. What is asked for so is answered before anything that is asked later.
   // False where it was not asked.
@@ -68,6 +72,7 @@ class BrokerLink {
   int channel_;
   Intent* intent_;
   Patience patience_;
+  std::vector<wire::BrokerRequest> held_back_;  // until flush()
   std::deque<uint64_t> ahead_;  // nodeids that were asked for; the answers come in this order
   std::deque<Ahead> arrived_;
 };

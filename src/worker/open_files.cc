@@ -100,6 +100,7 @@ core::Outcome OpenFiles::open(Node* node, int flags) {
     if (!nameless) {
       if (auto held = table_.keep_held(node); !held.ok()) return held;
     }
+    read_write_.flush();  // of a program that was just written: who writes it no more may be the one who runs it
     counters_.grants_kept.fetch_add(1, std::memory_order_relaxed);
   } else if (auto got = get_grant(node, cut_here ? flags & ~O_TRUNC : flags); !got.ok()) {
     return got;
@@ -277,7 +278,7 @@ void OpenFiles::set_idle(Node* node, bool nameless) {
 void OpenFiles::drop_write(Node* node) {
   if (!node->writable) return;
   node->writable = false;
-  if (--users_[node->grant].writers == 0) read_write_.tell(about(BrokerOp::kDropWrite, node->grant));
+  if (--users_[node->grant].writers == 0) read_write_.tell_soon(about(BrokerOp::kDropWrite, node->grant));
 }
 
 void OpenFiles::close_grant(Node* node) {
@@ -287,7 +288,7 @@ void OpenFiles::close_grant(Node* node) {
     drop_write(node);
     --users.nodes;
   } else {
-    read_write_.tell(about(BrokerOp::kClose, node->grant));
+    read_write_.tell_soon(about(BrokerOp::kClose, node->grant));
     users_.erase(node->grant);
   }
   counters_.grants.fetch_sub(1, std::memory_order_relaxed);
@@ -343,8 +344,9 @@ bool OpenFiles::close_oldest(std::deque<Idle>& idle) {
 void OpenFiles::make_room() {
   while (users_.size() + read_write_.asked_ahead() + read_only_link_.asked_ahead() >= most_) {
     settle(nullptr);
-    if (!close_oldest(idle_) && !close_oldest(idle_nameless_)) return;
+    if (!close_oldest(idle_) && !close_oldest(idle_nameless_)) break;
   }
+  read_write_.flush();  // what is asked for next may go another way
 }
 
 core::Outcome OpenFiles::truncate(Node* node, int64_t length) {

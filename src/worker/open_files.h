@@ -60,6 +60,8 @@ class OpenFiles {
   bool has_room_ahead(size_t more) const;
   OpenHabit& habit() { return habit_; }
 
+  // Before the thread sleeps: what the broker has not been told yet.
+  void tell_broker() { read_write_.flush(); }
   // Gives back grants that have been idle too long. Milliseconds until the next is due, -1: none.
   int expire();
 

@@ -128,6 +128,7 @@ core::Result<size_t> Session::next(std::span<uint8_t> buffer) {
     patience_.looked(length.ok());
     if (length.ok() || length.failure().error != EAGAIN) return length;
   }
+  worker_.files.tell_broker();
   // What the other thread is at may take as long as a disk does. Meanwhile this one shows that it is not stopped.
   const bool others = worker_.data.is_at_work();
   worker_.counters.busy.store(others ? 1 : 0, std::memory_order_relaxed);
@@ -165,6 +166,7 @@ void Session::run() {
     // Under load there is never a moment without a request; what is due is done all the same.
     if (const int64_t time = OpenFiles::now(); time >= next_tick) {
       worker_.tick();
+      worker_.files.tell_broker();
       next_tick = time + 4;
       if (!wait(0).ok()) return;
     }
