@@ -52,6 +52,7 @@ constexpr Phase kPhases[] = {
     {"steps", false, play_steps, true},
     {"steps-hidden", false, play_steps_hidden, true},
     {"steps-preserved", false, play_steps_preserved, true},
+    {"flood", true, play_flood, true},
     {"broker-steps", false, play_broker_steps, true},
 };
 
