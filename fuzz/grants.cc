@@ -61,6 +61,8 @@ core::Result<int> backing_open(int, int file) {
 core::Outcome backing_close(int, int backing_id) {
   auto& kernel = fuzz::kernel();
   const std::lock_guard lock(kernel.mutex);
+  // A broker that begins asks after the one that the kernel would have given the one before it.
+  if (backing_id == kernel.next) return core::Failure{ENOENT, core::Reason::kSystem};
   // An id is given back once, and by the one that has it.
   FUZZ_HOLDS(kernel.ids.erase(backing_id) == 1);
   return core::Done{};

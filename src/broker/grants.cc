@@ -27,8 +27,8 @@ Grants::Grants(const View& view, Rulebook& book, uint32_t most, core::Grant* lef
   for (uint32_t slot = 0; slot < ledger_.touched(); ++slot) {
     if (core::Grant* grant = ledger_.at(slot); grant != nullptr && !grant->is_whole()) give_back(grant);
   }
-  // Got, and not written down: the kernel numbers them in turn (fs/fuse/backing.c, idr_alloc_cyclic).
-  if (ledger_.touched() > 0) (void)os::backing_close(view_.device, static_cast<int>(ledger_.last_left() + 1));
+  // Got, and not written down, were it the first of all: the kernel numbers them in turn (fs/fuse/backing.c, idr_alloc_cyclic).
+  (void)os::backing_close(view_.device, static_cast<int>(ledger_.last_left() + 1));
 }
 
 void Grants::give_back(core::Grant* grant) {

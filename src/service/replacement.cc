@@ -32,6 +32,12 @@ core::Result<BrokerProcess> replace_broker(const Executables& executables, const
                       replacement.kept[kKeptLedger], trees, start);
 }
 
+// Where the service ends meanwhile, the next one starts others: they must not meet these.
+core::Outcome await(const char* process, int events, int report) {
+  const auto readable = os::wait_readable_while(events, report, kReadyMilliseconds);
+  return readable.ok() ? wait_ready(process, events) : readable.failure();
+}
+
 core::Outcome replace(const Executables& executables, const Replacement& replacement) {
   // The main process hands all of it out: what nobody can have changed says what belongs to it.
   const int of_start = replacement.kept[kKeptStart];
@@ -59,12 +65,8 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
   auto worker = spawn_worker(executables.worker.get(), replacement.device, replacement.counters, kept,
                              numbers_of(trees), replacement.rules, Place::kLater);
   auto done = worker.ok() ? core::Outcome(core::Done{}) : worker.failure();
-  if (done.ok() && broker) done = wait_ready("broker", broker->events.get());
-  if (done.ok()) {
-    // Where the service ends meanwhile, the next one starts others: they must not meet these.
-    const auto readable = os::wait_readable_while(worker->events.get(), replacement.report, kReadyMilliseconds);
-    done = readable.ok() ? wait_ready("worker", worker->events.get()) : readable.failure();
-  }
+  if (done.ok() && broker) done = await("broker", broker->events.get(), replacement.report);
+  if (done.ok()) done = await("worker", worker->events.get(), replacement.report);
   if (done.ok()) {
     wire::Report report{wire::ReportKind::kMadeWorker, 0, static_cast<uint64_t>(worker->child.pid), {}, {}, {}};
     std::vector<int> fds = {worker->child.pidfd.get(), worker->events.get()};

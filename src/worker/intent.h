@@ -55,6 +55,8 @@ class Intent {
   // Each request. True: the worker before this one was at it.
   bool begin(uint64_t unique);
   bool is_resumed() const { return resumed_; }
+  // What that one was at, until it has come or another request has been written down; 0: nothing.
+  uint64_t left() const { return left_; }
   // The worker before this one had noted what it found: it may have done the rest.
   bool was_noted() const { return resumed_ && (record_.stage & kNoted) != 0; }
 

@@ -28,6 +28,22 @@ constexpr size_t kMostOnStack = 1024;
 // The shorter of two waits in milliseconds; < 0: for ever.
 constexpr int kShowMilliseconds = core::RecoveryLimits::kPatienceMilliseconds / 3;
 
+// So many in a row wait already: there is more than one who asks.
+constexpr uint32_t kMoreThanOne = 2;
+
+// Served as it is read: what gets no answer, and what is only handed on to the other thread or the broker, so that any number of
+// them may be unanswered. Source: include/uapi/linux/fuse.h, enum fuse_opcode.
+bool is_handed_on(uint32_t opcode) {
+  constexpr uint32_t kForget = 2, kRead = 15, kFsync = 20, kFsyncDirectory = 30, kInterrupt = 36, kBatchForget = 42,
+                     kAllocate = 43, kSeek = 46, kCopy = 47;
+  constexpr uint64_t kAll = 1ull << kForget | 1ull << kRead | 1ull << kFsync | 1ull << kFsyncDirectory | 1ull << kInterrupt |
+                            1ull << kBatchForget | 1ull << kAllocate | 1ull << kSeek | 1ull << kCopy;
+  return opcode < 64 && (kAll >> opcode & 1) != 0;
+}
+
+// The connection has ended: unmounted (ENODEV) or aborted (ECONNABORTED). ENOENT: a request was given up.
+bool is_over(const core::Failure& why) { return why.error != EINTR && why.error != ENOENT; }
+
 int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
 }  // namespace
@@ -59,6 +75,11 @@ ssize_t Session::write_reply(int fd, struct iovec* pieces, int count, void* user
   step();
   return written;
 }
+
+// After another worker all that it had read is read first, whatever there is of it.
+Session::Session(Worker& worker)
+    : worker_(worker), patience_(std::thread::hardware_concurrency() > 1), reads_ahead_(worker.intent().left() != 0),
+      has_begun_(!reads_ahead_) {}
 
 std::unique_ptr<Session> Session::create(Worker& worker) {
   fuse_lowlevel_ops ops{};
@@ -118,7 +139,9 @@ core::Result<size_t> Session::next(std::span<uint8_t> buffer) {
   // Before it is read: who is stopped in the call has it, and nobody else sees it any more.
   worker_.counters.busy.store(1, std::memory_order_relaxed);
   auto length = os::read_message(worker_.device, buffer);
+  ++at_once_;
   if (length.ok() || length.failure().error != EAGAIN) return length;
+  at_once_ = 0;
   const int due = worker_.tick();
   if (const int64_t most = patience_.nanoseconds(); most > 0) {
     const int64_t until = Worker::nanoseconds() + most;
@@ -149,20 +172,53 @@ core::Outcome Session::wait(int milliseconds) {
   return readable->lifeline ? worker_.take_rules() : core::Done{};
 }
 
+// What was read to the room of the next.
+void Session::take_in(size_t length) {
+  wire::FuseInHeader header;
+  const auto message = turns_.room().first(length);
+  if (length < sizeof(header)) return;  // the kernel sends no such thing
+  std::memcpy(&header, message.data(), sizeof(header));
+  if (is_handed_on(header.opcode)) return serve(message);
+  turns_.put(length);
+}
+
+// One request, where there is one; false: there was none. While there is always another one, all that wait: then it is whose turn
+// it is that decides. That costs a call more for each, and nothing where one asks after the other.
+core::Result<bool> Session::fill() {
+  if (turns_.size() == 0) {
+    const auto length = next(turns_.room());
+    if (!length.ok()) return is_over(length.failure()) ? core::Result<bool>(length.failure()) : false;
+    has_begun_ = has_begun_ || *length == 0;
+    if (*length == 0) return false;
+    take_in(*length);
+    if (!reads_ahead_ && at_once_ < kMoreThanOne) return true;
+  }
+  // What is handed on takes no room: of that no more is read than of the others, but after another worker.
+  for (size_t left = Turns::kMost; !turns_.is_full() && (left > 0 || !has_begun_); --left) {
+    const auto length = os::read_message(worker_.device, turns_.room());
+    if (length.ok()) {
+      take_in(*length);
+    } else if (length.failure().error == EAGAIN) {
+      break;
+    } else if (is_over(length.failure())) {
+      return length.failure();
+    }
+  }
+  has_begun_ = true;
+  reads_ahead_ = turns_.size() > 1;
+  if (!reads_ahead_) at_once_ = 0;
+  return true;
+}
+
 void Session::run() {
-  std::vector<uint8_t> buffer(wire::kFuseBufferBytes);
   int64_t next_tick = 0;
   // Before the first request: it would be lost, where the service has given this worker up.
   if (!wait(0).ok()) return;
   while (!fuse_session_exited(session_)) {
-    const auto length = next(buffer);
-    if (!length.ok()) {
-      const int error = length.failure().error;
-      if (error == EINTR || error == ENOENT) continue;  // ENOENT: the request was given up
-      return;                                           // ENODEV: unmounted; ECONNABORTED: aborted
-    }
-    if (*length == 0) continue;
-    serve(std::span(buffer).first(*length));
+    const auto filled = fill();
+    if (!filled.ok()) return;
+    if (!*filled) continue;
+    if (turns_.size() > 0) serve(turns_.take(worker_.intent().left()));
     // Under load there is never a moment without a request; what is due is done all the same.
     if (const int64_t time = OpenFiles::now(); time >= next_tick) {
       worker_.tick();

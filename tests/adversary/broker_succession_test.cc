@@ -131,6 +131,14 @@ TEST_F(BrokerSuccession, WhatItWasAtIsGivenBack) {
   EXPECT_TRUE(close_id(worker, four));
 }
 
+TEST_F(BrokerSuccession, TheFirstOfAllIsGivenBackToo) {
+  HostileWorker worker(tree, false, {}, kMostGrants);
+  const int one = open_id(worker, tree.path("one"));
+  ASSERT_EQ(one, 1);
+  worker.next_broker();
+  EXPECT_FALSE(close_id(worker, one)) << "not written down, where nothing was, and still there";
+}
+
 TEST_F(BrokerSuccession, WhatIsGivenBackIsNotThereForTheNext) {
   HostileWorker worker(tree, false, {}, kMostGrants);
   wire::BrokerRequest close{};

@@ -1,5 +1,5 @@
-// Random operations as in the contest, while the worker is killed again and again: the results are those of a plain
-// directory, and nobody waits for long.
+// Random operations as in the contest, while the worker or the broker is killed again and again: the results are those of a
+// plain directory, and nobody waits for long.
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <string>
 #include <thread>
 #include <vector>
@@ -81,9 +82,14 @@ void print_table(size_t kills, std::vector<int64_t> pauses) {
               static_cast<double>(percentile(pauses, 100)) / 1000);
 }
 
-}  // namespace
+// In another worker, a removed file that is open for reading only cannot have its attributes changed, and one that is held by
+// an O_PATH descriptor cannot be opened (SECURITY.md).
+constexpr std::initializer_list<const char*> kNotOfTheNextWorker = {"fchmod", "fchown", "futimens", "reopen"};
+// Another broker opens anew what is open, by its name: so nothing loses its name here, nor the permission.
+constexpr std::initializer_list<const char*> kNotOfTheNextBroker = {
+    "fchmod", "fchown", "futimens", "reopen", "unlink", "rename", "open_temp", "link_file", "chmod", "chown", "umask", "restore"};
 
-void play_killed(Stage& stage) {
+void play_deaths(Stage& stage, pid_t (MountedView::*victim)() const, std::initializer_list<const char*> without) {
   const auto view = stage.mount();
   const int files = view->files_of_broker();  // none of the source's
   std::vector<int64_t> pauses;
@@ -95,28 +101,32 @@ void play_killed(Stage& stage) {
       Random random(stage.options().seed);
       while (!ended) {
         sleep_milliseconds(kBetweenKills + random.between(0, 200));
-        const pid_t worker = view->worker();
-        if (worker <= 0 || ended) continue;
-        if (::kill(worker, SIGKILL) < 0) continue;
+        const pid_t process = (*view.*victim)();
+        if (process <= 0 || ended) continue;
+        if (::kill(process, SIGKILL) < 0) continue;
         ++kills;
         if (!prober.ask()) break;
         pauses.push_back(prober.answer());
       }
     });
-    // In another worker, a removed file that is open for reading only cannot have its attributes changed, and one that is held by
-    // an O_PATH descriptor cannot be opened (SECURITY.md).
     Catalogue catalogue;
-    for (const char* operation : {"fchmod", "fchown", "futimens", "reopen"}) catalogue.remove(operation);
+    for (const char* operation : without) catalogue.remove(operation);
     contest_in(stage, catalogue);
     ended = true;
     killer.join();
   }
   print_table(kills, pauses);
-  expect(kills > 1, "the worker was killed");
+  expect(kills > 1, "it was killed");
   expect(std::all_of(pauses.begin(), pauses.end(), [](int64_t pause) { return pause >= 0 && pause < kMostPauseMilliseconds * 1000; }),
          "everybody was answered");
-  expect(within(4000, [&] { return view->files_of_broker() == files; }), "no file stays granted");
+  expect(within(4000, [&] { return view->files_of_broker() == files && view->grants() == 0; }), "no file stays granted");
   view->expect_passthrough();
+  expect_equal(view->take_ids(), 0, "ids that the kernel has, and no ledger");
 }
+
+}  // namespace
+
+void play_killed(Stage& stage) { play_deaths(stage, &MountedView::worker, kNotOfTheNextWorker); }
+void play_killed_brokers(Stage& stage) { play_deaths(stage, &MountedView::broker, kNotOfTheNextBroker); }
 
 }  // namespace sluice::model

@@ -48,9 +48,12 @@ constexpr Phase kPhases[] = {
     {"shared-tmpfs", true, play_shared},
     {"killed", false, play_killed, true},
     {"killed-tmpfs", true, play_killed, true},
+    {"killed-brokers", false, play_killed_brokers, true},
     {"steps", false, play_steps, true},
     {"steps-hidden", false, play_steps_hidden, true},
     {"steps-preserved", false, play_steps_preserved, true},
+    {"flood", true, play_flood, true},
+    {"broker-steps", false, play_broker_steps, true},
 };
 
 int play_phases(const Options& options, const std::string& work) {

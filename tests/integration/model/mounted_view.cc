@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +24,9 @@ namespace {
 
 constexpr int64_t kStartMilliseconds = 15000;
 constexpr int64_t kEndMilliseconds = 5000;
+
+constexpr uint32_t kMostIds = 100'000;
+constexpr unsigned long kBackingClose = _IOW(229, 2, uint32_t);  // linux/fuse.h: FUSE_DEV_IOC_BACKING_CLOSE
 
 // No service but its own: one that runs on this machine is another build.
 constexpr char kNoSocket[] = "/run/sluice/model-test.none";
@@ -145,6 +150,7 @@ int64_t MountedView::requests(const std::string& opcode) const {
 }
 
 pid_t MountedView::worker() const { return pid_of("worker"); }
+pid_t MountedView::broker() const { return pid_of("broker"); }
 
 int MountedView::files_of_broker() const {
   const std::string fds = "/proc/" + std::to_string(pid_of("broker")) + "/fd";
@@ -155,6 +161,33 @@ int MountedView::files_of_broker() const {
     if (::stat(fd.path().c_str(), &stat) == 0 && S_ISREG(stat.st_mode)) ++files;
   }
   return error ? -1 : files;
+}
+
+int MountedView::device_of_broker() const {
+  const pid_t pid = broker();
+  const int process = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  int device = -1;
+  std::error_code error;
+  for (const auto& fd : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error)) {
+    if (std::filesystem::read_symlink(fd.path(), error) != "/dev/fuse") continue;
+    device = static_cast<int>(::syscall(SYS_pidfd_getfd, process, std::atoi(fd.path().filename().c_str()), 0));
+  }
+  if (process >= 0) ::close(process);
+  return device;
+}
+
+int MountedView::take_ids() const {
+  int device = -1;
+  // It may be about to be replaced.
+  (void)within(kEndMilliseconds, [&] { return (device = device_of_broker()) >= 0; });
+  if (device < 0) return -1;
+  int ids = 0;
+  // The kernel numbers them in turn, for as long as the connection lives.
+  for (uint32_t id = 1; id <= kMostIds; ++id) {
+    if (::ioctl(device, kBackingClose, &id) == 0) ++ids;
+  }
+  ::close(device);
+  return ids;
 }
 
 pid_t MountedView::pid_of(const char* process) const {

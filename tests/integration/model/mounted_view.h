@@ -24,8 +24,14 @@ class MountedView {
   int64_t requests(const std::string& opcode) const;
   // The worker's, likewise.
   pid_t worker() const;
+  pid_t broker() const;
   // How many descriptors of files its broker holds, those of its log included; -1: it is not known.
   int files_of_broker() const;
+  // How many grants it says that it has; -1: it does not say.
+  int64_t grants() const { return requests("grants"); }
+  // How many backing ids the kernel has of this connection. It has none of them any more: only for when it should have none. -1: it
+  // cannot be asked.
+  int take_ids() const;
 
   // Expects that no data went through the worker.
   void expect_passthrough() const;
@@ -34,6 +40,7 @@ class MountedView {
   MountedView() = default;
   std::string status() const;
   pid_t pid_of(const char* process) const;
+  int device_of_broker() const;  // a copy; -1: there is none
 
   std::string programs_;
   std::string target_;
