@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,6 +63,7 @@ const Act kActs[] = {
     {"mkdir", [](const std::string& at) { return said(::mkdir((at + "/new").c_str(), 0750)); }},
     {"mkdir of what is there", [](const std::string& at) { return said(::mkdir((at + "/sub").c_str(), 0750)); }},
     {"mknod", [](const std::string& at) { return said(::mknod((at + "/new").c_str(), S_IFREG | 0640, 0)); }},
+    {"whiteout", [](const std::string& at) { return said(::mknod((at + "/new").c_str(), S_IFCHR | 0640, 0)); }},
     {"mkfifo", [](const std::string& at) { return said(::mkfifo((at + "/new").c_str(), 0640)); }},
     {"symlink", [](const std::string& at) { return said(::symlink("a", (at + "/new").c_str())); }},
     {"link", [](const std::string& at) { return said(::link((at + "/a").c_str(), (at + "/new").c_str())); }},
@@ -136,6 +139,24 @@ const Act kActs[] = {
      }},
 };
 
+// By root, in a view that makes device nodes: the broker has made one, or has not, when the worker dies.
+const Act kDeviceActs[] = {
+    {"a character device", [](const std::string& at) {
+       return said(::mknod((at + "/new").c_str(), S_IFCHR | 0640, makedev(1, 3)));
+     }},
+    {"a block device", [](const std::string& at) {
+       return said(::mknod((at + "/new").c_str(), S_IFBLK | 0604, makedev(7, 300)));
+     }},
+    {"a device where something is",
+     [](const std::string& at) { return said(::mknod((at + "/a").c_str(), S_IFCHR | 0640, makedev(1, 3))); }},
+    {"a device that is moved, linked and removed", [](const std::string& at) {
+       const std::string made = at + "/new", moved = at + "/moved", linked = at + "/linked";
+       if (::mknod(made.c_str(), S_IFCHR | 0640, makedev(1, 5)) < 0 || ::rename(made.c_str(), moved.c_str()) < 0) return error_name();
+       if (::link(moved.c_str(), linked.c_str()) < 0 || ::chmod(linked.c_str(), 0600) < 0) return error_name();
+       return said(::unlink(moved.c_str()));
+     }},
+};
+
 bool prepare(const std::string& at) {
   return ::mkdir(at.c_str(), 0755) == 0 && ::mkdir((at + "/sub").c_str(), 0700) == 0 &&
          write_file(at + "/a", O_EXCL, "of a") && write_file(at + "/b", O_EXCL, "of b") &&
@@ -160,14 +181,15 @@ struct Kind {
   std::vector<std::string> options{};
   bool by_source = false;  // the view's source: rules show directories otherwise than they are
   const char* without = "";  // an act that this view cannot do
+  std::span<const Act> acts = kActs;
+  uid_t user = kUser;
 };
 
 // In a view of its own, until so many workers have died. seen: the view, or its source. False: there is nothing more.
 bool play_some(const std::string& plain, const std::string& view, const std::string& seen, const Kind& kind, Place& place) {
-  constexpr int kActCount = sizeof(kActs) / sizeof(kActs[0]);
   int deaths = 0;
-  while (place.act < kActCount) {
-    const Act& act = kActs[place.act];
+  while (static_cast<size_t>(place.act) < kind.acts.size()) {
+    const Act& act = kind.acts[static_cast<size_t>(place.act)];
     if (act.name == std::string(kind.without)) {
       ++place.act;
       continue;
@@ -203,7 +225,7 @@ void play_kind(Stage& stage, const Kind& kind) {
     const int files = view->files_of_broker();  // none of the source's
     int ends[2];
     if (::pipe(ends) < 0) std::abort();
-    run_as(kUser, "steps", [&] {
+    run_as(kind.user, "steps", [&] {
       const std::string top = "/steps/top";
       const std::string seen = kind.by_source ? stage.under() : stage.view();
       more = play_some(stage.plain() + top, stage.view() + top, seen + top, kind, place);
@@ -221,7 +243,7 @@ void play_kind(Stage& stage, const Kind& kind) {
     view->expect_passthrough();
   }
   std::printf("%d deaths\n", place.deaths);
-  expect(place.deaths > 100, "workers died");
+  expect(place.deaths > 3 * static_cast<int>(kind.acts.size()), "workers died");
 }
 
 }  // namespace
@@ -232,6 +254,10 @@ void play_steps_hidden(Stage& stage) { play_kind(stage, {.options = {"--hide", "
 
 void play_steps_preserved(Stage& stage) {
   play_kind(stage, {.identity = "preserve", .without = "a nameless file"});  // it would belong to the broker's user
+}
+
+void play_steps_devices(Stage& stage) {
+  play_kind(stage, {.identity = "preserve", .options = {"--device-nodes"}, .acts = kDeviceActs, .user = 0});
 }
 
 }  // namespace sluice::model

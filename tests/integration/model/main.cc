@@ -51,6 +51,7 @@ constexpr Phase kPhases[] = {
     {"steps", false, play_steps, true},
     {"steps-hidden", false, play_steps_hidden, true},
     {"steps-preserved", false, play_steps_preserved, true},
+    {"steps-devices", true, play_steps_devices, true},
 };
 
 int play_phases(const Options& options, const std::string& work) {

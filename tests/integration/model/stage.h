@@ -62,6 +62,7 @@ void play_killed(Stage& stage);     // phase_killed.cc
 void play_steps(Stage& stage);      // phase_steps.cc
 void play_steps_hidden(Stage& stage);
 void play_steps_preserved(Stage& stage);
+void play_steps_devices(Stage& stage);
 void play_crowd(Stage& stage);      // phase_crowd.cc
 void play_crowd_of_names(Stage& stage);
 
