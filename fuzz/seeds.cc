@@ -194,11 +194,11 @@ void messages(Seeds& seeds) {
   seeds.add_choice("control", 2, wire::encode_totals({}));
 
   Bytes buffer(wire::kBrokerRequestMost);
-  for (uint32_t op = 1; op <= static_cast<uint32_t>(wire::BrokerOp::kSymlink); ++op) {
+  for (uint32_t op = 1; op <= static_cast<uint32_t>(wire::BrokerOp::kMakeDevice); ++op) {
     wire::BrokerRequest request{};
     request.op = static_cast<wire::BrokerOp>(op);
     request.flags = request.op == wire::BrokerOp::kOpen ? 5 : 0;
-    const bool two = op > static_cast<uint32_t>(wire::BrokerOp::kRemove);
+    const bool two = op > static_cast<uint32_t>(wire::BrokerOp::kRemove) && request.op != wire::BrokerOp::kMakeDevice;
     const bool one = op <= 2 || op == 5 || op == 12 || op >= 15;
     seeds.add("broker_request", std::span(buffer).first(wire::encode_request(
                                     request, one ? "a/b" : "", two ? "c" : "", buffer)));

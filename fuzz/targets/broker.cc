@@ -75,6 +75,7 @@ Asked ask(fuzz::Choices& choices, const std::vector<uint64_t>& grants) {
   header.flags = choices.byte() & 7u;
   // What the broker alone reads: 4 bytes of a file.
   const bool window = op >= 252;
+  if (op == 251) header.op = BrokerOp::kMakeDevice;
   if (window) header.op = op % 2 == 0 ? BrokerOp::kOpen : BrokerOp::kReadWindow;
   // Mostly flags that it can have.
   if (choices.byte() % 8 != 0) {
@@ -103,10 +104,11 @@ Asked ask(fuzz::Choices& choices, const std::vector<uint64_t>& grants) {
     asked.path = any_path(choices);
     if (window) asked.path = "window", header.flags = wire::kOpenRead;
     const bool of_parent = header.op == BrokerOp::kRemove || header.op == BrokerOp::kRename ||
-                           header.op == BrokerOp::kSymlink || header.op == BrokerOp::kLinkNameless;
+                           header.op == BrokerOp::kSymlink || header.op == BrokerOp::kLinkNameless ||
+                           header.op == BrokerOp::kMakeDevice;
     say_file(choices, of_parent ? parent_of(asked.path) : asked.path, &header.dev, &header.ino);
   }
-  if (header.op > BrokerOp::kRemove) {
+  if (header.op > BrokerOp::kRemove && header.op != BrokerOp::kMakeDevice) {
     asked.second = any_path(choices);
     if (asked.second.empty()) asked.second = "new";
     say_file(choices, parent_of(asked.second), &header.dev2, &header.ino2);
@@ -123,6 +125,7 @@ Asked ask(fuzz::Choices& choices, const std::vector<uint64_t>& grants) {
   if (header.op == BrokerOp::kSeek && choices.flag())
     header.mode = choices.flag() ? SEEK_DATA : SEEK_HOLE;
   if (header.op == BrokerOp::kAllocate) header.mode &= 0x13;
+  if (header.op == BrokerOp::kMakeDevice && choices.flag()) header.mode = S_IFCHR | (header.mode & 01777);
   header.uid = static_cast<uint32_t>(choices.number());
   header.gid = static_cast<uint32_t>(choices.number());
   return asked;
@@ -138,7 +141,7 @@ class Attack {
         service_(*os::socket_pair()),
         device_(*os::socket_pair()),
         events_((::fcntl(service_.second.get(), F_SETFL, O_NONBLOCK), service_.second.get())),
-        view_{device_.second.get(), {tree_.root()}, {tree_.root()}, {}, read_only, 0},
+        view_{device_.second.get(), {tree_.root()}, {tree_.root()}, {}, read_only, !read_only, 0},
         book_(rules_),
         grants_(view_, book_, 6, left_.data()),
         read_write_(channel_.second.get(),

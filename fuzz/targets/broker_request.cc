@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto request = wire::decode_request(message);
   if (!request.ok()) return 0;
   const wire::BrokerRequest& header = request->header;
-  FUZZ_HOLDS(header.op >= wire::BrokerOp::kOpen && header.op <= wire::BrokerOp::kSymlink);
+  FUZZ_HOLDS(header.op >= wire::BrokerOp::kOpen && header.op <= wire::BrokerOp::kMakeDevice);
   FUZZ_HOLDS(header.offset >= 0 && header.offset2 >= 0 && header.length >= 0);
   FUZZ_HOLDS(core::valid_relative(request->path));
   if (header.op == wire::BrokerOp::kSymlink) {

@@ -123,7 +123,7 @@ class Broker {
  public:
   Broker(const wire::ViewConfig& config, int root, int device)
       : device_(device),
-        view_{device_.get(), {root}, {root}, {}, config.read_only, 0},
+        view_{device_.get(), {root}, {root}, {}, config.read_only != 0, config.device_nodes != 0, 0},
         book_(config.rules),
         left_(config.most_grants),
         grants_(view_, book_, config.most_grants, left_.data()),

@@ -171,18 +171,19 @@ core::Result<Granted> Grants::open_temp(std::string_view path, uint32_t mode, bo
   return add({os::dev_of(*stat), stat->stx_ino, {}, place.root}, os::Fd(), *std::move(fd), true);
 }
 
-void Grants::drop_write(core::GrantId id) {
+core::Outcome Grants::drop_write(core::GrantId id) {
   const std::lock_guard lock(book_.mutex);
   core::Grant* grant = ledger_.get(id);
   // A nameless file has only this one, and so has one that could not be read.
-  if (grant == nullptr || grant->file_fd < 0) return;
-  os::Fd(std::exchange(grant->write_fd, -1));
+  if (grant != nullptr && grant->file_fd >= 0) os::Fd(std::exchange(grant->write_fd, -1));
+  return core::Done{};
 }
 
-void Grants::close(core::GrantId id) {
+core::Outcome Grants::close(core::GrantId id) {
   const std::lock_guard lock(book_.mutex);
   core::Grant* grant = ledger_.get(id);
   if (grant != nullptr) give_back(grant);
+  return core::Done{};
 }
 
 void Grants::next(uint32_t slot, wire::BrokerReply& reply) {

@@ -38,8 +38,9 @@ class Grants {
   core::Result<size_t> read_window(core::GrantId id, int64_t offset, std::span<uint8_t> buffer);
   // Makes a nameless file in the directory at path and grants it.
   core::Result<Granted> open_temp(std::string_view path, uint32_t mode, bool exclusive);
-  void drop_write(core::GrantId id);
-  void close(core::GrantId id);
+  // What is not there, or open for nothing else, stays as it is.
+  core::Outcome drop_write(core::GrantId id);
+  core::Outcome close(core::GrantId id);
   // For a worker that comes after another: the grant at the slot, or the next one that is in use; as it is where there is none.
   void next(uint32_t slot, wire::BrokerReply& reply);
 

@@ -11,6 +11,7 @@
 
 #include "broker/server.h"
 #include "broker/start.h"
+#include "generated/broker_devices_policy.h"
 #include "generated/broker_policy.h"
 #include "os/landlock.h"
 #include "os/memory_file.h"
@@ -46,13 +47,14 @@ int run() {
   auto tree = os::duplicate(sandbox::kFdRoot);
   must(events, "root", tree);
   must(events, "enter the source tree", os::enter_tree(*std::move(tree)));
-  // In preserve mode the files of every owner are served, and their names in sticky directories too.
-  const int keep[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_FOWNER};
+  // In preserve mode the files of every owner are served, and their names in sticky directories too; and only there,
+  // where it was asked for, device nodes are made.
+  const int keep[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_MKNOD};
   must(events, "capabilities",
-       sandbox::keep_capabilities({keep, config->preserve ? size_t{3} : size_t{1}}));
+       sandbox::keep_capabilities({keep, size_t{1} + 2 * config->preserve + config->device_nodes}));
 
   View view{sandbox::kFdFuse, {sandbox::kFdRoot}, {sandbox::kFdRootRw}, std::move(config->grafts),
-            config->read_only, ::geteuid()};
+            config->read_only != 0, config->device_nodes != 0, ::geteuid()};
   for (size_t i = 0; i < view.grafts.size(); ++i) {
     view.roots_ro.push_back(sandbox::kFdGrafts + static_cast<int>(2 * i));
     view.roots_rw.push_back(sandbox::kFdGrafts + static_cast<int>(2 * i + 1));
@@ -84,7 +86,8 @@ int run() {
   std::thread data_thread(serve, std::ref(data), domain, sandbox::kFdEvents);
   confine(domain);
   pthread_barrier_wait(&gate);
-  must(events, "seccomp", sandbox::install_filter(sandbox::broker_policy()));
+  must(events, "seccomp", sandbox::install_filter(view.device_nodes ? sandbox::broker_devices_policy()
+                                                                    : sandbox::broker_policy()));
   events.send(wire::EventKind::kReady, {0, core::Reason::kNone}, 0, {});
   pthread_barrier_wait(&gate);
   read_write.run();

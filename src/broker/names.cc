@@ -108,22 +108,32 @@ core::Outcome Names::link(std::string_view from_path, core::FileId file, NamePat
   return os::make_link_held(from->held.get(), to->parent.get(), to->name);
 }
 
-core::Outcome Names::link(const os::Fd& file, NamePath to_path) {
-  const std::lock_guard lock(book_.mutex);
-  auto stat = os::stat_held(file.get());
-  if (!stat.ok()) return stat.failure();
-  // By a name that it has, other rules may hold for it.
-  if (stat->stx_nlink != 0) return Failure{EPERM, Reason::kNotSameFile};
-  auto to = look_for_new(to_path);
-  if (!to.ok()) return to.failure();
-  return os::make_link_held(file.get(), to->parent.get(), to->name);
-}
-
-core::Outcome Names::symlink(std::string_view target, NamePath path) {
+template <typename Make>
+core::Outcome Names::add(NamePath path, Make make) {
   const std::lock_guard lock(book_.mutex);
   auto at = look_for_new(path);
   if (!at.ok()) return at.failure();
-  return os::make_symlink(target, at->parent.get(), at->name);
+  return make(at->parent.get(), at->name);
+}
+
+core::Outcome Names::link(const os::Fd& file, NamePath to) {
+  return add(to, [&](int directory, std::string_view name) -> core::Outcome {
+    auto stat = os::stat_held(file.get());
+    if (!stat.ok()) return stat.failure();
+    // By a name that it has, other rules may hold for it.
+    if (stat->stx_nlink != 0) return Failure{EPERM, Reason::kNotSameFile};
+    return os::make_link_held(file.get(), directory, name);
+  });
+}
+
+core::Outcome Names::symlink(std::string_view target, NamePath path) {
+  return add(path, [&](int directory, std::string_view name) { return os::make_symlink(target, directory, name); });
+}
+
+core::Outcome Names::make_device(NamePath path, uint32_t mode, uint32_t device) {
+  if (!view_.device_nodes) return Failure{EPERM, Reason::kDeviceNodes};
+  if ((!S_ISCHR(mode) && !S_ISBLK(mode)) || (mode & ~(S_IFMT | 01777u)) != 0) return Failure{EINVAL, Reason::kProtocol};
+  return add(path, [&](int directory, std::string_view name) { return os::make_node(directory, name, mode, device); });
 }
 
 }  // namespace sluice::broker

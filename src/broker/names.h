@@ -34,6 +34,8 @@ class Names {
   // Of a file that has no name, open for writing.
   core::Outcome link(const os::Fd& file, NamePath to);
   core::Outcome symlink(std::string_view target, NamePath path);
+  // mode: of a device, and without the set-ID bits. device: as mknod(2) has it. It belongs to the broker's own uid.
+  core::Outcome make_device(NamePath path, uint32_t mode, uint32_t device);
 
  private:
   // A name, and what is there while the lock is held.
@@ -51,6 +53,9 @@ class Names {
   core::Result<Entry> look(NamePath path);
   // Where something is to be made.
   core::Result<Entry> look_for_new(NamePath path);
+  // It is made there, under the lock. make: of the directory and the name.
+  template <typename Make>
+  core::Outcome add(NamePath path, Make make);
   core::Outcome may_move(const Entry& from, const Entry& to);
 
   const View& view_;

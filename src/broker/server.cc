@@ -89,18 +89,15 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
   switch (header.op) {
     case BrokerOp::kOpen: return open(request, reply);
     case BrokerOp::kOpenTemp: return open_temp(request, reply);
-    case BrokerOp::kDropWrite:
-      grants_.drop_write(id);
-      return core::Done{};
-    case BrokerOp::kClose:
-      grants_.close(id);
-      return core::Done{};
+    case BrokerOp::kDropWrite: return grants_.drop_write(id);
+    case BrokerOp::kClose: return grants_.close(id);
     case BrokerOp::kTruncatePath: return grants_.truncate_path(request.path, file, header.length);
     case BrokerOp::kRemove:
       return names_.remove({request.path, file}, (header.flags & wire::kRemoveDirectory) != 0);
     case BrokerOp::kRename: return names_.rename({request.path, file}, {request.second, file2}, header.flags);
     case BrokerOp::kLink: return names_.link(request.path, file, {request.second, file2});
     case BrokerOp::kSymlink: return names_.symlink(request.second, {request.path, file});
+    case BrokerOp::kMakeDevice: return names_.make_device({request.path, file}, header.mode, header.device);
     case BrokerOp::kReadWindow: return read_window(header);
     case BrokerOp::kNextGrant:
       grants_.next(id.slot, reply);

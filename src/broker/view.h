@@ -23,6 +23,7 @@ struct View {
   std::vector<int> roots_rw;
   std::vector<core::Graft> grafts;
   bool read_only;
+  bool device_nodes;  // may be made
   uint32_t uid;    // the broker's own
 };
 

@@ -72,6 +72,7 @@ os::Fd journal_stream() {
   std::vector<const char*> argv = {"sluiced",      "--peer", fd.c_str(), "--listen",
                                    socket.c_str(), "--mode", "0666"};
   if (how.preserve) argv.push_back("--preserve");
+  if (how.device_nodes) argv.push_back("--device-nodes");
   if (how.quiet) argv.push_back("--quiet");
   for (const std::string& name : how.allow_missing) {
     argv.insert(argv.end(), {"--allow-missing", name.c_str()});

@@ -32,6 +32,7 @@ struct PrivateService {
   bool background;  // outlives this command and its terminal
   bool quiet;       // its log does not mix with a command's output
   std::vector<std::string> allow_missing;  // names of protections
+  bool device_nodes;  // may make them
   bool never = false;  // only the host's will do
 };
 

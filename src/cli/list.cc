@@ -79,6 +79,7 @@ json summary(const ListedView& view) {
           {"target", core::escaped(info.target)},
           {"access", info.read_only ? "ro" : "rw"},
           {"identity", info.preserve ? json("preserve") : json(info.uid)},
+          {"device_nodes", info.device_nodes},
           {"owner", info.owner},
           {"rules", info.rules},
           {"coherence_ms", info.coherence_milliseconds},
@@ -146,7 +147,7 @@ void print_details(const ListedView& view) {
   const json all = details(view);
   const bool foreign = view.info.foreign;
   std::printf("%s%s\n", view.info.name.c_str(), foreign ? " (connection of another FUSE server)" : "");
-  for (const char* key : {"source", "target", "access", "identity", "rules", "coherence_ms", "nodes",
+  for (const char* key : {"source", "target", "access", "identity", "device_nodes", "rules", "coherence_ms", "nodes",
                           "grants", "most_grants", "grants_asked", "grants_kept", "connection", "granted"}) {
     if (!all.contains(key)) continue;  // a view has some, a connection others
     const json& value = all[key];

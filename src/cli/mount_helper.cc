@@ -21,6 +21,7 @@ constexpr char kHelp[] =
     "usage: mount -t sluice SOURCE TARGET [-o OPTIONS]\n"
     "       mount.sluice SOURCE TARGET [-fnrsvwhV] [-o OPTIONS] [-N NAMESPACE] [-t TYPE]\n"
     "  coherence=TIME  how long names and attributes may be remembered\n"
+    "  device_nodes    with identity=preserve: device nodes can be made, of what is mounted nodev\n"
     "  graft=GRAFT     AT=DIRECTORY[:ro]: show it at the path AT of the view; repeatable\n"
     "  hide=PATTERN    hide what matches PATTERN; repeatable\n"
     "  identity=USER   act as USER, or \"preserve\": keep every owner\n"

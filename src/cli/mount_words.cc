@@ -61,7 +61,16 @@ constexpr Valued kRepeated[] = {
     {"graft", [](ViewOptions& view, std::string value) { view.graft.push_back(std::move(value)); }},
     {"hide", [](ViewOptions& view, std::string value) { view.hide.push_back(std::move(value)); }},
 };
-constexpr std::string_view kBare[] = {"ro", "noexec"};
+// One without a value.
+struct Bare {
+  std::string_view name;
+  bool& (*of)(MountWords& words);
+};
+constexpr Bare kBare[] = {
+    {"device_nodes", [](MountWords& words) -> bool& { return words.view.device_nodes; }},
+    {"noexec", [](MountWords& words) -> bool& { return words.no_programs; }},
+    {"ro", [](MountWords& words) -> bool& { return words.view.read_only; }},
+};
 
 template <typename List>
 auto named(const List& list, std::string_view name) {
@@ -70,8 +79,8 @@ auto named(const List& list, std::string_view name) {
 }
 
 absl::Status unknown_option(std::string_view name) {
-  std::vector<std::string_view> known(std::begin(kBare), std::end(kBare));
-  known.insert(known.end(), std::begin(kOfOthers), std::end(kOfOthers));
+  std::vector<std::string_view> known(std::begin(kOfOthers), std::end(kOfOthers));
+  for (const Bare& each : kBare) known.push_back(each.name);
   for (const Valued& each : kValued) known.push_back(each.name);
   for (const Valued& each : kRepeated) known.push_back(each.name);
   return wrong(absl::StrCat("no option ", in_quotes(name)), did_you_mean(name, known, kSeeHelp));
@@ -103,7 +112,8 @@ absl::Status take_option(MountWords& out, const MountOption& option) {
     if (option.name == "exec") out.no_programs = false;
     return absl::OkStatus();
   }
-  if (std::find(std::begin(kBare), std::end(kBare), option.name) == std::end(kBare)) {
+  const auto bare = named(kBare, option.name);
+  if (bare == std::end(kBare)) {
     // What has a value says something that would be missed.
     return out.sloppy && !option.value ? absl::OkStatus() : unknown_option(option.name);
   }
@@ -111,7 +121,7 @@ absl::Status take_option(MountWords& out, const MountOption& option) {
     return wrong(absl::StrCat("option ", in_quotes(option.name), " takes no value"),
                  absl::StrCat("write it as ", option.name));
   }
-  (option.name == "ro" ? out.view.read_only : out.no_programs) = true;
+  bare->of(out) = true;
   return absl::OkStatus();
 }
 

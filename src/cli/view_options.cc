@@ -96,6 +96,9 @@ void add_who_options(CLI::App& command, ViewOptions& options) {
 void add_view_options(CLI::App& command, ViewOptions& options) {
   add_who_options(command, options);
   command.add_flag("--ro", options.read_only, "a read-only view")->disable_flag_override();
+  command.add_flag("--device-nodes", options.device_nodes,
+                   "with --identity preserve: device nodes can be made, of what is mounted nodev (root only)")
+      ->disable_flag_override();
   add_rule_options(command, options);
   command.add_option("--graft", options.graft,
                      "AT=DIRECTORY: show it at the path AT of the view, with :ro behind it read-only; repeatable")
@@ -151,6 +154,14 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   if (auto status = check_file_size(*wanted); lifetime != Lifetime::kCommand && !status.ok()) return status;
   auto identity = decide_identity(options.identity, source.owner);
   if (!identity.ok()) return problem_of(options.identity_place, identity.status());
+  if (options.device_nodes && !identity->preserve) {
+    return problem(absl::StatusCode::kInvalidArgument, "--device-nodes is of views that keep every owner",
+                   "use --identity preserve as well, as root");
+  }
+  if (options.device_nodes && wanted->read_only) {
+    return problem(absl::StatusCode::kInvalidArgument, "--device-nodes, and a read-only view, in which nothing is made",
+                   "leave one of them out");
+  }
   if (!options.name.empty() && !wire::valid_view_name(options.name)) {
     return problem(absl::StatusCode::kInvalidArgument,
                    absl::StrCat("--name ", in_quotes(options.name), " is not a name"),
@@ -168,6 +179,7 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   hello.grafts = std::move(grafts->places);
   hello.read_only = wanted->read_only;
   hello.preserve = identity->preserve;
+  hello.device_nodes = options.device_nodes;
   hello.named_identity = identity->named;
   hello.uid = identity->uid;
   hello.gid = identity->gid;
@@ -181,7 +193,8 @@ absl::StatusOr<View> request_view(const ViewOptions& options, const Source& sour
   hello.target = target;
   hello.rules = std::move(wanted->rules);
   auto service = reach_service(service_socket(options.socket), {identity->preserve, lasting, lifetime == Lifetime::kCommand,
-                                                               options.allow_missing, lifetime == Lifetime::kHostMount});
+                                                               options.allow_missing, options.device_nodes,
+                                                               lifetime == Lifetime::kHostMount});
   if (!service.ok()) return service.status();
   std::vector<int> fds;
   if (source.fd) fds.push_back(source.fd.get());

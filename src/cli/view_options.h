@@ -32,6 +32,7 @@ struct ViewOptions {
   std::vector<std::string> graft;  // AT=DIRECTORY[:ro]
   std::vector<std::string> allow_missing;
   bool read_only = false;
+  bool device_nodes = false;
   bool record = false;  // asked for by no option: of sluice policy learn
   std::shared_ptr<const Policy> read;  // instead of policy: read already, of view_file
   std::string view_file;  // --view, and where it says what is above: "FILE:LINE:COLUMN", or empty

@@ -67,6 +67,7 @@ enum class Reason : uint32_t {
   kPeerLabelled,         // a security module confines the peer, and would not see what a grant writes
   kLimitConnections,     // foreign connections on this host
   kLimitConnectionsOfUser,  // foreign connections of this user
+  kDeviceNodes,          // the view makes no device nodes, or what it would make them on is not mounted nodev
   kCount
 };
 

@@ -103,6 +103,8 @@ constexpr std::array<Entry, kReasons> kEntries = {{
      "open it O_RDONLY, or run the server unconfined"},
     {"limit-connections", "this host has as many FUSE connections of others as it may", "end a server"},
     {"limit-connections-of-user", "this user has as many FUSE connections as it may", "end a server"},
+    {"device-nodes", "no device nodes are made there",
+     "use --device-nodes, of a source (and grafts without :ro) that is mounted nodev"},
 }};
 
 const Entry& entry(Reason reason) {

@@ -75,6 +75,9 @@ bool is_file(const Stat& stat, core::FileId file) {
   return dev_of(stat) == file.dev && stat.stx_ino == file.ino;
 }
 
+core::Outcome make_node(int dir, std::string_view name, uint32_t mode, uint32_t device) {
+  return checked(::mknodat(dir, CString(name).get(), mode, device));
+}
 core::Outcome make_link_held(int fd, int to_dir, std::string_view to) {
   return checked(::linkat(fd, "", to_dir, CString(to).get(), AT_EMPTY_PATH));
 }

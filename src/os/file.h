@@ -61,6 +61,12 @@ core::Result<Stat> stat_held(int fd);
 // Whether it is of that file.
 bool is_file(const Stat& stat, core::FileId file);
 
+// ---- Both: what is new ----
+
+// mode: with its type. device: of a device node, as mknod(2) has it; otherwise 0. CAP_MKNOD for any but a whiteout,
+// which is the character device 0.
+core::Outcome make_node(int dir, std::string_view name, uint32_t mode, uint32_t device = 0);
+
 // ---- Broker: names ----
 
 core::Outcome make_link_held(int fd, int to_dir, std::string_view to);  // Linux 6.10 without privilege

@@ -14,9 +14,8 @@ constexpr uint64_t kNetAll = 3;  // ABI 4: bind and connect of TCP
 }  // namespace
 
 const LandlockDomain kGrantReadOnly{LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE};
-const LandlockDomain kGrantReadWrite{abi::kLandlockFsAbi3 & ~uint64_t{LANDLOCK_ACCESS_FS_READ_DIR |
-                                                                      LANDLOCK_ACCESS_FS_MAKE_CHAR |
-                                                                      LANDLOCK_ACCESS_FS_MAKE_BLOCK}};
+// With what a device node takes: to be given another name, it asks for the same as to be made, which CAP_MKNOD is for.
+const LandlockDomain kGrantReadWrite{abi::kLandlockFsAbi3 & ~uint64_t{LANDLOCK_ACCESS_FS_READ_DIR}};
 
 int landlock_abi() {
   const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, abi::kLandlockCreateRulesetVersion);

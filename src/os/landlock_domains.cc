@@ -7,9 +7,10 @@
 namespace sluice::os {
 
 const LandlockDomain kMetadataOnly{LANDLOCK_ACCESS_FS_READ_DIR};
+// CHAR: whiteouts, which are character devices to Landlock.
 const LandlockDomain kMetadataChange{LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
                                      LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_FIFO |
-                                     LANDLOCK_ACCESS_FS_MAKE_SOCK};
+                                     LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_CHAR};
 // EXECUTE: the backing file of a program that is started is opened for that.
 const LandlockDomain kForeignReadOnly{0, false, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE};
 const LandlockDomain kForeignReadWrite{

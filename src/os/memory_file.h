@@ -13,8 +13,7 @@ namespace sluice::os {
 core::Result<std::vector<uint8_t>> read_sealed_file(int fd, size_t most);
 
 // Maps shared what several write or read, size bytes; nullptr on failure. Stays mapped for the life of the process unless
-// unmapped.
+// unmapped (os/shared_file.h).
 void* map_counters(int fd, size_t size, bool writable);
-void unmap_counters(void* address, size_t size);
 
 }  // namespace sluice::os

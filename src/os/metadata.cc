@@ -55,9 +55,6 @@ core::Result<size_t> read_link(int dir, std::string_view name, std::span<char> b
   return checked_size(::readlinkat(dir, CString(name).get(), buffer.data(), buffer.size()));
 }
 
-core::Outcome make_node(int dir, std::string_view name, uint32_t mode) {
-  return checked(::mknodat(dir, CString(name).get(), mode, 0));
-}
 core::Outcome make_directory(int dir, std::string_view name, uint32_t mode) {
   return checked(::mkdirat(dir, CString(name).get(), mode));
 }

@@ -25,7 +25,6 @@ core::Result<Fd> open_directory(int dir, std::string_view name);  // O_RDONLY|O_
 // getdents64 into buffer: bytes read, 0 at the end.
 core::Result<size_t> read_directory(int dir, std::span<char> buffer);
 core::Result<size_t> read_link(int dir, std::string_view name, std::span<char> buffer);
-core::Outcome make_node(int dir, std::string_view name, uint32_t mode);  // never a device
 core::Outcome make_directory(int dir, std::string_view name, uint32_t mode);
 void set_umask(uint32_t mask);
 // Whom new files belong to from now on, and as whom the caller opens them (setfsuid(2)).

@@ -92,6 +92,14 @@ core::Result<uint64_t> filesystem_magic(int fd) {
   return answer.failure();
 }
 
+core::Result<bool> is_nodev(int fd) {
+  auto mount = unique_mount_id(fd);
+  if (!mount.ok()) return mount.failure();
+  auto answer = look_at_mount(*mount, abi::kStatmountMntBasic);
+  if (!answer.ok()) return answer.failure();
+  return (answer->mnt_attr & MOUNT_ATTR_NODEV) != 0;
+}
+
 core::Result<uint32_t> mount_number(int fd) {
   struct statx stat;
   // Nothing of the file is asked for, so that its filesystem refuses nothing.

@@ -22,6 +22,8 @@ core::Result<Fd> empty_tree(std::span<const std::string_view> paths);
 // Service. The magic number of the filesystem that holds what fd is at, from the mount and not from
 // the filesystem, which may be hostile and never answer (statmount, Linux 6.8).
 core::Result<uint64_t> filesystem_magic(int fd);
+// Service. Whether a device node that is reached by the mount that fd is at opens no device; from the mount, too.
+core::Result<bool> is_nodev(int fd);
 
 // The number of the mount that fd is at; the kernel never gives it to another (Linux 6.8). It asks the
 // filesystem, which may not let this process look.

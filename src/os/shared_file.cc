@@ -45,4 +45,6 @@ core::Result<Fd> counter_file(const char* name, size_t size) {
   return file;
 }
 
+void unmap_counters(void* address, size_t size) { ::munmap(address, size); }
+
 }  // namespace sluice::os

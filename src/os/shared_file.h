@@ -22,5 +22,7 @@ bool is_pipe(int fd);
 
 // Service. size bytes, all zero, sealed against another size.
 core::Result<Fd> counter_file(const char* name, size_t size);
+// Service. Of what os/memory_file.h has mapped.
+void unmap_counters(void* address, size_t size);
 
 }  // namespace sluice::os

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "os/memory_file.h"
+#include "os/shared_file.h"
 #include "service/clock.h"
 #include "service/log.h"
 #include "service/service.h"

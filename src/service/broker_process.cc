@@ -65,6 +65,7 @@ core::Result<BrokerProcess> spawn_broker(int executable, int program, int device
   // SETUID only until the broker has its uids, SETPCAP until it has locked its securebits.
   broker.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
   if (config.preserve) broker.capabilities.insert(broker.capabilities.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER});
+  if (config.device_nodes) broker.capabilities.push_back(CAP_MKNOD);
   broker.namespaces = kNamespaces;
   broker.most_files = os::most_files();
   auto child = os::spawn(broker);

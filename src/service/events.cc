@@ -9,6 +9,7 @@
 #include "core/limits.h"
 #include "os/channel.h"
 #include "os/memory_file.h"
+#include "os/shared_file.h"
 #include "service/clock.h"
 #include "service/log.h"
 #include "service/service.h"

@@ -40,11 +40,12 @@ namespace sluice::service {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: sluiced --listen PATH [--mode OCTAL] [--preserve] [--quiet | --audit]\n"
-    "               [--priorities] [--allow-missing NAME]...\n"
-    "       sluiced --listen-fds [--store-views] [--idle-exit SECONDS] [--preserve]\n"
+    "usage: sluiced --listen PATH [--mode OCTAL] [--preserve [--device-nodes]]\n"
     "               [--quiet | --audit] [--priorities] [--allow-missing NAME]...\n"
-    "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve] [--quiet | --audit]\n"
+    "       sluiced --listen-fds [--store-views] [--idle-exit SECONDS] [--preserve [--device-nodes]]\n"
+    "               [--quiet | --audit] [--priorities] [--allow-missing NAME]...\n"
+    "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve [--device-nodes]]\n"
+    "               [--quiet | --audit]\n"
     "  --listen PATH   serve clients that connect to the socket at PATH\n"
     "  --mode OCTAL    the socket's mode (default 0660)\n"
     "  --listen-fds    serve clients of the one socket that the service manager started this with\n"
@@ -57,6 +58,7 @@ constexpr char kUsage[] =
     "  --audit         log every grant and every refusal\n"
     "  --priorities    begin each line of the log with its priority, as <N>\n"
     "  --preserve      let root ask for views that keep every owner (the preserve identity mode)\n"
+    "  --device-nodes  and for such in which device nodes can be made\n"
     "  --allow-missing NAME\n"
     "                  start although the kernel lacks the protection NAME: landlock,\n"
     "                  landlock-devices or landlock-scope; may be repeated\n";
@@ -83,10 +85,12 @@ int fail(const char* step, const core::Failure& why) {
 // SETPCAP: give the children their identity and no more. KILL: end children of other users that did
 // not come up. Only where the administrator allowed preserve views, for their processes:
 // DAC_OVERRIDE and FOWNER for the broker to open and rename every owner's files, and SETFCAP to map uid
-// 0 into the worker's user namespace.
-core::Outcome give_up_most(bool preserve) {
+// 0 into the worker's user namespace. MKNOD only where the administrator allowed device nodes as well, for the brokers of
+// the views that are asked to make them.
+core::Outcome give_up_most(bool preserve, bool device_nodes) {
   std::vector<int> keep = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL};
   if (preserve) keep.insert(keep.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SETFCAP});
+  if (device_nodes) keep.push_back(CAP_MKNOD);
   return sandbox::keep_capabilities_for_children(keep);
 }
 
@@ -115,6 +119,7 @@ int run(int argc, char** argv) {
   bool store_views = false;
   int idle_seconds = 0;
   bool preserve = false;
+  bool device_nodes = false;
   bool audit = false;
   bool quiet = false;
   uint32_t allowed_missing = 0;
@@ -127,6 +132,8 @@ int run(int argc, char** argv) {
     }
     if (argument == "--preserve") {
       preserve = true;
+    } else if (argument == "--device-nodes") {
+      device_nodes = true;
     } else if (argument == "--allow-missing" && has_value) {
       const uint32_t bit = core::protection_named(argv[++i]);
       if (bit == 0) return usage_error("--allow-missing wants the name of a protection");
@@ -165,6 +172,7 @@ int run(int argc, char** argv) {
     return usage_error("--idle-exit needs --listen-fds: nobody else would start the service again");
   }
 
+  if (device_nodes && !preserve) return usage_error("--device-nodes needs --preserve: no other view makes any");
   if (audit && quiet) return usage_error("--audit and --quiet contradict each other");
 
   os::keep_children();
@@ -195,7 +203,7 @@ int run(int argc, char** argv) {
   // A private service's manager is the command.
   Notifier notifier = peer < 0 ? Notifier::from_environment() : Notifier();
   if (store_views && !notifier) return fail("NOTIFY_SOCKET is not set", {0, core::Reason::kListenFds});
-  if (auto done = give_up_most(preserve); !done.ok()) return fail("capabilities", done.failure());
+  if (auto done = give_up_most(preserve, device_nodes); !done.ok()) return fail("capabilities", done.failure());
   // Signals before the maker, which inherits that it gets none: it ends when this process does.
   auto signals = os::service_signals();
   if (!signals.ok()) return fail("signals", signals.failure());
@@ -203,7 +211,7 @@ int run(int argc, char** argv) {
   if (!poller.ok()) return fail("poller", poller.failure());
   // Brokers and workers are made by set-up processes that exit; then they are ours.
   if (auto done = os::become_reaper(); !done.ok()) return fail("reaper", done.failure());
-  auto maker = Maker::start(*executables, {preserve, audit, allowed_missing});
+  auto maker = Maker::start(*executables, {preserve, device_nodes, audit, allowed_missing});
   if (!maker.ok()) return fail("maker", maker.failure());
   Options options;
   options.found = look_at_stored(std::move(given.stored), store_views ? Programs{executables->worker.get(), executables->broker.get()}

@@ -14,6 +14,7 @@ namespace sluice::service {
 
 struct MakerOptions {
   bool may_preserve = false;  // started with --preserve
+  bool may_make_devices = false;  // started with --device-nodes
   bool audit = false;         // started with --audit
   uint32_t missing = 0;       // protections that the administrator allowed to be missing
 };

@@ -71,6 +71,7 @@ core::Result<Identity> decide_identity(const Setup& setup, const Hello& hello) {
   const os::Peer& peer = setup.identity;
   if (hello.preserve) {
     if (peer.uid != 0 || !setup.options.may_preserve) return Failure{EPERM, Reason::kNotPermitted};
+    if (hello.device_nodes && !setup.options.may_make_devices) return Failure{EPERM, Reason::kNotPermitted};
     return Identity{0, 0, {}};
   }
   if (hello.named_identity) {
@@ -83,9 +84,15 @@ core::Result<Identity> decide_identity(const Setup& setup, const Hello& hello) {
   return Identity{peer.uid, peer.gid, {peer.groups.begin(), peer.groups.end()}};
 }
 
-core::Result<Tree> clone(os::Fd directory, bool read_only) {
+core::Result<Tree> clone(os::Fd directory, bool read_only, bool device_nodes) {
   auto source = check_source(std::move(directory));
   if (!source.ok()) return source.failure();
+  // What is made there opens no device to who comes to it as the administrator does, and was meant to open none.
+  if (device_nodes && !read_only) {
+    const auto nodev = os::is_nodev(source->get());
+    if (!nodev.ok()) return nodev.failure();
+    if (!*nodev) return Failure{EPERM, Reason::kDeviceNodes};
+  }
   auto first = os::clone_tree(source->get(), true);
   if (!first.ok()) return first.failure();
   // Two mounts in any case, since broker and worker each attach one; but what is read-only has no
@@ -122,7 +129,7 @@ core::Result<std::vector<Tree>> make_trees(const Hello& hello, std::vector<os::F
   for (os::Fd& fd : fds) {
     const bool read_only =
         hello.read_only || (!trees.empty() && hello.grafts[trees.size() - 1].read_only);
-    auto tree = clone(std::move(fd), read_only);
+    auto tree = clone(std::move(fd), read_only, hello.device_nodes);
     if (!tree.ok()) return tree.failure();
     trees.push_back(*std::move(tree));
   }
@@ -144,6 +151,7 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   wire::ViewConfig config;
   config.read_only = hello.read_only;
   config.preserve = hello.preserve;
+  config.device_nodes = hello.device_nodes;
   config.audit = setup.options.audit;
   config.coherence_milliseconds = hello.coherence_milliseconds;
   config.most_grants = reserved->count;
@@ -177,6 +185,7 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   view.coherence_milliseconds = hello.coherence_milliseconds;
   view.read_only = hello.read_only;
   view.preserve = hello.preserve;
+  view.device_nodes = hello.device_nodes;
   view.tied = hello.tied;
   view.name = reserved->text;
   view.source = hello.source;

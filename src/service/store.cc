@@ -88,6 +88,7 @@ Checked check_kept(const wire::StoredView& view, const std::vector<os::Fd>& kept
   const uint32_t own = private_uid_of(info.id);
   if (config.private_uid != own || config.uid != (info.preserve ? own : info.uid) ||
       config.preserve != info.preserve || config.read_only != info.read_only ||
+      config.device_nodes != info.device_nodes ||
       1 + config.grafts.size() != view.trees) {
     return Refusal{"configuration"};
   }

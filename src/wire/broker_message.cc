@@ -26,7 +26,7 @@ bool takes_path(BrokerOp op) {
   return op == BrokerOp::kOpen || op == BrokerOp::kOpenTemp || op == BrokerOp::kTruncatePath ||
          op == BrokerOp::kLinkNameless || op >= BrokerOp::kRemove;
 }
-bool takes_second(BrokerOp op) { return op > BrokerOp::kRemove; }
+bool takes_second(BrokerOp op) { return op > BrokerOp::kRemove && op != BrokerOp::kMakeDevice; }
 
 }  // namespace
 
@@ -37,7 +37,7 @@ core::Result<DecodedRequest> decode_request(std::span<const uint8_t> message) {
   request.path = reader.take_text(header.path_length);
   request.second = reader.take_text(header.second_length);
   if (!reader.finished()) return kMalformed;
-  if (header.op < BrokerOp::kOpen || header.op > BrokerOp::kSymlink) return kMalformed;
+  if (header.op < BrokerOp::kOpen || header.op > BrokerOp::kMakeDevice) return kMalformed;
   if ((header.flags & ~flags_of(header.op)) != 0) return kMalformed;
   if (!takes_path(header.op) && !request.path.empty()) return kMalformed;
   if (takes_second(header.op) == request.second.empty()) return kMalformed;

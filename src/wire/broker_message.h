@@ -35,6 +35,7 @@ enum class BrokerOp : uint32_t {
   kRename,        // path, file, second: its new path, file2, flags
   kLink,          // path, file: what it leads to, second: another path for that, file2
   kSymlink,       // path, file, second: what the link says
+  kMakeDevice,    // path, file, mode, device. Only of a view that makes device nodes
 };
 
 // Request flags.
@@ -68,7 +69,7 @@ struct BrokerRequest {
   uint32_t gid;
   uint32_t path_length;    // that many bytes follow, no NUL
   uint32_t second_length;  // and then that many
-  uint32_t padding;
+  uint32_t device;         // kMakeDevice: which, as mknod(2) has it
 };
 static_assert(std::has_unique_object_representations_v<BrokerRequest>);
 

@@ -23,6 +23,7 @@ constexpr uint32_t kTied = 8;
 constexpr uint32_t kNoSource = 16;
 constexpr uint32_t kRecord = 32;
 constexpr uint32_t kForeign = 64;
+constexpr uint32_t kDeviceNodes = 128;
 
 struct HelloHeader {
   uint32_t magic, version;
@@ -73,7 +74,8 @@ std::vector<uint8_t> encode_hello(const Hello& hello) {
   writer.put(HelloHeader{kMagic, kVersion, hello.kind,
                          (hello.read_only ? kReadOnly : 0) | (hello.preserve ? kPreserve : 0) |
                              (hello.named_identity ? kNamedIdentity : 0) | (hello.tied ? kTied : 0) |
-                             (hello.no_source ? kNoSource : 0) | (hello.record ? kRecord : 0),
+                             (hello.no_source ? kNoSource : 0) | (hello.record ? kRecord : 0) |
+                             (hello.device_nodes ? kDeviceNodes : 0),
                          hello.uid, hello.gid, hello.coherence_milliseconds,
                          static_cast<uint32_t>(hello.groups.size()), length_of(hello.name),
                          length_of(hello.source), length_of(hello.target),
@@ -93,7 +95,8 @@ core::Result<Hello> decode_hello(std::span<const uint8_t> message) {
   if (!reader.ok() || header.magic != kMagic) return kMalformed;
   if (header.version != kVersion) return core::Failure{EPROTO, core::Reason::kVersion};
   if (header.kind < HelloKind::kMount || header.kind > HelloKind::kTotals ||
-      (header.flags & ~(kReadOnly | kPreserve | kNamedIdentity | kTied | kNoSource | kRecord)) != 0 ||
+      (header.flags & ~(kReadOnly | kPreserve | kNamedIdentity | kTied | kNoSource | kRecord | kDeviceNodes)) != 0 ||
+      ((header.flags & kDeviceNodes) != 0 && (header.flags & (kPreserve | kReadOnly)) != kPreserve) ||
       header.groups > kMostGroups ||
       header.coherence_milliseconds > core::Limits::kCoherenceMillisecondsMost) {
     return kMalformed;
@@ -102,6 +105,7 @@ core::Result<Hello> decode_hello(std::span<const uint8_t> message) {
   hello.kind = header.kind;
   hello.read_only = (header.flags & kReadOnly) != 0;
   hello.preserve = (header.flags & kPreserve) != 0;
+  hello.device_nodes = (header.flags & kDeviceNodes) != 0;
   hello.named_identity = (header.flags & kNamedIdentity) != 0;
   hello.tied = (header.flags & kTied) != 0;
   hello.no_source = (header.flags & kNoSource) != 0;
@@ -166,7 +170,7 @@ std::vector<uint8_t> encode_view(const ViewInfo& view) {
   header.worker_pid = view.worker_pid;
   header.coherence_milliseconds = view.coherence_milliseconds;
   header.flags = (view.read_only ? kReadOnly : 0) | (view.preserve ? kPreserve : 0) |
-                 (view.tied ? kTied : 0) | (view.foreign ? kForeign : 0);
+                 (view.device_nodes ? kDeviceNodes : 0) | (view.tied ? kTied : 0) | (view.foreign ? kForeign : 0);
   header.most_grants = view.most_grants;
   header.missing = view.missing;
   std::memcpy(header.requests, view.requests, sizeof(header.requests));
@@ -201,7 +205,7 @@ core::Result<ViewInfo> decode_view(std::span<const uint8_t> message) {
   view.target = reader.take_text(header.target_length);
   view.unit = reader.take_text(header.unit_length);
   if (!reader.finished() || header.magic != kMagic || header.version != kVersion ||
-      (header.flags & ~(kReadOnly | kPreserve | kTied | kForeign)) != 0 || header.padding != 0 ||
+      (header.flags & ~(kReadOnly | kPreserve | kDeviceNodes | kTied | kForeign)) != 0 || header.padding != 0 ||
       (header.missing & ~core::kAllMissing) != 0 || view.unit.size() > kMostUnitBytes ||
       (!view.name.empty() && !valid_view_name(view.name))) {
     return kMalformed;
@@ -217,6 +221,7 @@ core::Result<ViewInfo> decode_view(std::span<const uint8_t> message) {
   view.coherence_milliseconds = header.coherence_milliseconds;
   view.read_only = (header.flags & kReadOnly) != 0;
   view.preserve = (header.flags & kPreserve) != 0;
+  view.device_nodes = (header.flags & kDeviceNodes) != 0;
   view.tied = (header.flags & kTied) != 0;
   view.foreign = (header.flags & kForeign) != 0;
   view.most_grants = header.most_grants;

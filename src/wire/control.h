@@ -29,6 +29,7 @@ struct Hello {
   HelloKind kind = HelloKind::kList;
   bool read_only = false;
   bool preserve = false;
+  bool device_nodes = false;    // may be made: of a preserve view that is not read-only
   bool named_identity = false;  // uid, gid and groups say who; else the peer is its own identity
   bool tied = false;            // the view ends when this connection does
   uint32_t uid = 0;
@@ -77,6 +78,7 @@ struct ViewInfo {
   uint32_t coherence_milliseconds = 0;
   bool read_only = false;
   bool preserve = false;
+  bool device_nodes = false;  // may be made
   bool tied = false;
   bool foreign = false;  // no view, but the connection of another server: no worker, no source, no rules
   uint64_t requests[Counters::kOpcodes] = {};

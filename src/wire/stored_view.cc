@@ -18,7 +18,9 @@ constexpr uint32_t kReadOnly = 1;
 constexpr uint32_t kPreserve = 2;
 constexpr uint32_t kTied = 4;
 constexpr uint32_t kOtherRules = 8;
-constexpr uint32_t kAllFlags = kReadOnly | kPreserve | kTied | kOtherRules;
+// A service that does not know it refuses the record, as it would one of a version that it does not know.
+constexpr uint32_t kDeviceNodes = 16;
+constexpr uint32_t kAllFlags = kReadOnly | kPreserve | kTied | kOtherRules | kDeviceNodes;
 
 // Every version begins with the first two.
 struct Header {
@@ -68,7 +70,7 @@ std::vector<uint8_t> encode_stored_view(const StoredView& view) {
   header.broker_pid = info.broker_pid;
   header.worker_pid = info.worker_pid;
   header.flags = (info.read_only ? kReadOnly : 0) | (info.preserve ? kPreserve : 0) | (info.tied ? kTied : 0) |
-                 (view.other_rules ? kOtherRules : 0);
+                 (view.other_rules ? kOtherRules : 0) | (info.device_nodes ? kDeviceNodes : 0);
   header.trees = view.trees;
   header.name_length = length_of(info.name);
   header.source_length = length_of(info.source);
@@ -121,6 +123,7 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
   info.worker_pid = header.worker_pid;
   info.read_only = (header.flags & kReadOnly) != 0;
   info.preserve = (header.flags & kPreserve) != 0;
+  info.device_nodes = (header.flags & kDeviceNodes) != 0;
   info.tied = (header.flags & kTied) != 0;
   info.name = name;
   info.source = source;

@@ -10,12 +10,7 @@ using namespace view_config;
 std::vector<uint8_t> encode_view_config(const ViewConfig& config) {
   const std::vector<uint8_t>& rules = config.rules.bytes();
   Writer writer;
-  writer.put(Header{kMagic,
-                    (config.read_only ? kReadOnly : 0) | (config.preserve ? kPreserve : 0) |
-                        (config.audit ? kAudit : 0),
-                    config.coherence_milliseconds, config.most_grants, config.private_uid,
-                    config.uid, config.missing,
-                    static_cast<uint32_t>(config.init.size()), static_cast<uint32_t>(rules.size())});
+  writer.put(Header{kMagic, config, static_cast<uint32_t>(config.init.size()), static_cast<uint32_t>(rules.size())});
   writer.put_bytes(config.init);
   writer.put_bytes(rules);
   put_grafts(writer, config.grafts);

@@ -75,4 +75,14 @@ core::Outcome Names::symlink(std::string_view target, const Node* parent, std::s
   return ask(about(BrokerOp::kSymlink, parent), *path, target);
 }
 
+core::Outcome Names::make_device(const Node* parent, std::string_view name, uint32_t mode, uint32_t device) {
+  PathBuffer buffer;
+  auto path = table_.path_of(parent, name, buffer);
+  if (!path.ok()) return path.failure();
+  wire::BrokerRequest request = about(BrokerOp::kMakeDevice, parent);
+  request.mode = mode;
+  request.device = device;
+  return ask(request, *path, {});
+}
+
 }  // namespace sluice::worker

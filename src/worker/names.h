@@ -25,6 +25,8 @@ class Names {
   // By whichever of its names the file is found.
   core::Outcome link(Node* node, const Node* to, std::string_view name);
   core::Outcome symlink(std::string_view target, const Node* parent, std::string_view name);
+  // Of a view that makes device nodes. mode, device: as mknod(2) has them, without set-ID bits.
+  core::Outcome make_device(const Node* parent, std::string_view name, uint32_t mode, uint32_t device);
 
  private:
   core::Outcome ask(const wire::BrokerRequest& request, std::string_view path, std::string_view second);

@@ -74,11 +74,26 @@ void make_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, uint32_t 
   worker.reply_entry(req, parent, worker.remember(parent, name, *stat, *facet), *stat);
 }
 
-void mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t) {
-  if (!S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode)) {
-    return fail(req, {EPERM, core::Reason::kNotRegular});
+// The broker is not told of the caller's umask, which counts where the directory has no default ACL.
+uint32_t broker_mode(const Worker& worker, int dir, mode_t mode) {
+  const bool by_acl = os::get_xattr({dir, "."}, "system.posix_acl_default", {}).ok();  // dir is O_PATH
+  // The set-ID bits come with the owner.
+  return mode & ~(S_ISUID | S_ISGID | (by_acl ? 0 : worker.umask));
+}
+
+void mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
+  const bool is_device = (S_ISCHR(mode) && device != 0) || S_ISBLK(mode);
+  if (!is_device) {
+    if (!S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISCHR(mode)) {
+      return fail(req, {EPERM, core::Reason::kNotRegular});
+    }
+    return make_name(req, parent, name, mode, [&](const Node*, int dir) { return os::make_node(dir, name, mode); });
   }
-  make_name(req, parent, name, mode, [&](const Node*, int dir) { return os::make_node(dir, name, mode); });
+  Worker& worker = worker_of(req);
+  if (worker.config.device_nodes == 0) return fail(req, {EPERM, core::Reason::kDeviceNodes});
+  make_name(req, parent, name, mode, [&](const Node* directory, int dir) {
+    return worker.names.make_device(directory, name, broker_mode(worker, dir, mode), static_cast<uint32_t>(device));
+  });
 }
 
 void mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {

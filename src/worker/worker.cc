@@ -103,7 +103,8 @@ bool Worker::was_made(fuse_req_t req, Node* parent, std::string_view name, uint3
     return false;
   }
   if (intent().first().has_value()) return false;
-  for (const auto op : {wire::BrokerOp::kSymlink, wire::BrokerOp::kLink, wire::BrokerOp::kLinkNameless}) {
+  using enum wire::BrokerOp;
+  for (const auto op : {kSymlink, kLink, kLinkNameless, kMakeDevice}) {
     if (intent().has_done(op)) return true;
   }
   const auto stat = table.stat_child(parent, name);
@@ -227,6 +228,7 @@ wire::FuseAttr to_attr(const os::Stat& in) {
   out.nlink = in.stx_nlink;
   out.uid = in.stx_uid;
   out.gid = in.stx_gid;
+  out.rdev = static_cast<uint32_t>(makedev(in.stx_rdev_major, in.stx_rdev_minor));  // to 32 bits, as the kernel has it
   out.blksize = in.stx_blksize;
   return out;
 }

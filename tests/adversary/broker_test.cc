@@ -251,7 +251,7 @@ TEST_F(BrokerAttack, MalformedMessagesEndTheConnection) {
   messages.back().pop_back();
   messages.push_back(bytes_of(good));
   messages.back().push_back(0);
-  for (const uint32_t op : {0u, static_cast<uint32_t>(BrokerOp::kSymlink) + 1, ~0u}) {
+  for (const uint32_t op : {0u, static_cast<uint32_t>(BrokerOp::kMakeDevice) + 1, ~0u}) {
     wire::BrokerRequest bad = good;
     bad.op = static_cast<BrokerOp>(op);
     messages.push_back(bytes_of(bad));

@@ -79,12 +79,13 @@ HostileWorker::HostileWorker(const std::string& tree, bool read_only,
     : HostileWorker(tree, read_only, std::get<core::Rules>(core::compile(rules)), most_grants, preserve) {}
 
 HostileWorker::HostileWorker(const std::string& tree, bool read_only, const core::Rules& rules,
-                             uint32_t most_grants, bool preserve, const std::vector<Graft>& grafts)
+                             uint32_t most_grants, bool preserve, const std::vector<Graft>& grafts, bool device_nodes)
     : tree_(tree), grafts_(grafts) {
   const uint32_t owner = preserve ? 0 : kUser;
   connection_ = must(service::make_connection({owner, owner, preserve, read_only, "adversary"}), "connection");
   config_.read_only = read_only;
   config_.preserve = preserve;
+  config_.device_nodes = device_nodes;
   config_.most_grants = most_grants;
   config_.private_uid = core::Limits::kFirstPrivateUid;
   config_.uid = preserve ? config_.private_uid : kUser;
@@ -103,7 +104,7 @@ void HostileWorker::start_broker() {
   std::vector<os::Fd> trees;
   for (const Graft& graft : grafts_) {
     const os::Fd directory = open_path(graft.directory, O_PATH | O_DIRECTORY);
-    for (const bool ro : {true, config_.read_only}) trees.push_back(must(os::clone_tree(directory.get(), ro), "clone"));
+    for (const bool ro : {true, config_.read_only != 0}) trees.push_back(must(os::clone_tree(directory.get(), ro), "clone"));
   }
   const os::Fd configuration = must(os::sealed_file("test", wire::encode_view_config(config_)), "memfd");
   std::pair<os::Fd, os::Fd> pairs[4];
@@ -125,6 +126,7 @@ void HostileWorker::start_broker() {
   spec.uid = spec.gid = config_.preserve ? config_.private_uid : kUser;
   spec.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
   if (config_.preserve) spec.capabilities.insert(spec.capabilities.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER});
+  if (config_.device_nodes) spec.capabilities.push_back(CAP_MKNOD);
   spec.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   spec.most_files = 1024;
   broker_ = must(os::spawn(spec), "spawn");

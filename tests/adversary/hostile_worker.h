@@ -51,7 +51,7 @@ class HostileWorker {
     std::string at, directory;
   };
   HostileWorker(const std::string& source, bool read_only, const core::Rules& rules, uint32_t most_grants,
-                bool preserve = false, const std::vector<Graft>& grafts = {});
+                bool preserve = false, const std::vector<Graft>& grafts = {}, bool device_nodes = false);
   ~HostileWorker();
 
   enum Channel { kReadWrite, kReadOnly, kData };

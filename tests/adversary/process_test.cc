@@ -2,9 +2,10 @@
 // do once somebody has taken them over.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -26,6 +27,7 @@
 
 #include "core/limits.h"
 #include "core/reason_text.h"
+#include "generated/broker_devices_policy.h"
 #include "generated/broker_policy.h"
 #include "generated/foreign_broker_policy.h"
 #include "generated/sluiced_policy.h"
@@ -94,20 +96,21 @@ std::vector<uint8_t> bytes_of(std::span<const sandbox::Instruction> program) {
   return {bytes, bytes + program.size_bytes()};
 }
 
+// Which of the calls somebody who runs the process's code makes succeeds.
+void filtered(pid_t pid, std::span<const sandbox::Instruction> program) {
+  for (const pid_t thread : threads(pid)) {
+    EXPECT_EQ(field_in(proc(pid, "task/") + std::to_string(thread) + "/status", "Seccomp"), "2");
+    TakenOver taken(thread);
+    EXPECT_TRUE(taken.filter() == bytes_of(program)) << "another program, or several";
+  }
+}
+
 class ProcessAttack : public ::testing::Test {
  protected:
   ProcessAttack() { tree.write(tree.path("plain"), "plain"); }
   std::vector<pid_t> both(const LiveView& view) {
     EXPECT_TRUE(view.up()) << core::reason_name(view.answer().reason) << service.log();
     return view.up() ? std::vector{view.broker(), view.worker()} : std::vector<pid_t>{};
-  }
-  // Which of the calls somebody who runs the process's code makes succeeds.
-  void filtered(pid_t pid, std::span<const sandbox::Instruction> program) {
-    for (const pid_t thread : threads(pid)) {
-      EXPECT_EQ(field_in(proc(pid, "task/") + std::to_string(thread) + "/status", "Seccomp"), "2");
-      TakenOver taken(thread);
-      EXPECT_TRUE(taken.filter() == bytes_of(program)) << "another program, or several";
-    }
   }
 
   Tree tree;
@@ -556,6 +559,37 @@ TEST(PreserveAttack, Capabilities) {
   }
   EXPECT_EQ(field(view.broker(), "Groups"), "");
   EXPECT_NE(link_of(proc(view.worker(), "ns/user")), link_of("/proc/self/ns/user"));
+}
+TEST(PreserveAttack, CapabilitiesOfTheMaker) {
+  constexpr uint64_t kMaker = 0x2001e0 | 2 | 8 | uint64_t{1} << CAP_SETFCAP;
+  for (const char* set : {"CapPrm", "CapEff", "CapBnd"}) {
+    EXPECT_EQ(mask(LiveService({"--preserve"}).maker(), set), kMaker) << set;
+    EXPECT_EQ(mask(LiveService({"--preserve", "--device-nodes"}).maker(), set), kMaker | uint64_t{1} << CAP_MKNOD) << set;
+  }
+}
+// The one broker that makes device nodes, beside one that does not, of the same service.
+TEST(PreserveAttack, OnlyTheBrokerThatMakesDevices) {
+  Tree tree;
+  ASSERT_EQ(::mount(tree.path().c_str(), tree.path().c_str(), nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(::mount(nullptr, tree.path().c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_NODEV, nullptr), 0);
+  LiveService service({"--preserve", "--device-nodes"});
+  wire::Hello hello = honest_hello();
+  hello.preserve = true;
+  {
+    const LiveView view(service, tree.path(), hello);
+    ASSERT_TRUE(view.up()) << service.log();
+    EXPECT_EQ(mask(view.broker(), "CapEff"), kSysAdmin | 2 | 8);
+    filtered(view.broker(), sandbox::broker_policy());
+  }
+  hello.device_nodes = true;
+  const LiveView view(service, tree.path(), hello);
+  ASSERT_TRUE(view.up()) << service.log();
+  EXPECT_TRUE(view.info().device_nodes);
+  EXPECT_EQ(mask(view.broker(), "CapEff"), kSysAdmin | 2 | 8 | uint64_t{1} << CAP_MKNOD);
+  EXPECT_EQ(mask(view.worker(), "CapEff"), 0x1bu);
+  filtered(view.broker(), sandbox::broker_devices_policy());
+  filtered(view.worker(), sandbox::worker_rw_policy());
+  ASSERT_EQ(::umount2(tree.path().c_str(), MNT_DETACH), 0);
 }
 
 // ---- Pieces ----

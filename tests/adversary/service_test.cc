@@ -119,6 +119,42 @@ TEST_F(ServiceAttack, EveryOwnersFilesWhereItIsNotAllowed) {
   hello.preserve = true;
   refused(mount(service, 0, hello), Reason::kNotPermitted);
 }
+TEST_F(ServiceAttack, DeviceNodesWhereTheyAreNotAllowed) {
+  ASSERT_EQ(::mount(tree.path().c_str(), tree.path().c_str(), nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(::mount(nullptr, tree.path().c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_NODEV, nullptr), 0);
+  Hello hello = own_hello();
+  hello.preserve = hello.device_nodes = true;
+  {
+    LiveService service({"--preserve"});
+    refused(mount(service, 0, hello), Reason::kNotPermitted);
+  }
+  {
+    LiveService service({"--preserve", "--device-nodes"});
+    refused(mount(service, kUser, hello), Reason::kNotPermitted);
+    EXPECT_TRUE(mount(service, 0, hello).mount) << service.log();
+    hello.read_only = true;
+    refused(mount(service, 0, hello), Reason::kProtocol);
+  }
+  ASSERT_EQ(::umount2(tree.path().c_str(), MNT_DETACH), 0);
+}
+// Whoever comes to them as the administrator does could open them.
+TEST_F(ServiceAttack, DeviceNodesOfAMountThatOpensThem) {
+  LiveService service({"--preserve", "--device-nodes"});
+  Hello hello = own_hello();
+  hello.preserve = hello.device_nodes = true;
+  refused(mount(service, 0, hello), Reason::kDeviceNodes);
+  // So of what is grafted to be written; and not of what is grafted to be read.
+  ASSERT_EQ(::mkdir(tree.path("nodev").c_str(), 0755), 0);
+  ASSERT_EQ(::mount("tmpfs", tree.path("nodev").c_str(), "tmpfs", MS_NODEV, ""), 0);
+  ASSERT_EQ(::mkdir(tree.path("nodev/lib").c_str(), 0755), 0);
+  const os::Fd source = bare(tree.path("nodev")), graft = bare(tree.path());
+  const int fds[] = {source.get(), graft.get()};
+  hello.grafts = {{"lib", false}};
+  refused(LiveService::ask(service.connect(0).get(), hello, fds), Reason::kDeviceNodes);
+  hello.grafts = {{"lib", true}};
+  EXPECT_TRUE(LiveService::ask(service.connect(0).get(), hello, fds).mount) << service.log();
+  ASSERT_EQ(::umount2(tree.path("nodev").c_str(), MNT_DETACH), 0);
+}
 // Its groups are the kernel's word.
 TEST_F(ServiceAttack, GroupsOfSomebodyElse) {
   LiveService service;

@@ -680,6 +680,7 @@ std::vector<Case> forgeries() {
       {"configuration", [](Forgery& of, const Forgery&) { of.fds[kStart] = copied_to_memory(of.fds[kStart].get()); }},
       {"configuration", [](Forgery& of, const Forgery& other) { of.fds[kStart] = os::Fd(::dup(other.fds[kStart].get())); }},
       {"configuration", [](Forgery& of, const Forgery&) { put(of.bytes, 24, 0); }},  // uid
+      {"configuration", [](Forgery& of, const Forgery&) { of.bytes[64] |= 16; }},    // device nodes
       {"socket", [](Forgery& of, const Forgery&) { of.fds[kLink] = channel_of(0); }, false},
       {"socket", [](Forgery&, const Forgery&) {}, true, kVictim},
   };

@@ -12,6 +12,7 @@
 #include "../kernel/process.h"
 #include "../kernel/sys.h"
 #include "os/memory_file.h"
+#include "os/shared_file.h"
 #include "service_stage.h"
 #include "wire/node_record.h"
 

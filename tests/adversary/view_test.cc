@@ -394,10 +394,25 @@ TEST_F(Grafted, TheSameFileByBoth) {
 // ---- Calls that end the worker, were they passed on ----
 
 TEST_F(ViewAttack, DevicesAreNotMade) {
+  start(0, true);
+  for (const mode_t type : {S_IFCHR, S_IFBLK}) {
+    EXPECT_EQ(as_user(0, [&] { return outcome(::mknod(in("null").c_str(), type | 0600, makedev(1, 3))); }), EPERM);
+    EXPECT_FALSE(in_source("null"));
+  }
+  EXPECT_TRUE(alive());
+}
+// Which anybody may make elsewhere; to who listens it is what it is.
+TEST_F(ViewAttack, WhiteoutsAreMade) {
   start();
-  // A whiteout, which anybody may make elsewhere.
-  EXPECT_EQ(user([&] { return outcome(::mknod(in("whiteout").c_str(), S_IFCHR | 0600, 0)); }), EPERM);
-  EXPECT_FALSE(in_source("whiteout"));
+  EXPECT_EQ(user([&] { return outcome(::mknod(in("whiteout").c_str(), S_IFCHR | 0600, 0)); }), 0);
+  struct stat stat;
+  ASSERT_EQ(::lstat(tree.path("whiteout").c_str(), &stat), 0);
+  EXPECT_TRUE(S_ISCHR(stat.st_mode) && stat.st_rdev == 0 && stat.st_uid == kUser);
+  EXPECT_EQ(user([&] { return outcome(::mknod(in("whiteout.key").c_str(), S_IFCHR | 0600, 0)); }), EACCES);
+  EXPECT_FALSE(in_source("whiteout.key"));
+  // A name of it is moved, too.
+  EXPECT_EQ(renames("whiteout", "dir/whiteout"), 0);
+  EXPECT_EQ(user([&] { return outcome(::unlink(in("dir/whiteout").c_str())); }), 0);
   EXPECT_TRUE(alive());
 }
 TEST_F(ViewAttack, WhiteoutsAreNotLeft) {

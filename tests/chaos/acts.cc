@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -48,6 +49,7 @@ const Act kActs[] = {
     {"mkdir", [](const std::string& at) { return said(::mkdir((at + "/new").c_str(), 0750)); }},
     {"mkdir of what is there", [](const std::string& at) { return said(::mkdir((at + "/sub").c_str(), 0750)); }},
     {"mknod", [](const std::string& at) { return said(::mknod((at + "/new").c_str(), S_IFREG | 0640, 0)); }},
+    {"whiteout", [](const std::string& at) { return said(::mknod((at + "/new").c_str(), S_IFCHR | 0640, 0)); }},
     {"mkfifo", [](const std::string& at) { return said(::mkfifo((at + "/new").c_str(), 0640)); }},
     {"symlink", [](const std::string& at) { return said(::symlink("a", (at + "/new").c_str())); }},
     {"link", [](const std::string& at) { return said(::link((at + "/a").c_str(), (at + "/new").c_str())); }},
@@ -138,9 +140,29 @@ const Act kActs[] = {
      }},
 };
 
+// By root, in a view that makes device nodes: the broker has made one, or has not, when the worker dies.
+const Act kDeviceActs[] = {
+    {"a character device", [](const std::string& at) {
+       return said(::mknod((at + "/new").c_str(), S_IFCHR | 0640, makedev(1, 3)));
+     }},
+    {"a block device", [](const std::string& at) {
+       return said(::mknod((at + "/new").c_str(), S_IFBLK | 0604, makedev(7, 300)));
+     }},
+    {"a device where something is",
+     [](const std::string& at) { return said(::mknod((at + "/a").c_str(), S_IFCHR | 0640, makedev(1, 3))); }},
+    {"a device that is moved, linked and removed", [](const std::string& at) {
+       const std::string made = at + "/new", moved = at + "/moved", linked = at + "/linked";
+       if (::mknod(made.c_str(), S_IFCHR | 0640, makedev(1, 5)) < 0 || ::rename(made.c_str(), moved.c_str()) < 0) return error_name();
+       if (::link(moved.c_str(), linked.c_str()) < 0 || ::chmod(linked.c_str(), 0600) < 0) return error_name();
+       return said(::unlink(moved.c_str()));
+     }},
+};
+
 }  // namespace
 
 std::span<const Act> acts() { return kActs; }
+
+std::span<const Act> device_acts() { return kDeviceActs; }
 
 bool prepare(const std::string& at) {
   bool row = ::mkdir(at.c_str(), 0755) == 0 && ::mkdir((at + "/row").c_str(), 0755) == 0;

@@ -18,6 +18,9 @@ struct Act {
 
 std::span<const Act> acts();
 
+// By root, in a view that makes device nodes.
+std::span<const Act> device_acts();
+
 // Makes such a directory.
 bool prepare(const std::string& at);
 

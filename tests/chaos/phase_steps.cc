@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,13 +41,15 @@ struct Kind {
   std::vector<std::string> options{};
   bool by_source = false;  // the view's source: rules show directories otherwise than they are
   const char* without = "";  // an act that this view cannot do
+  std::span<const Act> acts = model::acts();
+  uid_t user = kUser;
 };
 
 // In a view of its own, until so many workers have died. seen: the view, or its source. False: there is nothing more.
 bool play_some(const std::string& plain, const std::string& view, const std::string& seen, const Kind& kind, Place& place) {
   int deaths = 0;
-  while (place.act < static_cast<int>(acts().size())) {
-    const Act& act = acts()[static_cast<size_t>(place.act)];
+  while (static_cast<size_t>(place.act) < kind.acts.size()) {
+    const Act& act = kind.acts[static_cast<size_t>(place.act)];
     if (act.name == std::string(kind.without)) {
       ++place.act;
       continue;
@@ -82,7 +85,7 @@ void play_kind(Stage& stage, const Kind& kind) {
     const int files = view->files_of_broker();  // none of the source's
     int ends[2];
     if (::pipe(ends) < 0) std::abort();
-    run_as(kUser, "steps", [&] {
+    run_as(kind.user, "steps", [&] {
       const std::string top = "/steps/top";
       const std::string seen = kind.by_source ? stage.under() : stage.view();
       more = play_some(stage.plain() + top, stage.view() + top, seen + top, kind, place);
@@ -100,7 +103,7 @@ void play_kind(Stage& stage, const Kind& kind) {
     view->expect_passthrough();
   }
   std::printf("%d deaths\n", place.deaths);
-  expect(place.deaths > 100, "workers died");
+  expect(place.deaths > 3 * static_cast<int>(kind.acts.size()), "workers died");
 }
 
 }  // namespace
@@ -111,6 +114,10 @@ void play_steps_hidden(Stage& stage) { play_kind(stage, {.options = {"--hide", "
 
 void play_steps_preserved(Stage& stage) {
   play_kind(stage, {.identity = "preserve", .without = "a nameless file"});  // it would belong to the broker's user
+}
+
+void play_steps_devices(Stage& stage) {
+  play_kind(stage, {.identity = "preserve", .options = {"--device-nodes"}, .acts = device_acts(), .user = 0});
 }
 
 }  // namespace sluice::model

@@ -100,6 +100,28 @@ KERNEL_TEST(Landlock, ReadOnlyDomainRefusesOpensForWriting) {
   EXPECT_EQ(Err(TryOpen(view.Path("file"), O_RDWR)), "EIO");
 }
 
+// To give a device node, or a whiteout, another name is to make one to Landlock; nothing but that keeps a broker from it.
+KERNEL_TEST(Landlock, ADeviceNodeIsMovedByWhoMayMakeOne) {
+  NeedLandlock();
+  Must(Sys(mknod((WorkDir() + "/node").c_str(), S_IFCHR | 0666, 0)), "mknod");
+  const Fd directory = Open(WorkDir(), O_PATH | O_DIRECTORY);
+  const auto moves = [&](uint64_t allowed) {
+    return InChild([&] {
+      landlock_ruleset_attr handled = {};
+      handled.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+      const Fd rules(Must(Sys(syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0)), "landlock_create_ruleset"));
+      landlock_path_beneath_attr rule = {};
+      rule.allowed_access = allowed;
+      rule.parent_fd = directory.get();
+      Must(Sys(syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0)), "landlock_add_rule");
+      Must(Sys(syscall(SYS_landlock_restrict_self, rules.get(), 0)), "landlock_restrict_self");
+      return Sys(renameat(directory.get(), "node", directory.get(), "moved"));
+    });
+  };
+  EXPECT_EQ(Err(moves(LANDLOCK_ACCESS_FS_REMOVE_FILE)), "EACCES");
+  EXPECT_EQ(Err(moves(LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR)), "OK");
+}
+
 // Of files that were handed over there is no directory: a domain that allows reading anywhere, and writing nowhere,
 // is kept as well, whatever the file was open as.
 KERNEL_TEST(Landlock, DomainThatAllowsWritingNowhereIsKeptToo) {

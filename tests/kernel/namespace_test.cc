@@ -140,7 +140,7 @@ KERNEL_TEST(Namespaces, AMountNamespaceTellsItsOwner) {
   EXPECT_TRUE(Same(OwnerOf(with_other_mounts.Mounts().get()).get(), with_other_mounts.Users().get()));
 }
 
-// Why a view makes no device nodes: CAP_MKNOD counts on the host only, and a worker of a preserve view has its capabilities in
+// Why no worker makes a device node: CAP_MKNOD counts on the host only, and a worker of a preserve view has its capabilities in
 // a user namespace of its own. Pipes and sockets need none.
 KERNEL_TEST(Namespaces, NoDeviceIsMadeFromAUserNamespace) {
   const std::string path = WorkDir() + "/node";
@@ -153,6 +153,28 @@ KERNEL_TEST(Namespaces, NoDeviceIsMadeFromAUserNamespace) {
   EXPECT_EQ(Err(As(inside, make(S_IFIFO))), "OK");
   Must(Sys(unlink(path.c_str())), "unlink");
   EXPECT_EQ(Err(As({0, {CAP_MKNOD}}, make(S_IFCHR))), "OK") << "on the host";
+}
+
+// How a view that was asked to makes them all the same: its broker has that one capability of the host's, and writes to
+// others' directories by another. That the mount is nodev, and whose the superblock is, makes no difference to making.
+KERNEL_TEST(Namespaces, ADeviceIsMadeOnAMountThatOpensNone) {
+  const std::string directory = WorkDir() + "/nodev", path = directory + "/node";
+  Must(Sys(mkdir(directory.c_str(), 0700)), "mkdir");
+  Must(Sys(mount("tmpfs", directory.c_str(), "tmpfs", MS_NODEV | MS_NOSUID | MS_NOEXEC, "mode=700")), "mount");
+  const auto make = [&] { return Sys(mknod(path.c_str(), S_IFCHR | 0666, makedev(1, 3))); };
+  EXPECT_EQ(Err(As({1000, {CAP_DAC_OVERRIDE}}, make)), "EPERM");
+  EXPECT_EQ(Err(As({1000, {CAP_MKNOD}}, make)), "EACCES") << "of another's directory";
+  EXPECT_EQ(Err(As({1000, {CAP_MKNOD, CAP_DAC_OVERRIDE}}, make)), "OK");
+  EXPECT_EQ(Err(Sys(open(path.c_str(), O_RDONLY | O_CLOEXEC))), "EACCES") << "by root, on the mount that is nodev";
+  Must(Sys(umount2(directory.c_str(), MNT_DETACH)), "umount");
+}
+
+// A whiteout is no device to the kernel, whoever makes it.
+KERNEL_TEST(Namespaces, AWhiteoutTakesNoCapability) {
+  const std::string path = WorkDir() + "/whiteout";
+  const auto make = [&] { return Sys(mknod(path.c_str(), S_IFCHR | 0600, 0)); };
+  EXPECT_EQ(Err(As({0, {}}, make)), "OK");
+  EXPECT_EQ(Err(Sys(open(path.c_str(), O_RDONLY | O_CLOEXEC))), "ENXIO");
 }
 
 // Where something is mounted there: listmount and statmount of another namespace, by its number.

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "generated/release/broker_devices_policy.h"
 #include "generated/release/broker_policy.h"
 #include "generated/release/foreign_broker_policy.h"
 #include "generated/release/worker_ro_policy.h"
@@ -18,8 +19,9 @@
 namespace sluice::sandbox {
 namespace {
 
-// kAll: of a view. The broker of another server's connection has no view.
-enum Who : unsigned { kNobody = 0, kRo = 1, kRw = 2, kBroker = 4, kWorker = 3, kAll = 7, kForeign = 8, kEach = 15 };
+// kAll: of a view. The broker of another server's connection has no view. One that makes device nodes may do that, and
+// what any broker may.
+enum Who : unsigned { kNobody = 0, kRo = 1, kRw = 2, kBroker = 4, kWorker = 3, kAll = 7, kForeign = 8, kEach = 15, kDevices = 16 };
 
 struct Attack {
   const char* what;
@@ -132,9 +134,15 @@ const Attack kAttacks[] = {
     {"a regular file", kRw, SYS_mknodat, {12, kPath, S_IFREG | 0644, 0}},
     {"a regular file, dirty mode", kRw, SYS_mknodat, {12, kPath, 0xabc0000 | S_IFREG, 0}},
     {"a FIFO", kRw, SYS_mknodat, {12, kPath, S_IFIFO | 0644, 0}},
-    {"a character device", kNobody, SYS_mknodat, {12, kPath, S_IFCHR | 0666, 0x103}},
-    {"a block device", kNobody, SYS_mknodat, {12, kPath, S_IFBLK | 0666, 0x800}},
-    {"a device by a dirty mode", kNobody, SYS_mknodat, {12, kPath, kDirty | S_IFCHR, 0}},
+    {"a character device", kDevices, SYS_mknodat, {12, kPath, S_IFCHR | 0666, 0x103}},
+    {"a block device", kDevices, SYS_mknodat, {12, kPath, S_IFBLK | 01666, 0x800}},
+    {"a block device that there is not", kDevices, SYS_mknodat, {12, kPath, S_IFBLK | 0666, 0}},
+    {"a device with a set-ID bit", kNobody, SYS_mknodat, {12, kPath, S_IFCHR | 04755, 0x103}},
+    {"a device, and bits that the kernel drops", kDevices, SYS_mknodat, {12, kPath, 0x10000 | S_IFCHR, 0x103}},
+    {"a device in the working directory", kNobody, SYS_mknodat, {kCwd, kPath, S_IFCHR | 0666, 0x103}},
+    {"a device by a dirty mode", kDevices, SYS_mknodat, {12, kPath, kDirty | S_IFCHR, 0x103}},
+    {"a whiteout", kRw | kDevices, SYS_mknodat, {12, kPath, S_IFCHR | 0600, 0}},
+    {"a whiteout of which only the upper half is none", kRw | kDevices, SYS_mknodat, {12, kPath, S_IFCHR, kDirty}},
     {"whiteout by rename", kNobody, SYS_renameat2, {12, kPath, 13, kPath, 4}},
     {"rename", kBroker, SYS_renameat2, {12, kPath, 13, kPath, 1}},
     {"rename out of the working directory", kNobody, SYS_renameat2, {kCwd, kPath, 13, kPath, 0}},
@@ -242,7 +250,9 @@ bool allowed(const CompiledPolicy& policy, const CallData& call) {
 
 TEST(Attack, OnlyTheListedDoesNotKill) {
   const std::pair<const CompiledPolicy&, unsigned> policies[] = {
-      {kWorkerRoPolicy, kRo}, {kWorkerRwPolicy, kRw}, {kBrokerPolicy, kBroker}, {kForeignBrokerPolicy, kForeign}};
+      {kWorkerRoPolicy, kRo}, {kWorkerRwPolicy, kRw}, {kBrokerPolicy, kBroker},
+      {kBrokerDevicesPolicy, kBroker | kDevices},
+      {kForeignBrokerPolicy, kForeign}};
   for (const Attack& attack : kAttacks) {
     for (const auto& [policy, who] : policies) {
       CallData call{attack.nr, kArchX86_64, 0, attack.args};

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "generated/release/broker_devices_policy.h"
 #include "generated/release/broker_policy.h"
 #include "generated/release/foreign_broker_policy.h"
 #include "generated/release/sluiced_policy.h"
@@ -24,7 +25,8 @@ struct Case {
 };
 
 const Case kCases[] = {{kWorkerRoPolicy, 20}, {kWorkerRwPolicy, 36}, {kBrokerPolicy, 28},
-                       {kForeignBrokerPolicy, 13}, {kSluicedPolicy, 24}, {kSupervisorPolicy, 32}};
+                       {kBrokerDevicesPolicy, 29}, {kForeignBrokerPolicy, 13}, {kSluicedPolicy, 24},
+                       {kSupervisorPolicy, 32}};
 
 Policy source_of(const CompiledPolicy& compiled) {
   Diagnostics diagnostics;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "generated/release/broker_devices_policy.h"
 #include "generated/release/broker_policy.h"
 #include "generated/release/foreign_broker_policy.h"
 #include "generated/release/worker_ro_policy.h"
@@ -202,7 +203,8 @@ TEST(Kernel, KillsForeignCalls) {
   const CallData getpid[] = {{SYS_getpid, kArchX86_64, 0, {}}};
   const CallData x32_clock[] = {{SYS_clock_gettime | kX32Bit, kArchX86_64, 0, {1}}};
   const CallData i386_brk[] = {{45, kArchI386, 0, {}}};
-  for (const CompiledPolicy& policy : {kWorkerRoPolicy, kWorkerRwPolicy, kBrokerPolicy, kForeignBrokerPolicy}) {
+  for (const CompiledPolicy& policy : {kWorkerRoPolicy, kWorkerRwPolicy, kBrokerPolicy, kBrokerDevicesPolicy,
+                                       kForeignBrokerPolicy}) {
     EXPECT_EQ(run_filtered(policy.program, getpid).signal, SIGSYS) << policy.name;
     EXPECT_EQ(run_filtered(policy.program, x32_clock).signal, SIGSYS) << policy.name;
     // A kernel without i386 emulation answers int 0x80 with SIGSEGV.
@@ -217,7 +219,8 @@ TEST(Kernel, LetsListedCallsThrough) {
       {SYS_clock_gettime, kArchX86_64, 0, {uint64_t{0xdead0000} << 32 | 1, 0}},  // dirt above
       {SYS_close, kArchX86_64, 0, {200}},
       {SYS_exit_group, kArchX86_64, 0, {7}}};
-  for (const CompiledPolicy& policy : {kWorkerRoPolicy, kWorkerRwPolicy, kBrokerPolicy, kForeignBrokerPolicy}) {
+  for (const CompiledPolicy& policy : {kWorkerRoPolicy, kWorkerRwPolicy, kBrokerPolicy, kBrokerDevicesPolicy,
+                                       kForeignBrokerPolicy}) {
     const ChildResult child = run_filtered(policy.program, calls);
     EXPECT_EQ(child.status, 7) << policy.name;
     ASSERT_EQ(child.results.size(), 3u);

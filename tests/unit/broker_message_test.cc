@@ -21,12 +21,12 @@ constexpr BrokerOp kAll[] = {BrokerOp::kOpen,     BrokerOp::kOpenTemp, BrokerOp:
                              BrokerOp::kTruncate, BrokerOp::kAllocate, BrokerOp::kCopy,
                              BrokerOp::kSeek,     BrokerOp::kStat,     BrokerOp::kLinkNameless,
                              BrokerOp::kChange,   BrokerOp::kReadWindow, BrokerOp::kNextGrant, BrokerOp::kRemove,
-                             BrokerOp::kRename,   BrokerOp::kLink,     BrokerOp::kSymlink};
+                             BrokerOp::kRename,   BrokerOp::kLink,     BrokerOp::kSymlink,  BrokerOp::kMakeDevice};
 
 bool takes_path(BrokerOp op) {
   return op == BrokerOp::kOpen || op == BrokerOp::kOpenTemp || op == BrokerOp::kTruncatePath ||
          op == BrokerOp::kLinkNameless || op == BrokerOp::kRemove || op == BrokerOp::kRename ||
-         op == BrokerOp::kLink || op == BrokerOp::kSymlink;
+         op == BrokerOp::kLink || op == BrokerOp::kSymlink || op == BrokerOp::kMakeDevice;
 }
 bool takes_second(BrokerOp op) {
   return op == BrokerOp::kRename || op == BrokerOp::kLink || op == BrokerOp::kSymlink;
@@ -136,7 +136,7 @@ TEST(BrokerRequest, TruncatedTrailingAndMutated) {
 }
 
 TEST(BrokerRequest, UnknownOperations) {
-  for (const uint32_t op : {0u, static_cast<uint32_t>(BrokerOp::kSymlink) + 1, 255u, 0x80000001u, ~0u}) {
+  for (const uint32_t op : {0u, static_cast<uint32_t>(BrokerOp::kMakeDevice) + 1, 255u, 0x80000001u, ~0u}) {
     EXPECT_EQ(refusal(request(static_cast<BrokerOp>(op), "", "")).reason, Reason::kProtocol) << op;
   }
 }

@@ -56,6 +56,7 @@ void expect_equal(const Hello& a, const Hello& b) {
   EXPECT_EQ(a.kind, b.kind);
   EXPECT_EQ(a.read_only, b.read_only);
   EXPECT_EQ(a.preserve, b.preserve);
+  EXPECT_EQ(a.device_nodes, b.device_nodes);
   EXPECT_EQ(a.named_identity, b.named_identity);
   EXPECT_EQ(a.tied, b.tied);
   EXPECT_EQ(a.uid, b.uid);
@@ -96,6 +97,7 @@ TEST(Hello, RoundTripOfEachKindAndFlag) {
       hello.preserve = (flags & 2) != 0;
       hello.named_identity = (flags & 4) != 0;
       hello.tied = (flags & 8) != 0;
+      hello.device_nodes = hello.preserve && !hello.read_only;
       const auto decoded = decode_hello(encode_hello(hello));
       ASSERT_TRUE(decoded.ok());
       expect_equal(hello, *decoded);
@@ -120,8 +122,20 @@ TEST(Hello, HeaderOutOfRange) {
   expect_refused(with<uint32_t>(good, kVersionAt, 2), Reason::kVersion);
   for (const uint32_t kind : {0u, 6u, ~0u}) expect_refused(with(good, kKindAt, kind));
   for (unsigned bit = 6; bit < 32; ++bit) expect_refused(with(good, kFlagsAt, 1u << bit));
+  expect_refused(with(good, kFlagsAt, 2u | 64u));
   expect_refused(with(good, kCoherenceAt, Limits::kCoherenceMillisecondsMost + 1));
   EXPECT_TRUE(decode_hello(with(good, kCoherenceAt, Limits::kCoherenceMillisecondsMost)).ok());
+}
+
+// It would have a broker that may make devices, for nothing.
+TEST(Hello, DeviceNodesOfAnotherView) {
+  Hello hello;
+  hello.device_nodes = true;
+  expect_refused(encode_hello(hello));
+  hello.preserve = true;
+  EXPECT_TRUE(decode_hello(encode_hello(hello)).ok());
+  hello.read_only = true;
+  expect_refused(encode_hello(hello));
 }
 
 TEST(Hello, LengthsThatLie) {

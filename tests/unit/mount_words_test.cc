@@ -80,6 +80,12 @@ TEST(MountWords, OfReadOnlyAndReadWriteTheLastCounts) {
   EXPECT_TRUE(take_options("exec,noexec")->no_programs);
   EXPECT_FALSE(take_options("noexec,exec")->no_programs);
 }
+TEST(MountWords, DeviceNodesAreAskedForByTheirNameAlone) {
+  EXPECT_TRUE(take_options("identity=preserve,device_nodes")->view.device_nodes);
+  EXPECT_FALSE(take_options("identity=preserve")->view.device_nodes);
+  EXPECT_EQ(refusal_of("device_nodes=1"), "option \"device_nodes\" takes no value\nwrite it as device_nodes");
+  EXPECT_EQ(refusal_of("device_node"), "no option \"device_node\"\ndid you mean \"device_nodes\"?");
+}
 TEST(MountWords, WhatIsSaidToOthersIsIgnored) {
   EXPECT_TRUE(take_options("defaults,noauto,auto,nofail,_netdev,user,users,nouser,owner,group,nosuid,nodev,exec,async,"
                            "comment=a b,comment,x-systemd.automount,x-systemd.requires=a.service,x-gvfs-show,X-mount.mkdir=0755")

@@ -31,6 +31,11 @@ StoredView example() {
   view.trees = 3;
   return view;
 }
+StoredView with_device_nodes() {
+  StoredView view = example();
+  view.info.preserve = view.info.device_nodes = true;
+  return view;
+}
 StoredView with_other_rules(const std::vector<std::string_view>& patterns) {
   StoredView view = example();
   view.other_rules = std::get<core::Rules>(core::compile(patterns));
@@ -38,7 +43,7 @@ StoredView with_other_rules(const std::vector<std::string_view>& patterns) {
 }
 
 TEST(StoredView, RoundTrip) {
-  for (const StoredView& view : {example(), with_other_rules({}), with_other_rules({"*.key", "/secrets/"})}) {
+  for (const StoredView& view : {example(), with_device_nodes(), with_other_rules({}), with_other_rules({"*.key", "/secrets/"})}) {
     const auto decoded = decode_stored_view(encode_stored_view(view));
     ASSERT_TRUE(decoded.ok());
     EXPECT_EQ(encode_view(decoded->info), encode_view(view.info));

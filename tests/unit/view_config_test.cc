@@ -46,11 +46,13 @@ TEST(ViewConfig, RoundTrip) {
       config.read_only = read_only;
       config.preserve = preserve;
       config.audit = preserve != read_only;
+      config.device_nodes = preserve && !read_only;
       const auto decoded = decode_view_config(encode_view_config(config));
       ASSERT_TRUE(decoded.ok());
       EXPECT_EQ(decoded->read_only, read_only);
       EXPECT_EQ(decoded->preserve, preserve);
       EXPECT_EQ(decoded->audit, preserve != read_only);
+      EXPECT_EQ(decoded->device_nodes, preserve && !read_only);
       EXPECT_EQ(decoded->coherence_milliseconds, config.coherence_milliseconds);
       EXPECT_EQ(decoded->most_grants, config.most_grants);
       EXPECT_EQ(decoded->private_uid, config.private_uid);
@@ -89,7 +91,7 @@ TEST(ViewConfig, TruncatedTrailingAndMutated) {
 TEST(ViewConfig, OutOfRange) {
   const Bytes good = encode_view_config(full());
   EXPECT_FALSE(decode_view_config(with<uint32_t>(good, kMagicAt, 0)).ok());
-  for (unsigned bit = 3; bit < 32; ++bit) {
+  for (unsigned bit = 4; bit < 32; ++bit) {
     EXPECT_FALSE(decode_view_config(with(good, kFlagsAt, 1u << bit)).ok()) << bit;
   }
   EXPECT_FALSE(
@@ -109,6 +111,22 @@ TEST(ViewConfig, OutOfRange) {
     for (const uint32_t length : {0u, 0x7fffffffu, 0xfffffff8u, ~0u}) {
       EXPECT_FALSE(decode_view_config(with(good, at, length)).ok()) << at << " says " << length;
     }
+  }
+}
+
+// The bits are the protocol's: another build has them there, too.
+TEST(ViewConfig, DeviceNodesOfAnotherView) {
+  constexpr uint32_t kReadOnly = 1, kPreserve = 2, kAudit = 4, kDeviceNodes = 8;
+  const Bytes good = encode_view_config(full());
+  for (uint32_t flags = 0; flags < 16; ++flags) {
+    const auto decoded = decode_view_config(with(good, kFlagsAt, flags));
+    const bool may = (flags & kDeviceNodes) == 0 || (flags & (kPreserve | kReadOnly)) == kPreserve;
+    EXPECT_EQ(decoded.ok(), may) << flags;
+    if (!decoded.ok()) continue;
+    EXPECT_EQ(decoded->read_only, (flags & kReadOnly) != 0);
+    EXPECT_EQ(decoded->preserve, (flags & kPreserve) != 0);
+    EXPECT_EQ(decoded->audit, (flags & kAudit) != 0);
+    EXPECT_EQ(decoded->device_nodes, (flags & kDeviceNodes) != 0);
   }
 }
 

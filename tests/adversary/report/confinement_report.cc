@@ -3,7 +3,8 @@
 //   confinement_report [--json | --markdown | --check FILE]
 //
 // Starts a service with a read-only and a read-write view and the connection of another FUSE server, one
-// with a view that keeps every owner, and a supervisor, looks at their processes, and ends them.
+// with a view that keeps every owner, one with such a view that makes device nodes, and a supervisor, looks at their
+// processes, and ends them.
 // --check: whether FILE has the table of --markdown between its two marks. As root.
 #include <sched.h>
 #include <sys/mount.h>
@@ -67,9 +68,10 @@ int run(std::string_view format, const char* file) {
     return skip("may not make a mount namespace");
   }
   ::alarm(30);  // whatever hangs ends with this process
-  const LiveViews of_a_user(programs(), false), of_every_owner(programs(), true);
+  const LiveViews of_a_user(programs(), LiveViews::kOfAUser), of_every_owner(programs(), LiveViews::kPreserve),
+      with_devices(programs(), LiveViews::kDeviceNodes);
   std::vector<LiveProcess> processes;
-  for (const LiveViews* views : {&of_a_user, &of_every_owner}) {
+  for (const LiveViews* views : {&of_a_user, &of_every_owner, &with_devices}) {
     if (!views->problem().empty()) {
       std::fprintf(stderr, "confinement_report: %s\n", views->problem().c_str());
       return 1;

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "../allowed_calls.h"
+#include "generated/release/broker_devices_policy.h"
 #include "generated/release/broker_policy.h"
 #include "generated/release/foreign_broker_policy.h"
 #include "generated/release/sluiced_policy.h"
@@ -80,8 +81,8 @@ FilterFacts facts_of(const std::vector<Instruction>& program) {
   FilterFacts facts;
   facts.instructions = program.size();
   for (const sandbox::CompiledPolicy& policy :
-       {sandbox::kBrokerPolicy, sandbox::kForeignBrokerPolicy, sandbox::kSluicedPolicy, sandbox::kSupervisorPolicy,
-        sandbox::kWorkerRoPolicy, sandbox::kWorkerRwPolicy}) {
+       {sandbox::kBrokerPolicy, sandbox::kBrokerDevicesPolicy, sandbox::kForeignBrokerPolicy, sandbox::kSluicedPolicy,
+        sandbox::kSupervisorPolicy, sandbox::kWorkerRoPolicy, sandbox::kWorkerRwPolicy}) {
     if (same(policy.program, program)) facts.policy = policy.name;
   }
   for (uint32_t number = 0; number <= sandbox::kHighestCall; ++number) {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -45,11 +46,15 @@ std::string command_of(pid_t pid) {
 
 }  // namespace
 
-LiveViews::LiveViews(const std::string& programs, bool preserve) : preserve_(preserve) {
+LiveViews::LiveViews(const std::string& programs, Kind kind) : kind_(kind) {
   const char* base = std::getenv("TMPDIR");
   place_ = std::string(base != nullptr ? base : "/var/tmp") + "/sluice-report-XXXXXX";
   if (::mkdtemp(place_.data()) == nullptr || ::mkdir((place_ + "/source").c_str(), 0755) != 0) {
     problem_ = "no temporary directory";
+    return;
+  }
+  if (kind == kDeviceNodes && ::mount("tmpfs", (place_ + "/source").c_str(), "tmpfs", MS_NODEV, nullptr) != 0) {
+    problem_ = "no mount that is nodev";
     return;
   }
   ::chmod(place_.c_str(), 0755);
@@ -66,14 +71,14 @@ LiveViews::LiveViews(const std::string& programs, bool preserve) : preserve_(pre
     ::close_range(3, ~0u, 0);  // what this command was started with is not the service's
     const std::string program = programs + "/sluiced";
     ::execl(program.c_str(), "sluiced", "--listen", socket.c_str(),
-            preserve ? "--preserve" : nullptr, nullptr);
+            preserve_ ? "--preserve" : nullptr, kind == kDeviceNodes ? "--device-nodes" : nullptr, nullptr);
     ::_exit(127);
   }
   if (!eventually([&] { return os::connect_to(socket).ok(); })) {
     problem_ = "the service does not come up";
-  } else if ((!preserve && !make_view(true)) || !make_view(false)) {
+  } else if ((!preserve_ && !make_view(true)) || !make_view(false)) {
     problem_ = "a view does not come up";
-  } else if (!preserve && !make_connection()) {
+  } else if (!preserve_ && !make_connection()) {
     problem_ = "a connection of another server does not come up";
   } else if (!find_processes()) {
     problem_ = "its processes are not those that were expected";
@@ -95,6 +100,7 @@ LiveViews::~LiveViews() {
       ::waitpid(service_, nullptr, 0);
     }
   }
+  if (kind_ == kDeviceNodes) ::umount2((place_ + "/source").c_str(), MNT_DETACH);
   std::error_code ignored;
   std::filesystem::remove_all(place_, ignored);
 }
@@ -108,6 +114,7 @@ bool LiveViews::make_view(bool read_only) {
   hello.tied = true;
   if (preserve_) {
     hello.preserve = true;
+    hello.device_nodes = kind_ == kDeviceNodes;
   } else {
     hello.named_identity = true;
     hello.uid = hello.gid = kReportedUser;
@@ -150,7 +157,8 @@ bool LiveViews::find_processes() {
   for (const pid_t child : children_of(service_)) {
     if (command_of(child) == "sluiced-maker") maker = child;
   }
-  processes_.push_back({preserve_ ? "sluiced-maker (--preserve)" : "sluiced-maker", maker});
+  const char* const options[] = {"", " (--preserve)", " (--preserve --device-nodes)"};
+  processes_.push_back({std::string("sluiced-maker") + options[kind_], maker});
   for (size_t i = 0; i < mounts_.size() + (server_ ? 1 : 0); ++i) {
     message = os::receive_message(connection->get(), buffer, 0);
     if (!message.ok()) return false;
@@ -160,9 +168,10 @@ bool LiveViews::find_processes() {
       processes_.push_back({"sluice-foreign-broker", view->broker_pid});
       continue;
     }
-    const std::string of = preserve_          ? " (preserve view)"
-                           : view->read_only ? " (read-only view)"
-                                             : " (read-write view)";
+    const std::string of = view->device_nodes ? " (preserve view, device nodes)"
+                           : preserve_        ? " (preserve view)"
+                           : view->read_only  ? " (read-only view)"
+                                              : " (read-write view)";
     processes_.push_back({"sluice-broker" + of, view->broker_pid});
     processes_.push_back({"sluice-worker" + of, view->worker_pid});
   }

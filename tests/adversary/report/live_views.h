@@ -21,9 +21,11 @@ struct LiveProcess {
 
 class LiveViews {
  public:
-  // programs: the directory with sluiced and the others beside it. preserve: one read-write view that
+  // Of which views.
+  enum Kind { kOfAUser, kPreserve, kDeviceNodes };
+  // programs: the directory with sluiced and the others beside it. kPreserve, kDeviceNodes: one read-write view that
   // keeps every owner; else a read-only and a read-write one of a user, and the connection of a FUSE server of its.
-  LiveViews(const std::string& programs, bool preserve);
+  LiveViews(const std::string& programs, Kind kind);
   ~LiveViews();
   LiveViews(const LiveViews&) = delete;
   LiveViews& operator=(const LiveViews&) = delete;
@@ -39,7 +41,8 @@ class LiveViews {
   bool make_connection();
   bool find_processes();
 
-  const bool preserve_;
+  const Kind kind_;
+  const bool preserve_ = kind_ != kOfAUser;
   std::string place_, problem_;
   pid_t service_ = -1;
   std::vector<os::Fd> connections_, mounts_;

@@ -90,6 +90,7 @@ void try_without_filter() {
   tell("watch-mount", ::fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_MODIFY, kFdRoot, "."));
   tell("watch-permission", ::fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, kFdRoot, "."));
   tell("mknod-device", ::mknodat(kFdRoot, "device", S_IFCHR | 0666, makedev(1, 3)));
+  tell("mknod-block", ::mknodat(kFdRoot, "device", S_IFBLK | 0666, makedev(7, 0)));
   // Namespaces: its own processes and network, and a tree without devices and /proc
   tell("device-again", ::open("/dev/fuse", O_RDWR | O_CLOEXEC));
   tell("others-in-proc", ::open("/proc/1/mem", O_RDONLY | O_CLOEXEC));

@@ -194,6 +194,14 @@ case_identity() {
   refused "another user" $REFUSED 'only root may name another user' as_b sluice mount --identity $USER_A "$W/source" "$W/target"
   refused "preserve by a user" $REFUSED 'only root may keep all owners' as_b sluice mount --identity preserve "$W/source" "$W/target"
 }
+case_device_nodes() {
+  prepare
+  mount_refused "of one owner's view" $USAGE 'is of views that keep every owner' --device-nodes --identity $USER_A "$W/source" "$W/target"
+  mount_refused "read-only" $USAGE 'in which nothing is made' --device-nodes --identity preserve --ro "$W/source" "$W/target"
+  mount -t tmpfs tmpfs "$W/source"
+  mount_refused "of a mount that opens them" $REFUSED 'no device nodes are made there' --device-nodes --identity preserve "$W/source" "$W/target"
+  umount "$W/source"
+}
 case_source_of_root_without_identity() {
   prepare
   chown -R 0:0 "$W/source"

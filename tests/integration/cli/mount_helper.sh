@@ -82,6 +82,18 @@ case_options() {
   expect_soon "its processes are gone" 3 gone
   stop_service
 }
+case_device_nodes() {
+  prepare
+  start_service --preserve --device-nodes
+  refused "of one owner" 'views that keep every owner' -o "device_nodes,identity=$USER_A" "$W/source" "$W/target"
+  mount -t tmpfs -o nodev,mode=755 tmpfs "$W/source"
+  expect_ok "of every owner" m -o device_nodes,identity=preserve "$W/source" "$W/target"
+  expect_ok "one is made" mknod "$W/target/null" c 1 3
+  expect_eq "in the source" 1:3 "$(stat -c %t:%T "$W/source/null")"
+  timed umount "$W/target"
+  stop_service
+  umount "$W/source"
+}
 case_refused() {
   prepare
   start_service

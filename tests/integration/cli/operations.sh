@@ -155,6 +155,46 @@ case_labels() {
   end_view
 }
 
+# Where root asked for it, of what is mounted nodev: they are made as on the filesystem itself, and open nothing.
+case_device_nodes() {
+  mkdir "$W/source" "$W/target"
+  mount -t tmpfs -o nodev,mode=755 tmpfs "$W/source"
+  as_of() { stat -c '%F %t:%T %a %U %h' "$1" 2>&1; }
+  mount_view --identity preserve --device-nodes --hide '*.key' "$W/source" "$W/target" || return
+  expect_eq "it is told" true "$(timed sluice ls --json | jq '.[0].device_nodes')"
+  expect_ok "a character device" mknod -m 640 "$W/target/null" c 1 3
+  expect_eq "in the source" "character special file 1:3 640 root 1" "$(as_of "$W/source/null")"
+  expect_eq "in the view" "character special file 1:3 640 root 1" "$(as_of "$W/target/null")"
+  expect_eq "in a list" "1, 3" "$(ls -l "$W/target" | awk '/null/ { print $5, $6 }')"
+  expect_ok "a block device" mknod "$W/target/loop" b 7 300
+  expect_eq "with a large number" "block special file 7:12c" "$(stat -c '%F %t:%T' "$W/target/loop")"
+  expect_match "it opens nothing" 'Permission denied' "$(cat "$W/target/null" 2>&1)"
+  expect_ok "another name" ln "$W/target/null" "$W/target/linked"
+  expect_ok "a new name" mv "$W/target/null" "$W/target/moved"
+  expect_ok "another owner" chown "$USER_A" "$W/target/moved"
+  expect_ok "another mode" chmod 604 "$W/target/moved"
+  expect_eq "of the one file" "604 $USER_A 2" "$(stat -c '%a %u %h' "$W/source/linked")"
+  expect_fails "a hidden name" mknod "$W/target/null.key" c 1 3
+  expect_fails "which is not made" test -e "$W/source/null.key"
+  expect_fails "by a user" as_a mknod "$W/target/users" c 1 3
+  mkdir "$W/target/lists"
+  # user::rwx, user:1000:rw-, group::r-x, mask::rwx, other::r--
+  setfattr -n system.posix_acl_default -v 0x0200000001000700ffffffff02000600e803000004000500ffffffff10000700ffffffff20000400ffffffff \
+    "$W/target/lists"
+  expect_ok "below a default ACL" sh -c "umask 077; mknod '$W/target/lists/null' c 1 3"
+  expect_eq "which counts, and no umask" 664 "$(stat -c %a "$W/source/lists/null")"
+  expect_ok "without one" sh -c "umask 027; mknod '$W/target/masked' c 1 3"
+  expect_eq "the umask counts" 640 "$(stat -c %a "$W/source/masked")"
+  expect_ok "they are removed" rm "$W/target/moved" "$W/target/linked" "$W/target/loop"
+  end_view
+  mount_view --identity preserve "$W/source" "$W/target" || return
+  expect_match "not asked for" 'Operation not permitted' "$(mknod "$W/target/null" c 1 3 2>&1)"
+  expect_ok "one that is there is moved" mv "$W/target/masked" "$W/target/moved"
+  expect_ok "a whiteout is no device" mknod "$W/target/whiteout" c 0 0
+  end_view
+  umount "$W/source"
+}
+
 # A process stays in a directory that is moved away behind the view, and another takes its place. What is
 # done there is done to neither by mistake.
 case_directory_replaced_behind() {

@@ -193,6 +193,11 @@ case_service_for_preserve_views() {
   expect_service 00000000802001ea
   stop_service
 }
+case_service_for_device_nodes() {
+  start_service --preserve --device-nodes
+  expect_service 00000000882001ea
+  stop_service
+}
 case_private_service() {
   start --identity $USER_A || return
   expect_service 00000000002001e0

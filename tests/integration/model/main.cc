@@ -54,6 +54,7 @@ constexpr Phase kPhases[] = {
     {"steps-preserved", false, play_steps_preserved, true},
     {"flood", true, play_flood, true},
     {"broker-steps", false, play_broker_steps, true},
+    {"steps-devices", true, play_steps_devices, true},
 };
 
 int play_phases(const Options& options, const std::string& work) {

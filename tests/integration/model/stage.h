@@ -65,6 +65,7 @@ void play_steps_hidden(Stage& stage);
 void play_steps_preserved(Stage& stage);
 void play_flood(Stage& stage);      // phase_flood.cc
 void play_broker_steps(Stage& stage);  // phase_broker_steps.cc
+void play_steps_devices(Stage& stage);
 void play_crowd(Stage& stage);      // phase_crowd.cc
 void play_crowd_of_names(Stage& stage);
 
