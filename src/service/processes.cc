@@ -48,6 +48,7 @@ core::Result<Executables> open_executables() {
   Executables executables;
   const std::pair<const char*, os::Fd*> programs[] = {{"sluice-broker", &executables.broker},
                                                       {"sluice-foreign-broker", &executables.foreign_broker},
+                                                      {"sluice-keeper", &executables.keeper},
                                                       {"sluice-worker", &executables.worker}};
   for (const auto& [name, program] : programs) {
     auto fd = os::checked_fd(::open((directory + name).c_str(), O_PATH | O_CLOEXEC));

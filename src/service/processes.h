@@ -21,6 +21,7 @@ namespace sluice::service {
 struct Executables {
   os::Fd broker;
   os::Fd foreign_broker;
+  os::Fd keeper;
   os::Fd worker;
 };
 // They lie beside the service's own executable.

@@ -30,15 +30,16 @@ core::Outcome Service::store(View& view) {
 
 // In their order; what the manager does not take now it is told later.
 void Service::tell_manager_of_views() {
+  const Notifier& manager = options_.keeper ? options_.keeper : options_.notifier;
   for (; !words_.empty(); words_.pop_front()) {
     const Word& word = words_.front();
     if (word.keep == 0) {
-      if (!options_.notifier.let_go(word.name)) return;
+      if (!manager.let_go(word.name)) return;
       continue;
     }
     const auto view = views_.find(word.keep);
     if (view == views_.end()) continue;
-    if (!options_.notifier.keep(word.name, view->second->record.socket())) return;
+    if (!manager.keep(word.name, view->second->record.socket())) return;
     view->second->left_to_manager = true;
   }
 }
@@ -81,6 +82,16 @@ void Service::take_over_view(FoundView found) {
   taken.reload = kNobody;
   taken.broker_has_rules = false;
   if (!os::send_message(taken.broker_events.get(), taken.rules.bytes()).ok()) end_view(id, "broker does not listen");
+}
+
+// It says nothing while it lives. What it held is held by this process alone, and so are views that come.
+void Service::keeper_ended() {
+  poller_.remove(options_.keeper.socket());
+  options_.keeper = Notifier();
+  options_.stores = false;
+  words_.clear();
+  for (auto& [id, view] : views_) view->left_to_manager = false;
+  log(Level::kError, "keeper-ended", {{"views", absl::StrCat(count(false))}});
 }
 
 // Those that the manager has go on: without this process, and with the next one.
