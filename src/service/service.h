@@ -122,6 +122,7 @@ class Service {
   core::Result<wire::Reply> add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   core::Result<wire::Reply> add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   void watch(uint64_t id, const View& view);  // all of it, from its beginning
+  void watch_broker(uint64_t id, const View& view);
   // Once more after each change of what another service would have to know. Where it fails, the record is what it was.
   core::Outcome store(View& view);
   void take_over(Found found);

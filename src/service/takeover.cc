@@ -1,5 +1,5 @@
-// Views that outlive a service: what it leaves of them with the service manager, and how it takes over those of the
-// service before it.
+// Views, and connections of other servers, that outlive a service: what it leaves of them with the service manager, and how it
+// takes over those of the service before it.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -60,18 +60,22 @@ void Service::take_over_view(FoundView found) {
   view->worker_of_another = view->broker_of_another = true;
   view->recovery.started(now_milliseconds());
   const wire::ViewInfo& of = view->info;
-  table_.restore(id, {of.owner, of.uid, of.most_grants, of.name, 0});
+  table_.restore(id, {of.owner, of.uid, of.most_grants, of.name, of.foreign ? of.connection : 0});
   if (found.view.other_rules) {
     view->rules = *std::move(found.view.other_rules);
     view->reloaded = true;
     view->info.rules = static_cast<uint32_t>(view->rules.size());
   }
-  watch(id, *view);
-  if (!view->worker) {
+  if (of.foreign) {
+    watch_broker(id, *view);
+  } else {
+    watch(id, *view);
+  }
+  if (!of.foreign && !view->worker) {
     view->mend_at = now_milliseconds();
     lacking_.insert(id);
   }
-  log(Level::kNotice, "view-taken-over",
+  log(Level::kNotice, of.foreign ? "connection-taken-over" : "view-taken-over",
       {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"source", of.source}, {"target", of.target},
        {"uid", absl::StrCat(of.uid)}, {"owner", absl::StrCat(of.owner)}, {"broker", absl::StrCat(of.broker_pid)},
        {"worker", absl::StrCat(of.worker_pid)}}, true);
@@ -91,7 +95,7 @@ void Service::keeper_ended() {
   options_.stores = false;
   words_.clear();
   for (auto& [id, view] : views_) view->left_to_manager = false;
-  log(Level::kError, "keeper-ended", {{"views", absl::StrCat(count(false))}});
+  log(Level::kError, "keeper-ended", {{"views", absl::StrCat(views_.size())}});
 }
 
 // Those that the manager has go on: without this process, and with the next one.

@@ -162,7 +162,9 @@ class Host {
   // As an init does.
   static void reap_orphans() {
     for (const Found& process : processes()) {
-      if (process.state == 'Z' && process.parent == ::getpid() && process.name.rfind("sluice-", 0) == 0) ::waitpid(process.pid, nullptr, WNOHANG);
+      if (process.state == 'Z' && process.parent == ::getpid() && (process.name.rfind("sluice-", 0) == 0 || process.name == "sluiced-maker")) {
+        ::waitpid(process.pid, nullptr, WNOHANG);
+      }
     }
   }
   void hear() {
@@ -295,10 +297,10 @@ struct Forgery {
 enum At { kLink, kDevice, kBroker, kBrokerEvents, kWorkerEvents, kCounters, kWorker, kPeer, kStart, kTable, kChannel, kData = kChannel + 2,
           kRecord, kProgram, kLedger, kBrokerProgram, kRoot, kAll };
 
-inline Forgery look_into(const std::pair<std::string, int>& stored) {
+inline Forgery look_into(const std::pair<std::string, int>& stored, size_t count = kAll) {
   std::vector<uint8_t> buffer(wire::kStoredViewMost);
   auto message = os::peek_message(stored.second, buffer, kMostFds);
-  EXPECT_TRUE(message.ok() && message->fds.size() == kAll) << (message.ok() ? message->fds.size() : 0);
+  EXPECT_TRUE(message.ok() && message->fds.size() == count) << (message.ok() ? message->fds.size() : 0);
   if (!message.ok()) return {};
   buffer.resize(message->length);
   return {buffer, std::move(message->fds), stored.first};
