@@ -195,7 +195,7 @@ int run(int argc, char** argv) {
   if (auto done = os::become_undumpable(); !done.ok()) return fail("undumpable", done.failure());
   log_to_journal();
   if (!may_start(allowed_missing)) return 1;
-  auto executables = open_executables();
+  auto executables = open_executables(keep_views);
   if (!executables.ok()) return fail("broker and worker beside sluiced", executables.failure());
   os::Listener listener;
   Given given;

@@ -39,7 +39,7 @@ core::Outcome wait_ready(const char* who, int events) {
   return core::Failure{EIO, core::Reason::kChildFailed};
 }
 
-core::Result<Executables> open_executables() {
+core::Result<Executables> open_executables(bool with_keeper) {
   char self[PATH_MAX];
   const ssize_t length = ::readlink("/proc/self/exe", self, sizeof(self) - 1);
   if (length < 0) return os::failure();
@@ -51,6 +51,7 @@ core::Result<Executables> open_executables() {
                                                       {"sluice-keeper", &executables.keeper},
                                                       {"sluice-worker", &executables.worker}};
   for (const auto& [name, program] : programs) {
+    if (program == &executables.keeper && !with_keeper) continue;
     auto fd = os::checked_fd(::open((directory + name).c_str(), O_PATH | O_CLOEXEC));
     if (!fd.ok()) return fd.failure();
     *program = *std::move(fd);

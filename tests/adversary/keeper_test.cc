@@ -163,6 +163,20 @@ ATTACK_WITHIN(ServiceKeeper, WhatIsNotRootsAloneIsNoPlaceForAKeeper, 60) {
   EXPECT_EQ(::recv(service.get(), byte, sizeof(byte), 0), 0) << "it said something to somebody else's keeper";
 }
 
+// Views are left to one of both, and a private service's to nobody.
+ATTACK(ServiceKeeper, WordsThatContradictEachOtherAreRefused) {
+  EXPECT_EQ(::mkdir(kKeeperIn, 0755), 0);
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"--listen-fds", "--store-views", "--keep-views", kKeeperIn}, {"--peer", "0", "--keep-views", kKeeperIn},
+           {"--listen", "/run/other.sock", "--keep-views"}, {"--listen", "/run/other.sock", "--keep-views", ""}}) {
+    std::vector<std::string> argv = {kSluiced};
+    argv.insert(argv.end(), words.begin(), words.end());
+    std::string said;
+    EXPECT_EQ(run_program(argv, &said, 5), 2) << said;
+    EXPECT_TRUE(named("sluice-keeper").empty());
+  }
+}
+
 ATTACK(ServiceKeeper, ItEndsWithTheLastOfWhatItHolds) {
   const std::string source = source_of_victim();
   Host host(With::kKeeper);
