@@ -170,6 +170,11 @@ void messages(Seeds& seeds) {
     if (!each.empty()) stored.other_rules = each;
     seeds.add("stored_view", wire::encode_stored_view(stored));
   }
+  wire::StoredView connection;
+  connection.info.id = 8, connection.info.uid = connection.info.owner = 1000, connection.info.foreign = true;
+  connection.info.most_grants = 4096, connection.info.broker_pid = 83, connection.info.connection = 94;
+  connection.info.name = "connection-8", connection.info.target = "/home/a/c", connection.info.unit = "y.service";
+  seeds.add("stored_view", wire::encode_stored_view(connection));
   for (const auto kind : {wire::HelloKind::kList, wire::HelloKind::kEnd, wire::HelloKind::kReload,
                           wire::HelloKind::kTotals}) {
     wire::Hello hello;

@@ -2,6 +2,7 @@
 // could put something into the manager's store.
 #include "wire/stored_view.h"
 
+#include "core/connection_limits.h"
 #include "core/limits.h"
 #include "core/protection.h"
 #include "fuzz/message.h"
@@ -17,7 +18,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto view = wire::decode_stored_view(record);
   if (!view.ok()) return 0;
   const wire::ViewInfo& info = view->info;
-  FUZZ_HOLDS(info.id != 0 && info.broker_pid > 0 && info.worker_pid >= 0 && !info.foreign);
+  FUZZ_HOLDS(info.id != 0 && info.broker_pid > 0 && info.worker_pid >= 0);
+  if (info.foreign) {
+    FUZZ_HOLDS(info.worker_pid == 0 && view->trees == 0 && !view->other_rules && !info.tied && !info.preserve && !info.read_only);
+    FUZZ_HOLDS(info.owner == info.uid && info.connection != 0 && info.most_grants <= core::ConnectionLimits::kGrants);
+  }
   FUZZ_HOLDS(wire::valid_view_name(info.name) && info.unit.size() <= wire::kMostUnitBytes);
   FUZZ_HOLDS(info.source.size() <= core::Limits::kPathBytes && info.target.size() <= core::Limits::kPathBytes);
   FUZZ_HOLDS(info.most_grants > 0 && info.most_grants <= core::Limits::kGrantsPerView);

@@ -80,7 +80,7 @@ SLUICE_API int sluice_backing_open(struct sluice_session *session, int file_fd);
 SLUICE_API int sluice_backing_close(struct sluice_session *session, int backing_id);
 
 /* Whether an id that was not closed still is one: 1; or 0, where it has ended with the service's process that gave it,
- * as when the service was restarted. It asks nobody, and tells what is so now.
+ * as when that was ended, or a service ended that leaves its brokers to nobody. It asks nobody, and tells what is so now.
  *
  * While a file is open through the mount by an id that has ended, the kernel opens it again in no way (EIO), and takes
  * no other id for its inode. The answer to OPEN is then ESTALE, and that to the LOOKUP which follows is another inode

@@ -15,6 +15,7 @@ const LandlockDomain kMetadataChange{LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCE
 const LandlockDomain kForeignReadOnly{0, false, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE};
 const LandlockDomain kForeignReadWrite{
     0, false, kForeignReadOnly.anywhere | LANDLOCK_ACCESS_FS_WRITE_FILE | abi::kLandlockTruncate};
+const LandlockDomain kKeeper{0};
 const LandlockDomain kService{LANDLOCK_ACCESS_FS_REMOVE_FILE, true};
 
 }  // namespace sluice::os

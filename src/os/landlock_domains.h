@@ -11,6 +11,7 @@ extern const LandlockDomain kMetadataChange;  // worker: and make what is new an
 // and nothing is made, removed or moved.
 extern const LandlockDomain kForeignReadOnly;
 extern const LandlockDomain kForeignReadWrite;
+extern const LandlockDomain kKeeper;          // the keeper of what a service leaves: nothing
 extern const LandlockDomain kService;         // the service's main process: remove its socket; signals go to its children
 
 }  // namespace sluice::os

@@ -10,6 +10,7 @@
 
 #include <cstring>
 
+#include "os/own_directory.h"
 #include "os/poller.h"
 #include "os/socket.h"
 
@@ -17,31 +18,6 @@ namespace sluice::os {
 namespace {
 
 constexpr int kBacklog = 128;
-constexpr int kMostDirectories = 64;
-
-// Whether nobody but root and this user can make, move or remove names in it.
-bool is_ours(const struct stat& directory) {
-  const bool by_others = (directory.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-  return (directory.st_uid == 0 || directory.st_uid == ::geteuid()) &&
-         (!by_others || (directory.st_mode & S_ISVTX) != 0);
-}
-
-// The directory and all above it: who can move one of them can put another socket in our place.
-core::Outcome check_directories(int directory) {
-  auto held = checked_fd(::openat(directory, ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  struct stat below {};
-  for (int i = 0; i < kMostDirectories; ++i) {
-    if (!held.ok()) return held.failure();
-    struct stat stat;
-    if (::fstat(held->get(), &stat) < 0) return failure();
-    if (!is_ours(stat)) return core::Failure{EPERM, core::Reason::kSocketDirectory};
-    if (stat.st_dev == below.st_dev && stat.st_ino == below.st_ino)
-      return core::Done{};  // the root
-    below = stat;
-    held = checked_fd(::openat(held->get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  }
-  return core::Failure{ELOOP, core::Reason::kSocketDirectory};
-}
 
 // What was left there by a service that was killed. Anything else stays.
 core::Outcome remove_stale(std::string_view path, int directory, const std::string& name) {

@@ -42,12 +42,19 @@ core::Outcome set_nonblocking(int fd) {
   return checked(flags < 0 ? -1 : ::fcntl(fd, F_SETFL, flags | O_NONBLOCK));
 }
 
-core::Result<bool> wait_readable(int fd, int milliseconds) {
-  struct pollfd entry {fd, POLLIN, 0};
+namespace {
+
+core::Result<bool> wait_for(int fd, short events, int milliseconds) {
+  struct pollfd entry {fd, events, 0};
   const int ready = ::poll(&entry, 1, milliseconds);
   if (ready < 0) return failure();
   return ready > 0;
 }
+
+}  // namespace
+
+core::Result<bool> wait_readable(int fd, int milliseconds) { return wait_for(fd, POLLIN, milliseconds); }
+core::Result<bool> wait_writable(int fd, int milliseconds) { return wait_for(fd, POLLOUT, milliseconds); }
 
 namespace {
 

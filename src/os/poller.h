@@ -32,6 +32,8 @@ class Poller {
 core::Outcome set_nonblocking(int fd);
 // Waits until this one is readable or closed; false: the time is over. < 0 milliseconds: for ever.
 core::Result<bool> wait_readable(int fd, int milliseconds);
+// The same, until something can be sent.
+core::Result<bool> wait_writable(int fd, int milliseconds);
 
 // Service. SIGTERM, SIGINT and SIGHUP as something to read, blocked otherwise.
 core::Result<Fd> termination_signals();

@@ -102,14 +102,18 @@ bool is_pipe_or_null(int fd) {
 
 core::Result<HeldProcess> look_at_process(int pidfd) {
   constexpr core::Failure kNone{EINVAL, core::Reason::kSystem};
-  long pid = 0, uid = 0;
+  long pid = 0, uid = 0, effective = 0, files = 0;
   if (!number_behind(text_of("/proc/self/fdinfo/%d", pidfd), "\nPid:\t", &pid) || pid == 0) return kNone;
-  if (pid < 0 || has_ended(pidfd)) return HeldProcess{true, 0, 0};
-  const bool known = number_behind(text_of("/proc/%d/status", static_cast<int>(pid)), "\nUid:\t", &uid);
+  if (pid < 0 || has_ended(pidfd)) return HeldProcess{true, 0, 0, 0, 0};
+  const std::string status = text_of("/proc/%d/status", static_cast<int>(pid));
+  const bool known = number_behind(status, "\nUid:\t", &uid) &&
+                     number_behind(status, ("\nUid:\t" + std::to_string(uid) + "\t").c_str(), &effective) &&
+                     number_behind(text_of("/proc/%d/limits", static_cast<int>(pid)), "\nMax open files ", &files);
   // It is there still, so what was read was of this process and not of another with its number.
-  if (has_ended(pidfd)) return HeldProcess{true, 0, 0};
+  if (has_ended(pidfd)) return HeldProcess{true, 0, 0, 0, 0};
   if (!known) return kNone;
-  return HeldProcess{false, static_cast<pid_t>(pid), static_cast<uint32_t>(uid)};
+  return HeldProcess{false, static_cast<pid_t>(pid), static_cast<uint32_t>(uid), static_cast<uint32_t>(effective),
+                     static_cast<uint32_t>(files)};
 }
 
 bool is_program(int own, int held) {

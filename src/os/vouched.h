@@ -28,6 +28,8 @@ struct HeldProcess {
   bool ended;         // then nothing else is known
   pid_t pid;
   uint32_t real_uid;
+  uint32_t effective_uid;
+  uint32_t most_files;  // its RLIMIT_NOFILE, which it cannot raise
 };
 core::Result<HeldProcess> look_at_process(int pidfd);
 

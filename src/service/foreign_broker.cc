@@ -63,8 +63,7 @@ core::Result<ForeignBroker> start_foreign_broker(int executable, int device, con
   // SETUID only until the broker has its uids, SETPCAP until it has locked its securebits.
   broker.capabilities = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETPCAP};
   broker.namespaces = kNamespaces;
-  // A descriptor a grant, and those that it starts with.
-  broker.most_files = config.most_grants + 64;
+  broker.most_files = most_files_of_connection(config.most_grants);
   auto child = os::spawn(broker);
   if (!child.ok()) return child.failure();
   events->second.reset();

@@ -15,6 +15,9 @@ struct ForeignBroker {
   os::Fd read_only, read_write;  // the server's ends of its two channels
 };
 
+// A descriptor a grant, and those that it starts with: its RLIMIT_NOFILE.
+inline uint32_t most_files_of_connection(uint32_t grants) { return grants + 64; }
+
 // Set-up process. Starts it and waits until it is confined and serves. executable, device (the connection's
 // /dev/fuse) are borrowed. On failure it is not left.
 core::Result<ForeignBroker> start_foreign_broker(int executable, int device, const Identity& identity,

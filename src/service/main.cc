@@ -1,6 +1,6 @@
 // sluiced: admits peers, makes views, supervises them.
 //
-//   sluiced --listen PATH [--mode MODE] [--preserve]
+//   sluiced --listen PATH [--mode MODE] [--keep-views DIR] [--preserve]
 //   sluiced --listen-fds [--store-views] [--idle-exit SECONDS] [--preserve]   started by a socket unit
 //   sluiced --peer FD [--listen PATH] [--preserve]     for one view, of a client already connected
 //
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -31,6 +32,7 @@
 #include "sandbox/confine_children.h"
 #include "service/activation.h"
 #include "service/confinement.h"
+#include "service/keeper.h"
 #include "service/log.h"
 #include "service/notifier.h"
 #include "service/service.h"
@@ -40,10 +42,12 @@ namespace sluice::service {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: sluiced --listen PATH [--mode OCTAL] [--preserve [--device-nodes]]\n"
-    "               [--quiet | --audit] [--priorities] [--allow-missing NAME]...\n"
-    "       sluiced --listen-fds [--store-views] [--idle-exit SECONDS] [--preserve [--device-nodes]]\n"
-    "               [--quiet | --audit] [--priorities] [--allow-missing NAME]...\n"
+    "usage: sluiced --listen PATH [--mode OCTAL] [--keep-views DIR]\n"
+    "               [--preserve [--device-nodes]] [--quiet | --audit] [--priorities]\n"
+    "               [--allow-missing NAME]...\n"
+    "       sluiced --listen-fds [--store-views | --keep-views DIR] [--idle-exit SECONDS]\n"
+    "               [--preserve [--device-nodes]] [--quiet | --audit] [--priorities]\n"
+    "               [--allow-missing NAME]...\n"
     "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve [--device-nodes]]\n"
     "               [--quiet | --audit]\n"
     "  --listen PATH   serve clients that connect to the socket at PATH\n"
@@ -51,6 +55,9 @@ constexpr char kUsage[] =
     "  --listen-fds    serve clients of the one socket that the service manager started this with\n"
     "  --store-views   leave views to the service manager when this ends, and take over those that\n"
     "                  the service before this one left\n"
+    "  --keep-views DIR\n"
+    "                  the same without a service manager: leave views to a process that stays,\n"
+    "                  sluice-keeper, which listens in DIR\n"
     "  --idle-exit SECONDS\n"
     "                  end after so long without a view or a client; the socket unit starts it anew\n"
     "  --peer FD       serve the client connected at FD, and exit with its view\n"
@@ -79,6 +86,11 @@ int fail(const char* step, const core::Failure& why) {
   log(Level::kError, "cannot-start",
       {{"step", step}, {"reason", describe(why)}, {"try", std::string(core::reason_remedy(why.reason))}});
   return 1;
+}
+
+int fail_at_keeper(std::string_view directory, const core::Failure& why) {
+  const std::string in = " in " + core::escaped(directory);
+  return fail(((why.error == EBUSY ? "another service has the keeper" : "reach the keeper") + in).c_str(), why);
 }
 
 // What the maker keeps. SYS_ADMIN: clone and make mounts, namespaces of the children. SETUID, SETGID,
@@ -117,6 +129,7 @@ int run(int argc, char** argv) {
   int peer = -1;
   bool listen_fds = false;
   bool store_views = false;
+  std::string_view keeper_directory;  // empty: there is none
   int idle_seconds = 0;
   bool preserve = false;
   bool device_nodes = false;
@@ -151,6 +164,9 @@ int run(int argc, char** argv) {
       listen_fds = true;
     } else if (argument == "--store-views") {
       store_views = true;
+    } else if (argument == "--keep-views" && has_value) {
+      keeper_directory = argv[++i];
+      if (keeper_directory.empty()) return usage_error("--keep-views wants a directory");
     } else if (argument == "--idle-exit" && has_value) {
       if (!number(argv[++i], 10, &idle_seconds) || idle_seconds == 0) {
         return usage_error("--idle-exit wants a number of seconds");
@@ -168,6 +184,9 @@ int run(int argc, char** argv) {
     return usage_error("--listen-fds is all that is served: it goes with neither --listen nor --peer");
   }
   if (store_views && !listen_fds) return usage_error("--store-views needs --listen-fds: nobody else would have them");
+  const bool keep_views = !keeper_directory.empty();
+  if (store_views && keep_views) return usage_error("--store-views and --keep-views: views are left to one of them");
+  if (keep_views && peer >= 0) return usage_error("--keep-views is not for a private service: its view ends with it");
   if (idle_seconds > 0 && !listen_fds) {
     return usage_error("--idle-exit needs --listen-fds: nobody else would start the service again");
   }
@@ -186,7 +205,7 @@ int run(int argc, char** argv) {
   if (auto done = os::become_undumpable(); !done.ok()) return fail("undumpable", done.failure());
   log_to_journal();
   if (!may_start(allowed_missing)) return 1;
-  auto executables = open_executables();
+  auto executables = open_executables(keep_views);
   if (!executables.ok()) return fail("broker and worker beside sluiced", executables.failure());
   os::Listener listener;
   Given given;
@@ -204,6 +223,14 @@ int run(int argc, char** argv) {
   Notifier notifier = peer < 0 ? Notifier::from_environment() : Notifier();
   if (store_views && !notifier) return fail("NOTIFY_SOCKET is not set", {0, core::Reason::kListenFds});
   if (auto done = give_up_most(preserve, device_nodes); !done.ok()) return fail("capabilities", done.failure());
+  KeeperLink keeper;
+  if (keep_views) {
+    auto reached = reach_keeper(keeper_directory, executables->keeper.get());
+    if (!reached.ok()) return fail_at_keeper(keeper_directory, reached.failure());
+    keeper = *std::move(reached);
+    given.stored = std::move(keeper.stored);
+  }
+  executables->keeper.reset();
   // Signals before the maker, which inherits that it gets none: it ends when this process does.
   auto signals = os::service_signals();
   if (!signals.ok()) return fail("signals", signals.failure());
@@ -214,8 +241,9 @@ int run(int argc, char** argv) {
   auto maker = Maker::start(*executables, {preserve, device_nodes, audit, allowed_missing});
   if (!maker.ok()) return fail("maker", maker.failure());
   Options options;
-  options.found = look_at_stored(std::move(given.stored), store_views ? Programs{executables->worker.get(), executables->broker.get()}
-                                                                      : Programs{-1, -1});
+  const bool stores = store_views || keep_views;
+  options.found = look_at_stored(std::move(given.stored), stores ? Programs{executables->worker.get(), executables->broker.get()}
+                                                                 : Programs{-1, -1});
   executables->broker.reset();
   executables->foreign_broker.reset();
   executables->worker.reset();
@@ -225,7 +253,8 @@ int run(int argc, char** argv) {
   options.started = static_cast<int64_t>(::time(nullptr));
   options.pid = ::getpid();
   options.notifier = std::move(notifier);
-  options.stores = store_views;
+  options.stores = stores;
+  if (keep_views) options.keeper = Notifier::of_keeper(std::move(keeper.socket));
   options.idle_milliseconds = int64_t{idle_seconds} * 1000;
   // Up to two descriptors a grant, and as many again for operations under way.
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);

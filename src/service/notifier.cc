@@ -1,15 +1,16 @@
 #include "service/notifier.h"
 
 #include <absl/strings/numbers.h>
-#include <absl/strings/str_cat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "os/socket.h"
 #include "service/log.h"
+#include "wire/keeper_message.h"
 
 namespace sluice::service {
 namespace {
@@ -44,14 +45,20 @@ Notifier Notifier::from_environment() {
   return notifier;
 }
 
+Notifier Notifier::of_keeper(os::Fd socket) {
+  Notifier notifier;
+  notifier.socket_ = std::move(socket);
+  return notifier;
+}
+
 bool Notifier::say(std::string_view lines) const { return send(lines, {}); }
 
 // Not polled: the manager would let go of a socket whose other end has closed.
 bool Notifier::keep(std::string_view name, int descriptor) const {
-  return send(absl::StrCat("FDSTORE=1\nFDPOLL=0\nFDNAME=", std::string(name)), {&descriptor, 1});
+  return send(wire::keep_words(name), {&descriptor, 1});
 }
 bool Notifier::let_go(std::string_view name) const {
-  return send(absl::StrCat("FDSTOREREMOVE=1\nFDNAME=", std::string(name)), {});
+  return send(wire::let_go_words(name), {});
 }
 
 bool Notifier::send(std::string_view lines, std::span<const int> descriptors) const {

@@ -17,6 +17,8 @@ class Notifier {
   // Before confinement: afterwards no socket can be made. Says nothing to nobody where the
   // environment names no socket; where it names one that is not there, that is logged.
   static Notifier from_environment();
+  // One that is a keeper (service/keeper.h): it only keeps, and lets go.
+  static Notifier of_keeper(os::Fd socket);
 
   // Lines such as "READY=1". Never waits; false: it was not taken, so that it may be said again.
   bool say(std::string_view lines) const;
@@ -27,6 +29,7 @@ class Notifier {
   // becomes of this process; or to let go of what it has under it. name: without ':' and control characters.
   bool keep(std::string_view name, int descriptor) const;
   bool let_go(std::string_view name) const;
+  int socket() const { return socket_.get(); }
 
   // How often the manager wants to hear of this process, in milliseconds, half of its limit
   // already; 0: not at all.

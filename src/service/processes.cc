@@ -39,7 +39,7 @@ core::Outcome wait_ready(const char* who, int events) {
   return core::Failure{EIO, core::Reason::kChildFailed};
 }
 
-core::Result<Executables> open_executables() {
+core::Result<Executables> open_executables(bool with_keeper) {
   char self[PATH_MAX];
   const ssize_t length = ::readlink("/proc/self/exe", self, sizeof(self) - 1);
   if (length < 0) return os::failure();
@@ -48,8 +48,10 @@ core::Result<Executables> open_executables() {
   Executables executables;
   const std::pair<const char*, os::Fd*> programs[] = {{"sluice-broker", &executables.broker},
                                                       {"sluice-foreign-broker", &executables.foreign_broker},
+                                                      {"sluice-keeper", &executables.keeper},
                                                       {"sluice-worker", &executables.worker}};
   for (const auto& [name, program] : programs) {
+    if (program == &executables.keeper && !with_keeper) continue;
     auto fd = os::checked_fd(::open((directory + name).c_str(), O_PATH | O_CLOEXEC));
     if (!fd.ok()) return fd.failure();
     *program = *std::move(fd);

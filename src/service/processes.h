@@ -21,10 +21,11 @@ namespace sluice::service {
 struct Executables {
   os::Fd broker;
   os::Fd foreign_broker;
+  os::Fd keeper;  // only where it is asked for
   os::Fd worker;
 };
 // They lie beside the service's own executable.
-core::Result<Executables> open_executables();
+core::Result<Executables> open_executables(bool with_keeper);
 
 struct Identity {
   uint32_t uid;

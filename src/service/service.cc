@@ -61,6 +61,9 @@ core::Outcome Service::run() {
       return added;
     }
   }
+  if (options_.keeper) {
+    if (auto added = poller_.add(options_.keeper.socket(), tag(0, kKeeper)); !added.ok()) return added;
+  }
   take_over(std::exchange(options_.found, {}));
   if (embedded) admit(std::move(options_.first_peer), false);
   busy_at_ = now_milliseconds();
@@ -116,6 +119,9 @@ void Service::handle(const os::Poller::Event& event) {
       return reap_orphans();
     case kMaker:
       take_started();
+      return;
+    case kKeeper:
+      keeper_ended();
       return;
     case kReport:
       take_report(id);

@@ -38,6 +38,7 @@ struct Options {
   bool audit = false;    // every grant and refusal is logged
   Notifier notifier;
   bool stores = false;   // views outlive this process, with the manager: service/store.h
+  Notifier keeper;       // or with this one, where it is there: service/keeper.h
   Found found;           // those of the service before
   int64_t started = 0;   // seconds since 1970
   pid_t pid = 0;         // of this process
@@ -111,7 +112,7 @@ class Service {
   static constexpr int64_t kLeaveMilliseconds = 250;
   // What a tag of the poller means: the kind in the lowest bits, the rest the id.
   enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kConnection, kBrokerEvents,
-                           kWorkerEvents, kBrokerEnd, kWorkerEnd, kPeer, kEnding, kSources };
+                           kWorkerEvents, kBrokerEnd, kWorkerEnd, kPeer, kEnding, kKeeper, kSources };
   static uint64_t tag(uint64_t id, Source source) { return id * kSources + source; }
 
   void admit(os::Fd peer, bool log_refusal);
@@ -121,12 +122,14 @@ class Service {
   core::Result<wire::Reply> add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   core::Result<wire::Reply> add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   void watch(uint64_t id, const View& view);  // all of it, from its beginning
+  void watch_broker(uint64_t id, const View& view);
   // Once more after each change of what another service would have to know. Where it fails, the record is what it was.
   core::Outcome store(View& view);
   void take_over(Found found);
   void take_over_view(FoundView found);
   void tell_manager_of_views();
   void leave_views();
+  void keeper_ended();
   void finish_setup(uint64_t id, bool in_time);
   core::Outcome begin_reload(uint64_t id, uint64_t which, core::Rules rules);
   void go_on_reloading(View& view, bool from_broker, uint32_t open);

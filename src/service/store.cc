@@ -15,8 +15,10 @@
 #include "os/process.h"
 #include "os/socket.h"
 #include "os/vouched.h"
+#include "service/foreign_broker.h"
 #include "service/log.h"
 #include "service/processes.h"
+#include "service/setup.h"
 #include "wire/counters.h"
 #include "wire/node_record.h"
 #include "wire/worker_start.h"
@@ -38,6 +40,12 @@ using Checked = std::optional<Refusal>;
 // The order in which they lie behind the record's own end, as stored_view.h means it.
 core::Result<ViewFds> take_in_order(const wire::StoredView& view, std::span<os::Fd> fds) {
   ViewFds of;
+  if (view.info.foreign) {
+    if (fds.size() != kConnectionFds) return kForged;
+    of.broker = std::move(fds[0]);
+    of.broker_events = std::move(fds[1]);
+    return of;
+  }
   std::vector<os::Fd*> places = {&of.device, &of.broker, &of.broker_events, &of.worker_events, &of.counters};
   if (view.info.worker_pid != 0) places.push_back(&of.worker);
   if (view.info.tied) places.push_back(&of.peer);
@@ -56,9 +64,20 @@ Checked check_process(const char* what, int pidfd, int32_t pid, uint32_t real_ui
   return std::nullopt;
 }
 
+// Whose connection it is, and its share: what the broker acts as, and may hold.
+Checked check_server(int pidfd, const wire::ViewInfo& info) {
+  const auto process = os::look_at_process(pidfd);
+  if (!process.ok()) return Refusal{"broker", process.failure()};
+  if (process->ended) return std::nullopt;
+  if (process->effective_uid != info.uid) return Refusal{"server"};
+  if (process->most_files != most_files_of_connection(info.most_grants)) return Refusal{"share"};
+  return std::nullopt;
+}
+
 Checked check_processes(const wire::ViewInfo& info, const ViewFds& fds) {
   const uint32_t own = private_uid_of(info.id);
   if (auto wrong = check_process("broker", fds.broker.get(), info.broker_pid, own)) return wrong;
+  if (info.foreign) return check_server(fds.broker.get(), info);
   if (!fds.worker) return std::nullopt;
   return check_process("worker", fds.worker.get(), info.worker_pid, info.preserve ? 0 : own);
 }
@@ -96,6 +115,9 @@ Checked check_kept(const wire::StoredView& view, const std::vector<os::Fd>& kept
 }
 
 Checked check_descriptors(const wire::StoredView& view, const ViewFds& fds, Programs programs) {
+  if (view.info.foreign) {
+    return os::is_channel(fds.broker_events.get(), 0) ? Checked() : Refusal{"events"};
+  }
   const auto connection = os::connection_served_by(fds.device.get());
   // Not mounted: it has ended, which is heard of in the same way as of any other; or the kernel does not say.
   if (connection.ok() ? *connection != view.info.connection
@@ -150,7 +172,11 @@ Checked take(const Given::Stored& stored, Programs programs, FoundView* found, s
 }
 
 bool clash(const FoundView& one, const FoundView& other) {
-  return one.view.info.name == other.view.info.name || one.view.info.connection == other.view.info.connection;
+  const wire::ViewInfo& of_one = one.view.info;
+  const wire::ViewInfo& of_other = other.view.info;
+  // The number of another server's connection is only said, and may be a view's by now.
+  const bool both_know = !of_one.foreign && !of_other.foreign;
+  return of_one.name == of_other.name || (both_know && of_one.connection == of_other.connection);
 }
 
 }  // namespace
@@ -158,6 +184,7 @@ bool clash(const FoundView& one, const FoundView& other) {
 std::string stored_name(uint64_t view) { return absl::StrCat(kStoredName, view); }
 
 std::vector<int> numbers_of(const ViewFds& of) {
+  if (!of.device) return {of.broker.get(), of.broker_events.get()};  // of another server's connection
   std::vector<int> numbers = {of.device.get(), of.broker.get(), of.broker_events.get(), of.worker_events.get(),
                               of.counters.get()};
   if (of.worker) numbers.push_back(of.worker.get());

@@ -1,5 +1,5 @@
-// Views that outlive a service: what it leaves of them with the service manager, and how it takes over those of the
-// service before it.
+// Views, and connections of other servers, that outlive a service: what it leaves of them with the service manager, and how it
+// takes over those of the service before it.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -30,15 +30,16 @@ core::Outcome Service::store(View& view) {
 
 // In their order; what the manager does not take now it is told later.
 void Service::tell_manager_of_views() {
+  const Notifier& manager = options_.keeper ? options_.keeper : options_.notifier;
   for (; !words_.empty(); words_.pop_front()) {
     const Word& word = words_.front();
     if (word.keep == 0) {
-      if (!options_.notifier.let_go(word.name)) return;
+      if (!manager.let_go(word.name)) return;
       continue;
     }
     const auto view = views_.find(word.keep);
     if (view == views_.end()) continue;
-    if (!options_.notifier.keep(word.name, view->second->record.socket())) return;
+    if (!manager.keep(word.name, view->second->record.socket())) return;
     view->second->left_to_manager = true;
   }
 }
@@ -59,18 +60,22 @@ void Service::take_over_view(FoundView found) {
   view->worker_of_another = view->broker_of_another = true;
   view->recovery.started(now_milliseconds());
   const wire::ViewInfo& of = view->info;
-  table_.restore(id, {of.owner, of.uid, of.most_grants, of.name, 0});
+  table_.restore(id, {of.owner, of.uid, of.most_grants, of.name, of.foreign ? of.connection : 0});
   if (found.view.other_rules) {
     view->rules = *std::move(found.view.other_rules);
     view->reloaded = true;
     view->info.rules = static_cast<uint32_t>(view->rules.size());
   }
-  watch(id, *view);
-  if (!view->worker) {
+  if (of.foreign) {
+    watch_broker(id, *view);
+  } else {
+    watch(id, *view);
+  }
+  if (!of.foreign && !view->worker) {
     view->mend_at = now_milliseconds();
     lacking_.insert(id);
   }
-  log(Level::kNotice, "view-taken-over",
+  log(Level::kNotice, of.foreign ? "connection-taken-over" : "view-taken-over",
       {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"source", of.source}, {"target", of.target},
        {"uid", absl::StrCat(of.uid)}, {"owner", absl::StrCat(of.owner)}, {"broker", absl::StrCat(of.broker_pid)},
        {"worker", absl::StrCat(of.worker_pid)}}, true);
@@ -81,6 +86,16 @@ void Service::take_over_view(FoundView found) {
   taken.reload = kNobody;
   taken.broker_has_rules = false;
   if (!os::send_message(taken.broker_events.get(), taken.rules.bytes()).ok()) end_view(id, "broker does not listen");
+}
+
+// It says nothing while it lives. What it held is held by this process alone, and so are views that come.
+void Service::keeper_ended() {
+  poller_.remove(options_.keeper.socket());
+  options_.keeper = Notifier();
+  options_.stores = false;
+  words_.clear();
+  for (auto& [id, view] : views_) view->left_to_manager = false;
+  log(Level::kError, "keeper-ended", {{"views", absl::StrCat(views_.size())}});
 }
 
 // Those that the manager has go on: without this process, and with the next one.

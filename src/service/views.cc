@@ -63,11 +63,15 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
 
 void Service::watch(uint64_t id, const View& view) {
   (void)poller_.add_once(view.device.get(), tag(id, kConnection));
-  (void)poller_.add(view.broker_events.get(), tag(id, kBrokerEvents));
+  watch_broker(id, view);
   (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
-  (void)poller_.add(view.broker.get(), tag(id, kBrokerEnd));
   if (view.worker) (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   if (view.peer) (void)poller_.add(view.peer.get(), tag(id, kPeer));
+}
+
+void Service::watch_broker(uint64_t id, const View& view) {
+  (void)poller_.add(view.broker_events.get(), tag(id, kBrokerEvents));
+  (void)poller_.add(view.broker.get(), tag(id, kBrokerEnd));
 }
 
 core::Result<wire::Reply> Service::add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds) {
@@ -82,8 +86,8 @@ core::Result<wire::Reply> Service::add_connection(uint64_t id, wire::ViewInfo in
   info.worker_pid = 0;
   view->info = std::move(info);
   if (auto set = os::set_nonblocking(view->broker_events.get()); !set.ok()) return set.failure();
-  (void)poller_.add(view->broker_events.get(), tag(id, kBrokerEvents));
-  (void)poller_.add(view->broker.get(), tag(id, kBrokerEnd));
+  watch_broker(id, *view);
+  (void)store(*view);
   const wire::ViewInfo& of = view->info;
   log(Level::kInfo, "connection-started",
       {{"view", of.name}, {"connection", absl::StrCat(of.connection)}, {"target", of.target},

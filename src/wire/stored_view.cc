@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "core/connection_limits.h"
 #include "core/grafts.h"
 #include "core/limits.h"
 #include "core/protection.h"
@@ -18,9 +19,10 @@ constexpr uint32_t kReadOnly = 1;
 constexpr uint32_t kPreserve = 2;
 constexpr uint32_t kTied = 4;
 constexpr uint32_t kOtherRules = 8;
-// A service that does not know it refuses the record, as it would one of a version that it does not know.
+// A service that does not know them refuses the record, as it would one of a version that it does not know.
 constexpr uint32_t kDeviceNodes = 16;
-constexpr uint32_t kAllFlags = kReadOnly | kPreserve | kTied | kOtherRules | kDeviceNodes;
+constexpr uint32_t kForeign = 32;
+constexpr uint32_t kAllFlags = kReadOnly | kPreserve | kTied | kOtherRules | kDeviceNodes | kForeign;
 
 // Every version begins with the first two.
 struct Header {
@@ -49,6 +51,14 @@ bool in_range(const Header& header) {
          ((header.flags & kOtherRules) != 0 || header.rules_length == 0);
 }
 
+// What a connection of another server has nothing of; and it is its server's, whoever that is.
+bool is_of_its_kind(const Header& header) {
+  if ((header.flags & kForeign) == 0) return true;
+  return header.flags == kForeign && header.trees == 0 && header.worker_pid == 0 && header.rules == 0 &&
+         header.coherence_milliseconds == 0 && header.source_length == 0 && header.uid == header.owner && header.connection != 0 &&
+         header.most_grants <= core::ConnectionLimits::kGrants;
+}
+
 }  // namespace
 
 std::vector<uint8_t> encode_stored_view(const StoredView& view) {
@@ -70,7 +80,7 @@ std::vector<uint8_t> encode_stored_view(const StoredView& view) {
   header.broker_pid = info.broker_pid;
   header.worker_pid = info.worker_pid;
   header.flags = (info.read_only ? kReadOnly : 0) | (info.preserve ? kPreserve : 0) | (info.tied ? kTied : 0) |
-                 (view.other_rules ? kOtherRules : 0) | (info.device_nodes ? kDeviceNodes : 0);
+                 (view.other_rules ? kOtherRules : 0) | (info.device_nodes ? kDeviceNodes : 0) | (info.foreign ? kForeign : 0);
   header.trees = view.trees;
   header.name_length = length_of(info.name);
   header.source_length = length_of(info.source);
@@ -97,7 +107,7 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
   const auto target = reader.take_text(header.target_length);
   const auto unit = reader.take_text(header.unit_length);
   const auto rules = reader.take_bytes(header.rules_length);
-  if (!reader.finished() || !in_range(header) || !valid_view_name(name) || !is_path(source) || !is_path(target) ||
+  if (!reader.finished() || !in_range(header) || !is_of_its_kind(header) || !valid_view_name(name) || !is_path(source) || !is_path(target) ||
       unit.size() > kMostUnitBytes) {
     return kMalformed;
   }
@@ -125,6 +135,7 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
   info.preserve = (header.flags & kPreserve) != 0;
   info.device_nodes = (header.flags & kDeviceNodes) != 0;
   info.tied = (header.flags & kTied) != 0;
+  info.foreign = (header.flags & kForeign) != 0;
   info.name = name;
   info.source = source;
   info.target = target;

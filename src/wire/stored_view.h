@@ -1,4 +1,4 @@
-// What a service leaves of a view to the service after it, beside the descriptors that go along. PURE.
+// What a service leaves of a view, or of another server's connection, to the service after it, beside the descriptors that go along. PURE.
 //
 // One packet, in a socket that the service manager keeps (service/store.h). The service that reads it may be newer than
 // the one that wrote it, or older, and what it is handed may be anybody's: nothing is used of a record before
@@ -22,7 +22,7 @@ namespace sluice::wire {
 inline constexpr uint32_t kStoredViewVersion = 1;
 
 struct StoredView {
-  ViewInfo info;  // but for what is counted, and only of a view: not foreign
+  ViewInfo info;  // but for what is counted; foreign: of another server's connection, which has none of what follows
   // The trees that its next worker is started with, of the source and each graft; 0: it can have none, since the kernel
   // copies no detached tree.
   uint32_t trees = 0;

@@ -16,9 +16,11 @@
 #include "../kernel/sys.h"
 #include "core/protection.h"
 #include "generated/release/foreign_broker_policy.h"
+#include "generated/release/keeper_policy.h"
 #include "generated/release/sluiced_policy.h"
 #include "os/landlock_domains.h"
 #include "os/self.h"
+#include "os/service_self.h"
 #include "sandbox/confine.h"
 #include "service/confinement.h"
 #include "service_stage.h"
@@ -120,6 +122,21 @@ TEST(EveryCallOnce, OfTheBrokerOfAConnection) {
         },
         [&](const std::string& line) { said << "probe " << line << '\n'; });
     expect_only_listed(said.str(), "foreign-broker");
+  });
+}
+
+TEST(EveryCallOnce, OfTheKeeper) {
+  RunContained([] {
+    std::ostringstream said;
+    probe_all(
+        sandbox::keeper_policy(),
+        [] {
+          return os::become_undumpable().ok() && os::refuse_new_privileges().ok() && sandbox::keep_capabilities({}).ok() &&
+                 os::landlock_restrict(os::kKeeper, {}, core::kAllMissing).ok() &&
+                 sandbox::install_filter(sandbox::keeper_policy()).ok();
+        },
+        [&](const std::string& line) { said << "probe " << line << '\n'; });
+    expect_only_listed(said.str(), "keeper");
   });
 }
 

@@ -30,6 +30,7 @@
 #include "generated/broker_devices_policy.h"
 #include "generated/broker_policy.h"
 #include "generated/foreign_broker_policy.h"
+#include "generated/keeper_policy.h"
 #include "generated/sluiced_policy.h"
 #include "generated/worker_ro_policy.h"
 #include "generated/worker_rw_policy.h"
@@ -107,7 +108,9 @@ void filtered(pid_t pid, std::span<const sandbox::Instruction> program) {
 
 class ProcessAttack : public ::testing::Test {
  protected:
-  ProcessAttack() { tree.write(tree.path("plain"), "plain"); }
+  explicit ProcessAttack(const std::vector<std::string>& options = {}) : service(options) {
+    tree.write(tree.path("plain"), "plain");
+  }
   std::vector<pid_t> both(const LiveView& view) {
     EXPECT_TRUE(view.up()) << core::reason_name(view.answer().reason) << service.log();
     return view.up() ? std::vector{view.broker(), view.worker()} : std::vector<pid_t>{};
@@ -488,6 +491,78 @@ TEST_F(RecordAttack, IsWrittenAndNothingElse) {
     EXPECT_EQ(worker.call_with_path(SYS_write, sandbox::kFdRecord, "lie", {3}), 3);
     EXPECT_EQ(worker.call(SYS_read, {sandbox::kFdRecord, 0, 0}), TakenOver::kKilled);
   }
+}
+
+// ---- The keeper ----
+
+class KeeperProcess : public ProcessAttack {
+ protected:
+  KeeperProcess() : ProcessAttack({"--keep-views", directory()}) {
+    const std::string own = std::to_string(service.pid());
+    std::istringstream children(text_of("/proc/" + own + "/task/" + own + "/children"));
+    for (pid_t child = 0; children >> child;) {
+      if (field(child, "Name") == "sluice-keeper") keeper = child;
+    }
+    EXPECT_GT(keeper, 0) << service.log();
+  }
+  // For the service alone, which prepares the rest of /run.
+  static std::string directory() {
+    const std::string path = "/var/tmp/sluice-keeper-" + std::to_string(::getpid());
+    EXPECT_TRUE(::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST);
+    return path;
+  }
+  ~KeeperProcess() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory(), ignored);
+  }
+  pid_t keeper = 0;
+};
+
+TEST_F(KeeperProcess, IsNobody) {
+  const std::string one = std::to_string(core::Limits::kFirstPrivateUid + core::Limits::kPrivateUids);
+  for (const char* ids : {"Uid", "Gid"}) EXPECT_EQ(field(keeper, ids), one + " " + one + " " + one + " " + one) << ids;
+  EXPECT_EQ(field(keeper, "Groups"), "");
+}
+TEST_F(KeeperProcess, Capabilities) {
+  for (const char* set : {"CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb"}) EXPECT_EQ(mask(keeper, set), 0u) << set;
+}
+TEST_F(KeeperProcess, NoNewPrivileges) { EXPECT_EQ(field(keeper, "NoNewPrivs"), "1"); }
+TEST_F(KeeperProcess, Filter) {
+  EXPECT_EQ(threads(keeper).size(), 1u);
+  filtered(keeper, sandbox::keeper_policy());
+}
+// Its listener, what it waits with, and the service.
+TEST_F(KeeperProcess, Descriptors) {
+  EXPECT_EQ(descriptors(keeper), (std::set<int>{0, 1, 2, 3, 4, 5}));
+  for (const char* number : {"0", "1", "2"}) EXPECT_EQ(link_of(proc(keeper, "fd/") + number), "/dev/null") << number;
+  for (const char* number : {"3", "5"}) EXPECT_TRUE(link_of(proc(keeper, "fd/") + number).starts_with("socket:")) << number;
+  EXPECT_EQ(link_of(proc(keeper, "fd/4")), "anon_inode:[eventpoll]");
+}
+TEST_F(KeeperProcess, Namespaces) {
+  for (const char* kind : {"net", "ipc", "uts", "cgroup"}) {
+    EXPECT_NE(link_of(proc(keeper, "ns/") + kind), link_of(std::string("/proc/self/ns/") + kind)) << kind;
+  }
+}
+TEST_F(KeeperProcess, Session) { EXPECT_EQ(::getsid(keeper), keeper); }
+TEST_F(KeeperProcess, Environment) { EXPECT_EQ(text_of(proc(keeper, "environ")).find("SLUICE"), std::string::npos); }
+TEST_F(KeeperProcess, Undumpable) {
+  struct stat stat;
+  ASSERT_EQ(::stat(proc(keeper, "environ").c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_uid, 0u);
+}
+// Nobody else may have the service's lock, or what it says to its keeper.
+TEST_F(KeeperProcess, TheMakerHasNothingOfIt) {
+  for (const int number : descriptors(service.pid())) {
+    const std::string file = link_of(proc(service.pid(), "fd/") + std::to_string(number));
+    if (!file.ends_with("/keeper.lock")) continue;
+    const std::string own = std::to_string(service.pid());
+    std::istringstream children(text_of("/proc/" + own + "/task/" + own + "/children"));
+    for (pid_t child = 0; children >> child;) {
+      for (const int other : descriptors(child)) EXPECT_NE(link_of(proc(child, "fd/") + std::to_string(other)), file);
+    }
+    return;
+  }
+  ADD_FAILURE() << "the service has no lock";
 }
 
 TEST_F(ProcessAttack, CapabilitiesOfTheService) {

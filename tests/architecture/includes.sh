@@ -39,7 +39,7 @@ done
 # folder: what it may include, beside itself. "generated" are the compiled policies.
 declare -A MAY=(
   [core]='' [wire]='core' [os]='core wire' [sandbox]='core wire os'
-  [service]='core wire os sandbox generated' [broker]='core wire os sandbox generated'
+  [service]='core wire os sandbox generated' [keeper]='core wire os sandbox generated' [broker]='core wire os sandbox generated'
   [worker]='core wire os sandbox generated' [client]='core wire os sandbox'
   [proxy]='core wire os sandbox generated client' [cli]='core wire os sandbox client'
 )
@@ -67,6 +67,7 @@ src/broker/foreign_main.cc: _exit
 src/broker/start.h: _exit
 src/worker/main.cc: _exit
 src/service/main.cc: _exit
+src/keeper/main.cc: _exit
 # a descriptor of the table of sandbox/fds.h, which no os::Fd owns
 src/broker/main.cc: close
 src/broker/foreign_main.cc: close
@@ -74,6 +75,7 @@ src/worker/main.cc: close
 # one arena: malloc then calls nothing but what the policies know
 src/broker/main.cc: mallopt
 src/broker/foreign_main.cc: mallopt
+src/keeper/main.cc: mallopt
 src/worker/main.cc: mallopt
 # who it has become, which the broker compares with a file's owner
 src/broker/main.cc: geteuid
@@ -106,12 +108,13 @@ src/service/processes.cc: open
 src/service/worker_process.cc: open
 src/service/broker_process.cc: open
 src/service/foreign_broker.cc: open
+src/service/keeper.cc: open
 src/service/processes.cc: readlink
 EOF
 # Calls of the global namespace (::name() and std's of the environment, in code and not in comments.
 calls() {
   local file
-  for file in $(sources src/core src/wire src/broker src/worker src/service); do
+  for file in $(sources src/core src/wire src/broker src/worker src/keeper src/service); do
     sed 's://.*::' "$file" | grep -oE '(^|[^A-Za-z0-9_>:])::[a-z_][a-z0-9_]*\(|std::getenv\(|\bsyscall\(' |
       sed -E "s|.*::([a-z_0-9]*)\(|\1|; s|^.?syscall\(|syscall|; s|^|$file: |"
   done | sort -u

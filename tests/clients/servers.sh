@@ -11,11 +11,11 @@ mknod /run/fuse c 10 229 && chmod 666 /run/fuse && mount --bind /run/fuse /dev/f
 export LD_LIBRARY_PATH=/run/lib
 
 SOCKET=/run/sluice/sluice.sock
-begin_case() { # a service, a tree of A's with a file of 20,000 bytes, a place to mount at
+begin_case() { # options of the service... : a service, a tree of A's with a file of 20,000 bytes, a place to mount at
   mkdir "$W/tree" "$W/point"
   head -c 20000 /dev/urandom > "$W/tree/file"
   chown -R $USER_A:$USER_A "$W/tree" "$W/point"
-  start_service
+  start_service "$@"
 }
 # words... : in the background, as A; $SERVER is the server itself.
 start_server() {
@@ -126,6 +126,52 @@ case_library_restart_while_it_is_open() {
   use_file
   expect_eq "requests for data" 0 "$(data_requests)"
   expect_soon "its grants are closed" 5 no_grant_held
+  ends_server
+}
+# With a keeper nothing of it is noticed: there is the same broker, with and without a service, and every id goes on.
+kill_service() {
+  kill -KILL "$SERVICE"
+  wait "$SERVICE" 2> /dev/null
+}
+taken_over() { grep -q event=connection-taken-over "$W/service.log"; }
+use_over_a_death() { # as $SERVER
+  local broker round
+  hold_file
+  broker=$(brokers)
+  for round in 1 2 3; do
+    kill_service
+    use_file
+    use_shared
+    expect_eq "its broker, without a service" "$broker" "$(brokers)"
+    start_service --keep-views /run/keeper
+    expect_soon "the next service takes it over" 5 taken_over
+    use_file
+    use_shared
+    expect_eq "its broker, with the next service" "$broker" "$(brokers)"
+  done
+  expect_match "it is listed" "connection-" "$(sluice ls)"
+  release_file
+  use_file
+}
+case_library_with_a_keeper() {
+  mkdir -p /run/keeper
+  begin_case --keep-views /run/keeper
+  mkfifo -m 666 "$W/release"
+  start_server unshare -Urm /run/clients/passthrough_server "$W/tree" "$W/point"
+  has_mounted
+  use_over_a_death
+  expect_eq "requests for data" 0 "$(data_requests)"
+  expect_soon "its grants are closed" 5 no_grant_held
+  ends_server
+}
+case_exec_with_a_keeper() {
+  mkdir -p /run/keeper
+  begin_case --keep-views /run/keeper
+  mkfifo -m 666 "$W/release"
+  start_server $(raw --unshare)
+  has_mounted
+  use_over_a_death
+  said_nothing
   ends_server
 }
 case_library_without_a_service() {

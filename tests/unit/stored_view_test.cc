@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <vector>
 
 #include "core/compiler.h"
 #include "tests/unit/decoder_checks.h"
@@ -36,6 +37,20 @@ StoredView with_device_nodes() {
   view.info.preserve = view.info.device_nodes = true;
   return view;
 }
+StoredView connection() {
+  StoredView view;
+  view.info.id = 18;
+  view.info.started = 1700000000;
+  view.info.uid = view.info.owner = 1000;
+  view.info.gid = 100;
+  view.info.most_grants = 1024;
+  view.info.broker_pid = 4713;
+  view.info.connection = 94;
+  view.info.foreign = true;
+  view.info.name = "connection-18";
+  view.info.target = "/home/alice/other";
+  return view;
+}
 StoredView with_other_rules(const std::vector<std::string_view>& patterns) {
   StoredView view = example();
   view.other_rules = std::get<core::Rules>(core::compile(patterns));
@@ -55,8 +70,34 @@ TEST(StoredView, RoundTrip) {
   }
 }
 
+TEST(StoredView, AConnectionOfAnotherServer) {
+  const auto decoded = decode_stored_view(encode_stored_view(connection()));
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_TRUE(decoded->info.foreign);
+  EXPECT_EQ(encode_view(decoded->info), encode_view(connection().info));
+  // It has nothing of what a view has besides.
+  for (const auto& change : std::vector<std::function<void(StoredView&)>>{
+           [](StoredView& view) { view.trees = 1; },
+           [](StoredView& view) { view.info.worker_pid = 1; },
+           [](StoredView& view) { view.info.rules = 1; },
+           [](StoredView& view) { view.info.coherence_milliseconds = 1; },
+           [](StoredView& view) { view.info.source = "/"; },
+           [](StoredView& view) { view.info.read_only = true; },
+           [](StoredView& view) { view.info.preserve = true; },
+           [](StoredView& view) { view.info.tied = true; },
+           [](StoredView& view) { view.other_rules = core::Rules(); },
+           [](StoredView& view) { view.info.owner = 0; },
+           [](StoredView& view) { view.info.connection = 0; },
+           [](StoredView& view) { view.info.most_grants = 4097; },
+       }) {
+    StoredView view = connection();
+    change(view);
+    EXPECT_FALSE(decode_stored_view(encode_stored_view(view)).ok());
+  }
+}
+
 TEST(StoredView, TruncatedTrailingAndMutated) {
-  for (const StoredView& view : {example(), with_other_rules({"*.key"})}) {
+  for (const StoredView& view : {example(), connection(), with_other_rules({"*.key"})}) {
     const test::Bytes record = encode_stored_view(view);
     test::expect_truncations_refused(record, decode_stored_view);
     test::expect_trailing_bytes_refused(record, decode_stored_view);

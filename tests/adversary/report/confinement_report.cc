@@ -3,8 +3,8 @@
 //   confinement_report [--json | --markdown | --check FILE]
 //
 // Starts a service with a read-only and a read-write view and the connection of another FUSE server, one
-// with a view that keeps every owner, one with such a view that makes device nodes, and a supervisor, looks at their
-// processes, and ends them.
+// with a view that keeps every owner, one with such a view that makes device nodes, one with a keeper, and a supervisor, looks at
+// their processes, and ends them.
 // --check: whether FILE has the table of --markdown between its two marks. As root.
 #include <sched.h>
 #include <sys/mount.h>
@@ -17,6 +17,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "live_keeper.h"
 #include "live_supervisor.h"
 #include "live_views.h"
 #include "process_facts.h"
@@ -83,6 +84,12 @@ int run(std::string_view format, const char* file) {
     std::fprintf(stderr, "confinement_report: the supervisor does not come up\n");
     return 1;
   }
+  const LiveKeeper keeper(programs());
+  if (keeper.pid() < 0) {
+    std::fprintf(stderr, "confinement_report: the keeper does not come up\n");
+    return 1;
+  }
+  processes.push_back({"sluice-keeper", keeper.pid()});
   processes.push_back({"sluice-supervisor", supervisor.pid()});
   std::vector<ProcessFacts> all;
   for (const LiveProcess& process : processes) {

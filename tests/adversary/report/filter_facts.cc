@@ -15,6 +15,7 @@
 #include "generated/release/broker_policy.h"
 #include "generated/release/foreign_broker_policy.h"
 #include "generated/release/sluiced_policy.h"
+#include "generated/release/keeper_policy.h"
 #include "generated/release/supervisor_policy.h"
 #include "generated/release/worker_ro_policy.h"
 #include "generated/release/worker_rw_policy.h"
@@ -81,7 +82,7 @@ FilterFacts facts_of(const std::vector<Instruction>& program) {
   FilterFacts facts;
   facts.instructions = program.size();
   for (const sandbox::CompiledPolicy& policy :
-       {sandbox::kBrokerPolicy, sandbox::kBrokerDevicesPolicy, sandbox::kForeignBrokerPolicy, sandbox::kSluicedPolicy,
+       {sandbox::kBrokerPolicy, sandbox::kBrokerDevicesPolicy, sandbox::kForeignBrokerPolicy, sandbox::kSluicedPolicy, sandbox::kKeeperPolicy,
         sandbox::kSupervisorPolicy, sandbox::kWorkerRoPolicy, sandbox::kWorkerRwPolicy}) {
     if (same(policy.program, program)) facts.policy = policy.name;
   }

@@ -32,6 +32,7 @@ std::string who(uint32_t uid, const ProcessFacts& process) {
   if (uid >= Limits::kFirstPrivateUid && uid < Limits::kFirstPrivateUid + Limits::kPrivateUids) {
     return "nobody's";
   }
+  if (uid == Limits::kFirstPrivateUid + Limits::kPrivateUids) return "nobody's";
   return std::to_string(uid);
 }
 
