@@ -64,7 +64,8 @@ bool Keeper::greet(int peer) const {
   const auto version = wire::decode_keeper_hello({bytes, hello->length});
   if (!version.ok()) return false;
   const bool taken = static_cast<bool>(service_);
-  if (!send(peer, wire::encode_keeper_welcome({taken, taken ? 0u : static_cast<uint32_t>(kept_.size())}, *version))) return false;
+  const auto count = taken ? 0u : static_cast<uint32_t>(kept_.size());
+  if (!send(peer, wire::encode_keeper_welcome({taken, count}, *version))) return false;
   if (taken) return true;
   return std::all_of(kept_.begin(), kept_.end(), [&](const Kept& each) {
     const int fd = each.fd.get();

@@ -1,9 +1,8 @@
 // sluice-keeper: holds what a service leaves of its views, where no service manager does.
 //
 // Started by a service with one descriptor, the socket at which services connect, and what it keeps comes by that. It
-// is of a uid that nobody else has, in no directory and no namespace of anybody's that it could reach, and confined before
-// it accepts the first of them. It stays when the service that has started it ends, and ends when it keeps nothing and no
-// service is connected.
+// is of a uid that nobody else has, has no privilege, and is confined before it accepts the first of them. It stays when
+// the service that has started it ends, and ends when it keeps nothing and no service is connected.
 #include <malloc.h>
 #include <unistd.h>
 

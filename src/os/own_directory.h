@@ -8,12 +8,12 @@
 
 namespace sluice::os {
 
-// Service, at its start. O_PATH, reached without a link on the way. Its owner is this process's user, and nobody else may
-// write to it, sticky or not; it and all above it are root's or this user's, so that the path stays what is checked here:
-// kSocketDirectory otherwise.
+// Service, at its start. O_PATH, reached without a link on the way. It is root's, and nobody else may write to it, sticky or
+// not; all above it is root's or this user's, so that the path stays what is checked here: kSocketDirectory otherwise.
 core::Result<Fd> hold_own_directory(std::string_view path);
 
-// The same for the directory alone and all above it, where others may be let in with the sticky bit. directory: borrowed.
+// A directory and all above it are root's or this user's, and others are let in with the sticky bit at the most: who can move
+// one of them can put another in its place. directory: borrowed.
 core::Outcome check_directories(int directory);
 
 // Service. An empty file of this user's in a directory that is held, made where it is not there, which nobody else may

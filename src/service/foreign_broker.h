@@ -15,7 +15,8 @@ struct ForeignBroker {
   os::Fd read_only, read_write;  // the server's ends of its two channels
 };
 
-// A descriptor a grant, and those that it starts with: its RLIMIT_NOFILE.
+// A descriptor a grant, and those that it starts with: its RLIMIT_NOFILE, by which another service knows its share. So
+// another number of these is another version of wire/stored_view.h.
 inline uint32_t most_files_of_connection(uint32_t grants) { return grants + 64; }
 
 // Set-up process. Starts it and waits until it is confined and serves. executable, device (the connection's

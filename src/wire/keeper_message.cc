@@ -25,7 +25,8 @@ constexpr std::string_view kKeep = "FDSTORE=1\nFDPOLL=0\nFDNAME=";
 constexpr std::string_view kLetGo = "FDSTOREREMOVE=1\nFDNAME=";
 
 bool belongs(char of) {
-  return (of >= 'a' && of <= 'z') || (of >= 'A' && of <= 'Z') || (of >= '0' && of <= '9') || of == '.' || of == '_' || of == '-';
+  return (of >= 'a' && of <= 'z') || (of >= 'A' && of <= 'Z') || (of >= '0' && of <= '9') || of == '.' || of == '_' ||
+         of == '-';
 }
 
 }  // namespace
@@ -58,7 +59,9 @@ core::Result<KeeperWelcome> decode_keeper_welcome(std::span<const uint8_t> bytes
   if (!reader.ok() || begin.magic != kMagic) return kMalformed;
   if (begin.version == 0 || begin.version > kKeeperVersion) return kOther;
   const auto rest = reader.take<Rest>();
-  if (!reader.finished() || rest.taken > 1 || rest.count > kMostKept || (rest.taken == 1 && rest.count != 0)) return kMalformed;
+  if (!reader.finished() || rest.taken > 1 || rest.count > kMostKept || (rest.taken == 1 && rest.count != 0)) {
+    return kMalformed;
+  }
   return KeeperWelcome{rest.taken == 1, rest.count};
 }
 

@@ -55,8 +55,8 @@ bool in_range(const Header& header) {
 bool is_of_its_kind(const Header& header) {
   if ((header.flags & kForeign) == 0) return true;
   return header.flags == kForeign && header.trees == 0 && header.worker_pid == 0 && header.rules == 0 &&
-         header.coherence_milliseconds == 0 && header.source_length == 0 && header.uid == header.owner && header.connection != 0 &&
-         header.most_grants <= core::ConnectionLimits::kGrants;
+         header.coherence_milliseconds == 0 && header.source_length == 0 && header.uid == header.owner &&
+         header.connection != 0 && header.most_grants <= core::ConnectionLimits::kGrants;
 }
 
 }  // namespace
@@ -107,8 +107,8 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
   const auto target = reader.take_text(header.target_length);
   const auto unit = reader.take_text(header.unit_length);
   const auto rules = reader.take_bytes(header.rules_length);
-  if (!reader.finished() || !in_range(header) || !is_of_its_kind(header) || !valid_view_name(name) || !is_path(source) || !is_path(target) ||
-      unit.size() > kMostUnitBytes) {
+  if (!reader.finished() || !in_range(header) || !is_of_its_kind(header) || !valid_view_name(name) ||
+      !is_path(source) || !is_path(target) || unit.size() > kMostUnitBytes) {
     return kMalformed;
   }
   StoredView view;

@@ -1,4 +1,5 @@
-// What a service leaves of a view, or of another server's connection, to the service after it, beside the descriptors that go along. PURE.
+// What a service leaves of a view, or of another server's connection, to the service after it, beside the descriptors that go
+// along. PURE.
 //
 // One packet, in a socket that the service manager keeps (service/store.h). The service that reads it may be newer than
 // the one that wrote it, or older, and what it is handed may be anybody's: nothing is used of a record before

@@ -240,6 +240,9 @@ int ForeignServer::use(const std::function<int()>& body) {
       ::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   *result = -1000;
   Program user([&] {
+    // Nor the channels: a server that is killed has a broker as long as somebody has them, and that the connection, for
+    // whose answer this process may then wait.
+    hang_up();
     device_.reset();
     *result = body();
   });

@@ -62,7 +62,7 @@ class ForeignServer {
   uint32_t reads() const { return shared_->reads; }
   uint32_t writes() const { return shared_->writes; }
 
-  // In another process, which does not have the device: body's result, or -1000.
+  // In another process, which has neither the device nor the channels: body's result, or -1000.
   int use(const std::function<int()>& body);
 
  private:

@@ -139,6 +139,29 @@ void expect_goes_on(With with) {
 ATTACK_WITHIN(ForeignStore, AServerAndItsGrantsGoOnWithoutAServiceAndWithTheNext, 60) { expect_goes_on(With::kManager); }
 ATTACK_WITHIN(ForeignStore, AServerAndItsGrantsGoOnWithAKeeper, 60) { expect_goes_on(With::kKeeper); }
 
+// As who is asked for it by the user of the server, or by root.
+ATTACK_WITHIN(ForeignStore, WhatWasTakenOverIsEndedByItsName, 40) {
+  const std::string path = ground();
+  Host host;
+  host.start();
+  Server server(path);
+  server.expect_served("before");
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
+  host.kill();
+  host.start();
+  const auto umount_as = [](uint32_t uid) {
+    return run_program({kSluice, "umount", "connection-1"}, nullptr, 5, [uid] {
+      ::setenv("SLUICE_SOCKET", kSocket, 1);
+      if (::setresgid(uid, uid, uid) != 0 || ::setresuid(uid, uid, uid) != 0) ::_exit(126);
+    });
+  };
+  EXPECT_NE(umount_as(kVictim), 0);
+  server.expect_served("after somebody else asked");
+  EXPECT_EQ(umount_as(kUser), 0);
+  EXPECT_TRUE(soon(4000, [&] { return named(kItsBrokersName).empty() && host.stored_views() == 0; })) << host.log();
+  EXPECT_TRUE(host.logs("event=connection-ended"));
+}
+
 // Either of both, while there was no service.
 ATTACK_WITHIN(ForeignStore, AConnectionThatEndedMeanwhileIsGone, 60) {
   const std::string path = ground();
