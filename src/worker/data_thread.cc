@@ -26,10 +26,11 @@ void DataThread::submit_directory_sync(fuse_req_t req, std::shared_ptr<const os:
   push({req, Answer::kSyncDirectory, request, std::move(directory)});
 }
 
-// What the worker before asked for may take long: the main thread does not wait for it. Where the view has ended meanwhile,
-// nobody waits for what is still to be done.
+// What the worker before asked for may take long: the main thread does not wait for it. Where the broker or the view has ended
+// meanwhile, nobody waits for what is still to be done, and the process ends. Not the thread alone: the C library makes a call at its
+// end that the filter forbids.
 void DataThread::run(int64_t nonce, int lifeline) {
-  if (nonce != 0 && !link_.catch_up(nonce, lifeline, -1).ok()) return;
+  if (nonce != 0 && !link_.catch_up(nonce, lifeline, -1).ok()) return without_broker();
   for (;;) {
     Job job;
     {

@@ -85,9 +85,11 @@ void print_table(size_t kills, std::vector<int64_t> pauses) {
 // In another worker, a removed file that is open for reading only cannot have its attributes changed, and one that is held by
 // an O_PATH descriptor cannot be opened (SECURITY.md).
 constexpr std::initializer_list<const char*> kNotOfTheNextWorker = {"fchmod", "fchown", "futimens", "reopen"};
-// Another broker opens anew what is open, by its name: so nothing loses its name here, nor the permission.
+// Another broker opens anew what is open, by its name: so nothing loses its name here, nor the permission; and what is made without
+// a permission for its owner is not synced, cut or searched for holes.
 constexpr std::initializer_list<const char*> kNotOfTheNextBroker = {
-    "fchmod", "fchown", "futimens", "reopen", "unlink", "rename", "open_temp", "link_file", "chmod", "chown", "umask", "restore"};
+    "fchmod",  "fchown", "futimens", "reopen", "unlink", "rename",    "open_temp", "link_file",      "chmod",
+    "chown",   "umask",  "restore",  "sync",   "map_sync", "ftruncate", "fallocate", "seek_data_hole", "copy_file_range"};
 
 void play_deaths(Stage& stage, pid_t (MountedView::*victim)() const, std::initializer_list<const char*> without) {
   const auto view = stage.mount();

@@ -26,7 +26,7 @@ model killed bin --rounds "$ROUNDS"
 model killed-brokers bin --rounds "$ROUNDS"
 for phase in steps steps-hidden steps-preserved; do model $phase steps; done
 model broker-steps bin
-model flood bin --rounds "$((ROUNDS < 30 ? ROUNDS : 30))"
+model flood bin --rounds "$((ROUNDS < 20 ? ROUNDS : 20))"
 FATES='worker-KILL worker-STOP broker-KILL'
 for fate in $FATES; do
   run "programs-$fate" env SLUICE_BIN="$BUILD/bin" SLUICE_VICTIM=${fate%-*} SLUICE_SIGNAL=${fate#*-} bash tests/chaos/programs.sh
