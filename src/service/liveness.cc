@@ -48,6 +48,7 @@ int Service::milliseconds_to_wait() const {
   }
   if (!words_.empty()) at_most(now_milliseconds() + kAgainMilliseconds);
   if (!looks_.empty()) at_most(looks_.front().at);
+  if (!rests_.empty()) at_most(rests_.begin()->first);
   for (const uint64_t id : lacking_) {
     const auto view = views_.find(id);
     if (view != views_.end() && view->second->replacement == 0) at_most(view->second->mend_at);

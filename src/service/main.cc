@@ -22,6 +22,7 @@
 #include "core/grafts.h"
 #include "core/limits.h"
 #include "core/protection_names.h"
+#include "core/recovery_limits.h"
 #include "core/reason_text.h"
 #include "os/landlock.h"
 #include "os/listener.h"
@@ -40,11 +41,13 @@ namespace sluice::service {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: sluiced --listen PATH [--mode OCTAL] [--preserve] [--quiet | --audit]\n"
-    "               [--priorities] [--allow-missing NAME]...\n"
-    "       sluiced --listen-fds [--store-views] [--idle-exit SECONDS] [--preserve]\n"
+    "usage: sluiced --listen PATH [--mode OCTAL] [--worker-idle SECONDS] [--preserve]\n"
     "               [--quiet | --audit] [--priorities] [--allow-missing NAME]...\n"
-    "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve] [--quiet | --audit]\n"
+    "       sluiced --listen-fds [--store-views] [--idle-exit SECONDS]\n"
+    "               [--worker-idle SECONDS] [--preserve] [--quiet | --audit] [--priorities]\n"
+    "               [--allow-missing NAME]...\n"
+    "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--worker-idle SECONDS]\n"
+    "               [--preserve] [--quiet | --audit]\n"
     "  --listen PATH   serve clients that connect to the socket at PATH\n"
     "  --mode OCTAL    the socket's mode (default 0660)\n"
     "  --listen-fds    serve clients of the one socket that the service manager started this with\n"
@@ -52,6 +55,9 @@ constexpr char kUsage[] =
     "                  the service before this one left\n"
     "  --idle-exit SECONDS\n"
     "                  end after so long without a view or a client; the socket unit starts it anew\n"
+    "  --worker-idle SECONDS\n"
+    "                  a view's worker that had no request for so long ends, and the next request\n"
+    "                  starts another (default 60; 0: never)\n"
     "  --peer FD       serve the client connected at FD, and exit with its view\n"
     "  --quiet         log refusals and failures only\n"
     "  --audit         log every grant and every refusal\n"
@@ -114,6 +120,7 @@ int run(int argc, char** argv) {
   bool listen_fds = false;
   bool store_views = false;
   int idle_seconds = 0;
+  int worker_idle_seconds = core::RecoveryLimits::kWorkerIdleMilliseconds / 1000;
   bool preserve = false;
   bool audit = false;
   bool quiet = false;
@@ -148,6 +155,8 @@ int run(int argc, char** argv) {
       if (!number(argv[++i], 10, &idle_seconds) || idle_seconds == 0) {
         return usage_error("--idle-exit wants a number of seconds");
       }
+    } else if (argument == "--worker-idle" && has_value) {
+      if (!number(argv[++i], 10, &worker_idle_seconds)) return usage_error("--worker-idle wants a number of seconds");
     } else if (argument == "--mode" && has_value) {
       if (!number(argv[++i], 8, &mode) || mode > 0777) return usage_error("--mode wants an octal mode");
     } else if (argument == "--peer" && has_value) {
@@ -219,6 +228,7 @@ int run(int argc, char** argv) {
   options.notifier = std::move(notifier);
   options.stores = store_views;
   options.idle_milliseconds = int64_t{idle_seconds} * 1000;
+  options.worker_idle_milliseconds = int64_t{worker_idle_seconds} * 1000;
   // Up to two descriptors a grant, and as many again for operations under way.
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
   // Nineteen descriptors a view and one for each of its grafts, two a connection of another server, and three for each

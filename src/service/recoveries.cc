@@ -42,6 +42,7 @@ void Service::broker_ended(uint64_t id, View& view) {
   view.without_broker = true;
   view.broker_ended_at = now_milliseconds();
   watch_connection(id, view);
+  if (view.info.resting) wake(id, view);
   if (view.worker) os::kill_process(view.worker.get());
 }
 
@@ -77,6 +78,8 @@ void Service::mend(uint64_t id, View& view) {
     if (is_there) put_end({std::move(view.worker), true, view.info.name, "worker"});
     view.worker.reset();
     view.info.worker_pid = 0;
+    const bool asked = view.idleness.take_asked();
+    if (asked && !view.without_broker && end.ok() && end->exited && end->code == wire::kExitResting) return rest(id, view);
     const bool violated = end.ok() && end->by_policy();
     log(Level::kError, violated ? core::reason_name(core::Reason::kConfinementViolated) : "worker-ended",
         {{"view", view.info.name}, {"process", "worker"},
@@ -178,8 +181,11 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, const wir
   (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   lacking_.erase(id);
   (void)store(view);
-  ++totals_.workers_replaced;
-  log(Level::kNotice, "worker-replaced", {{"view", view.info.name}, {"worker", absl::StrCat(report.after)}}, true);
+  const bool woken = std::exchange(view.woken, false);
+  ++(woken ? totals_.workers_woken : totals_.workers_replaced);
+  log(woken ? Level::kInfo : Level::kNotice, woken ? "worker-woken" : "worker-replaced",
+      {{"view", view.info.name}, {"worker", absl::StrCat(report.after)}}, !woken);
+  begin_idleness(id, view);
   // It began with the rules that its predecessor was to take, as the broker did, and says so when it gets them once more.
   if (view.reload != 0 && (view.broker_has_rules || both)) go_on_reloading(view, true, 0);
   return wire::Reply{};

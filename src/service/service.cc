@@ -80,6 +80,7 @@ core::Outcome Service::run() {
     for (const os::Poller::Event& event : *events) handle(event);
     expire_setups();
     look_at_views();
+    look_for_idle();
     mend_views(ended);
     kill_late();
   }
@@ -144,6 +145,7 @@ void Service::handle_view(uint64_t id, Source source, bool ended) {
     case kConnection:
       if (ended) return end_view(id, "unmounted");  // or aborted: also where its worker does not notice
       attend(id, *found->second);
+      if (found->second->info.resting) wake(id, *found->second);
       return;
     case kBrokerEnd:
       broker_ended(id, *found->second);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "core/idleness.h"
 #include "core/recovery.h"
 #include "os/poller.h"
 #include "os/process.h"
@@ -42,6 +43,7 @@ struct Options {
   int64_t started = 0;   // seconds since 1970
   pid_t pid = 0;         // of this process
   int64_t idle_milliseconds = 0;  // how long it stays without views and peers; 0: for ever
+  int64_t worker_idle_milliseconds = 0;  // how long a worker does without requests; 0: for ever
 };
 
 class Service {
@@ -59,6 +61,7 @@ class Service {
   struct View : ViewFds {
     wire::ViewInfo info;
     StoredRecord record;           // where views are stored
+    uint32_t version = wire::kStoredViewVersion;  // of what is said to its processes
     bool left_to_manager = false;  // the manager has it
     struct Lines {  // of one process, in this second
       int64_t second = 0;
@@ -86,6 +89,9 @@ class Service {
       bool busy = false;
       bool operator==(const Progress&) const = default;
     } progress;
+    core::Idleness idleness;  // of its worker
+    bool rest_planned = false;  // it is looked at for that
+    bool woken = false;         // the worker that is to come follows one that rested
     bool look_planned = false;
     int64_t progressed_at = 0, looked_at = 0, patience = core::RecoveryLimits::kPatienceMilliseconds;
   };
@@ -141,6 +147,12 @@ class Service {
   void watch_connection(uint64_t id, const View& view);  // anew, for its next request or its end
   void attend(uint64_t id, View& view);
   void look_at_views();
+  // rests.cc
+  void begin_idleness(uint64_t id, View& view);
+  void plan_rest(uint64_t id, View& view);
+  void look_for_idle();
+  void rest(uint64_t id, View& view);  // its worker has gone because it was asked to
+  void wake(uint64_t id, View& view);
   View::Progress progress_of(const View& view) const;
   void mend(uint64_t id, View& view);
   bool begin_replacement(uint64_t id, View& view);
@@ -193,6 +205,7 @@ class Service {
     uint64_t view;
   };
   std::deque<Look> looks_;  // in their order
+  absl::btree_set<std::pair<int64_t, uint64_t>> rests_;  // when to look whether the worker of which view is idle
   struct Word {
     std::string name;
     uint64_t keep;  // the view that the manager is to keep by this name; 0: it is to let go of it

@@ -38,7 +38,8 @@ using Checked = std::optional<Refusal>;
 // The order in which they lie behind the record's own end, as stored_view.h means it.
 core::Result<ViewFds> take_in_order(const wire::StoredView& view, std::span<os::Fd> fds) {
   ViewFds of;
-  std::vector<os::Fd*> places = {&of.device, &of.broker, &of.broker_events, &of.worker_events, &of.counters};
+  std::vector<os::Fd*> places = {&of.device, &of.broker, &of.broker_events, &of.counters};
+  if (!view.info.resting) places.insert(places.end() - 1, &of.worker_events);
   if (view.info.worker_pid != 0) places.push_back(&of.worker);
   if (view.info.tied) places.push_back(&of.peer);
   of.kept.resize(view.trees == 0 ? 0 : kKeptRoot + view.trees);
@@ -102,6 +103,7 @@ Checked check_descriptors(const wire::StoredView& view, const ViewFds& fds, Prog
     return Refusal{"device"};
   }
   for (const os::Fd* events : {&fds.broker_events, &fds.worker_events}) {
+    if (events == &fds.worker_events && view.info.resting) continue;
     if (!os::is_channel(events->get(), 0)) return Refusal{"events"};
   }
   if (!os::is_memory(fds.counters.get(), wire::kCounterPage, wire::kCounterPage, false)) return Refusal{"counters"};
@@ -157,8 +159,8 @@ bool clash(const FoundView& one, const FoundView& other) {
 std::string stored_name(uint64_t view) { return absl::StrCat(kStoredName, view); }
 
 std::vector<int> numbers_of(const ViewFds& of) {
-  std::vector<int> numbers = {of.device.get(), of.broker.get(), of.broker_events.get(), of.worker_events.get(),
-                              of.counters.get()};
+  std::vector<int> numbers = {of.device.get(), of.broker.get(), of.broker_events.get(), of.counters.get()};
+  if (of.worker_events) numbers.insert(numbers.end() - 1, of.worker_events.get());
   if (of.worker) numbers.push_back(of.worker.get());
   if (of.peer) numbers.push_back(of.peer.get());
   for (const os::Fd& kept : of.kept) numbers.push_back(kept.get());

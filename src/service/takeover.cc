@@ -15,6 +15,7 @@ namespace sluice::service {
 core::Outcome Service::store(View& view) {
   if (!options_.stores) return core::Done{};
   wire::StoredView stored;
+  stored.version = view.version;
   stored.info = view.info;
   stored.trees = static_cast<uint32_t>(view.kept.empty() ? 0 : view.kept.size() - kKeptRoot);
   if (view.reloaded) stored.other_rules = view.rules;
@@ -56,6 +57,7 @@ void Service::take_over_view(FoundView found) {
   view->record = std::move(found.record);
   view->left_to_manager = true;
   view->info = std::move(found.view.info);
+  view->version = found.view.version;
   view->worker_of_another = view->broker_of_another = true;
   view->recovery.started(now_milliseconds());
   const wire::ViewInfo& of = view->info;
@@ -66,7 +68,8 @@ void Service::take_over_view(FoundView found) {
     view->info.rules = static_cast<uint32_t>(view->rules.size());
   }
   watch(id, *view);
-  if (!view->worker) {
+  begin_idleness(id, *view);
+  if (!view->worker && !view->info.resting) {
     view->mend_at = now_milliseconds();
     lacking_.insert(id);
   }

@@ -15,6 +15,7 @@ namespace {
 // What decides is what was reserved, whatever the set-up process says.
 void take_reserved(wire::ViewInfo& info, uint64_t id, const ViewTable::Entry& entry) {
   info.id = id;
+  info.resting = false;
   info.name = entry.name;
   info.uid = entry.uid;
   info.owner = entry.owner;
@@ -48,6 +49,7 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
     if (auto set = os::set_nonblocking(events->get()); !set.ok()) return set.failure();
   }
   watch(id, *view);
+  begin_idleness(id, *view);
   (void)store(*view);
   const wire::ViewInfo& of = view->info;
   log(Level::kInfo, "view-started",
@@ -64,7 +66,7 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
 void Service::watch(uint64_t id, const View& view) {
   (void)poller_.add_once(view.device.get(), tag(id, kConnection));
   (void)poller_.add(view.broker_events.get(), tag(id, kBrokerEvents));
-  (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
+  if (view.worker_events) (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
   (void)poller_.add(view.broker.get(), tag(id, kBrokerEnd));
   if (view.worker) (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   if (view.peer) (void)poller_.add(view.peer.get(), tag(id, kPeer));

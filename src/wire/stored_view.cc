@@ -18,7 +18,9 @@ constexpr uint32_t kReadOnly = 1;
 constexpr uint32_t kPreserve = 2;
 constexpr uint32_t kTied = 4;
 constexpr uint32_t kOtherRules = 8;
-constexpr uint32_t kAllFlags = kReadOnly | kPreserve | kTied | kOtherRules;
+constexpr uint32_t kResting = 16;
+constexpr uint32_t kFlagsOfFirst = kReadOnly | kPreserve | kTied | kOtherRules;
+constexpr uint32_t kAllFlags = kFlagsOfFirst | kResting;
 
 // Every version begins with the first two.
 struct Header {
@@ -39,11 +41,13 @@ bool is_path(std::string_view text) {
 }
 
 bool in_range(const Header& header) {
-  return header.id != 0 && (header.flags & ~kAllFlags) == 0 && header.padding == 0 &&
+  const uint32_t flags = header.version == kStoredViewOfFirst ? kFlagsOfFirst : kAllFlags;
+  return header.id != 0 && (header.flags & ~flags) == 0 && header.padding == 0 &&
          (header.missing & ~core::kAllMissing) == 0 && header.trees <= 1 + core::kMostGrafts &&
          header.most_grants != 0 && header.most_grants <= core::Limits::kGrantsPerView &&
          header.coherence_milliseconds <= core::Limits::kCoherenceMillisecondsMost &&
          header.broker_pid > 0 && header.worker_pid >= 0 &&
+         ((header.flags & kResting) == 0 || (header.worker_pid == 0 && header.trees != 0)) &&
          ((header.flags & kOtherRules) != 0 || header.rules_length == 0);
 }
 
@@ -54,7 +58,7 @@ std::vector<uint8_t> encode_stored_view(const StoredView& view) {
   const std::span<const uint8_t> rules = view.other_rules ? view.other_rules->bytes() : std::span<const uint8_t>();
   Header header{};
   header.magic = kMagic;
-  header.version = kStoredViewVersion;
+  header.version = view.version;
   header.id = info.id;
   header.started = info.started;
   header.uid = info.uid;
@@ -68,7 +72,7 @@ std::vector<uint8_t> encode_stored_view(const StoredView& view) {
   header.broker_pid = info.broker_pid;
   header.worker_pid = info.worker_pid;
   header.flags = (info.read_only ? kReadOnly : 0) | (info.preserve ? kPreserve : 0) | (info.tied ? kTied : 0) |
-                 (view.other_rules ? kOtherRules : 0);
+                 (view.other_rules ? kOtherRules : 0) | (info.resting ? kResting : 0);
   header.trees = view.trees;
   header.name_length = length_of(info.name);
   header.source_length = length_of(info.source);
@@ -87,7 +91,7 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
   const auto magic = begin.take<uint32_t>();
   const auto version = begin.take<uint32_t>();
   if (!begin.ok() || magic != kMagic) return kMalformed;
-  if (version != kStoredViewVersion) return core::Failure{EPROTO, core::Reason::kVersion};
+  if (version != kStoredViewVersion && version != kStoredViewOfFirst) return core::Failure{EPROTO, core::Reason::kVersion};
   Reader reader(bytes);
   const auto header = reader.take<Header>();
   const auto name = reader.take_text(header.name_length);
@@ -105,6 +109,7 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
     if (!decoded.ok()) return decoded.failure();
     view.other_rules = *std::move(decoded);
   }
+  view.version = header.version;
   view.trees = header.trees;
   ViewInfo& info = view.info;
   info.id = header.id;
@@ -122,6 +127,7 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
   info.read_only = (header.flags & kReadOnly) != 0;
   info.preserve = (header.flags & kPreserve) != 0;
   info.tied = (header.flags & kTied) != 0;
+  info.resting = (header.flags & kResting) != 0;
   info.name = name;
   info.source = source;
   info.target = target;

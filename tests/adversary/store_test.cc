@@ -327,6 +327,32 @@ void expect_replaced_meanwhile(const char* process) {
   }
   user.stop();
 }
+// One without a worker, since it needs none, is taken over as that: no restart wakes all that rest.
+ATTACK_WITHIN(ServiceStore, AViewThatRestsGoesOnResting, 60) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start(std::vector<std::string>{"--worker-idle", "1"});
+  const View view(source, kVictim, {"secret"});
+  EXPECT_TRUE(reads(view));
+  for (const bool killed : {true, false}) {
+    SCOPED_TRACE(killed ? "killed" : "told to end");
+    EXPECT_TRUE(soon(15'000, [&] { return named("sluice-worker").empty(); })) << host.log();
+    EXPECT_TRUE(host.logs("event=worker-rests"));
+    if (killed) {
+      host.kill();
+    } else {
+      host.terminate();
+    }
+    host.start();
+    EXPECT_TRUE(host.logs("event=view-taken-over"));
+    EXPECT_FALSE(soon(1000, [&] { return !named("sluice-worker").empty(); })) << "the next service wakes it: " << host.log();
+    EXPECT_TRUE(reads(view));
+    EXPECT_TRUE(is_hidden(view, "secret"));
+    EXPECT_TRUE(host.logs("event=worker-woken"));
+    EXPECT_EQ(host.log().find("event=worker-ended"), std::string::npos) << host.log();
+  }
+}
+
 ATTACK_WITHIN(ServiceStore, AWorkerThatEndedMeanwhileIsReplaced, 40) { expect_replaced_meanwhile("sluice-worker"); }
 ATTACK_WITHIN(ServiceStore, ABrokerThatEndedMeanwhileIsReplaced, 40) { expect_replaced_meanwhile("sluice-broker"); }
 
@@ -636,7 +662,7 @@ std::vector<Case> forgeries() {
   const auto null = [] { return opened("/dev/null", O_RDWR); };
   std::vector<Case> cases = {
       {"record", [](Forgery& of, const Forgery&) { of.bytes.pop_back(); }},
-      {"record\" reason=\"version", [](Forgery& of, const Forgery&) { put(of.bytes, 4, 2); }},
+      {"record\" reason=\"version", [](Forgery& of, const Forgery&) { put(of.bytes, 4, 3); }},
       {"record\" reason=\"version", [](Forgery& of, const Forgery&) { put(of.bytes, 4, 0); }},
       {"record", [](Forgery& of, const Forgery&) { put(of.bytes, 92, 1); }},
       {"name", [](Forgery& of, const Forgery&) { of.name = "view-999"; }},

@@ -170,5 +170,21 @@ TEST_P(TakenOverSuccession, OneThatAlwaysEnds) {
   });
 }
 
+// Nor does one fare better that says that it has nothing to do, and has a request: it was not asked to rest.
+TEST_P(TakenOverSuccession, OneThatSaysThatItRests) {
+  RunContained([] {
+    const Service service(GetParam());
+    const AttackedView view(service, "serve rest 1");
+    kerneltest::Child client([&] {
+      kerneltest::Become({kViewer});
+      return Sys(::access(view.path("plain").c_str(), R_OK));
+    });
+    EXPECT_TRUE(client.Ended(15'000)) << "who asked it waits: " << service.log();
+    EXPECT_TRUE(view.ended());
+    EXPECT_TRUE(service.logs("why=\"worker keeps ending\"")) << service.log();
+    EXPECT_EQ(service.log().find("worker-rests"), std::string::npos) << service.log();
+  });
+}
+
 }  // namespace
 }  // namespace sluice::adversary

@@ -36,13 +36,25 @@ StoredView with_other_rules(const std::vector<std::string_view>& patterns) {
   view.other_rules = std::get<core::Rules>(core::compile(patterns));
   return view;
 }
+StoredView resting() {
+  StoredView view = example();
+  view.info.worker_pid = 0;
+  view.info.resting = true;
+  return view;
+}
+StoredView of_first() {
+  StoredView view = example();
+  view.version = kStoredViewOfFirst;
+  return view;
+}
 
 TEST(StoredView, RoundTrip) {
-  for (const StoredView& view : {example(), with_other_rules({}), with_other_rules({"*.key", "/secrets/"})}) {
+  for (const StoredView& view : {example(), with_other_rules({}), with_other_rules({"*.key", "/secrets/"}), resting(), of_first()}) {
     const auto decoded = decode_stored_view(encode_stored_view(view));
     ASSERT_TRUE(decoded.ok());
     EXPECT_EQ(encode_view(decoded->info), encode_view(view.info));
     EXPECT_EQ(decoded->trees, 3u);
+    EXPECT_EQ(decoded->version, view.version);
     ASSERT_EQ(decoded->other_rules.has_value(), view.other_rules.has_value());
     if (view.other_rules) {
       EXPECT_EQ(decoded->other_rules->bytes(), view.other_rules->bytes());
@@ -70,7 +82,7 @@ TEST(StoredView, AnotherVersionIsRefusedByName) {
   }
   // Of whatever form.
   const test::Bytes begin = encode_stored_view(example());
-  const auto decoded = decode_stored_view(test::with(test::Bytes(begin.begin(), begin.begin() + 8), 4, 2u));
+  const auto decoded = decode_stored_view(test::with(test::Bytes(begin.begin(), begin.begin() + 8), 4, kStoredViewVersion + 1));
   EXPECT_EQ(decoded.failure().reason, core::Reason::kVersion);
 }
 
@@ -93,6 +105,9 @@ TEST(StoredView, WhatNoServiceWritesIsRefused) {
   EXPECT_TRUE(refused([](StoredView& view) { view.info.source = std::string("/a\0b", 4); }));
   EXPECT_TRUE(refused([](StoredView& view) { view.info.target = std::string(5000, 'x'); }));
   EXPECT_TRUE(refused([](StoredView& view) { view.info.unit = std::string(kMostUnitBytes + 1, 'x'); }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.resting = true; })) << "beside a worker";
+  EXPECT_TRUE(refused([](StoredView& view) { view = resting(), view.trees = 0; })) << "where no other can be started";
+  EXPECT_TRUE(refused([](StoredView& view) { view = resting(), view.version = kStoredViewOfFirst; }));
   EXPECT_TRUE(refused([](StoredView& view) { view.trees = 17; }));
   EXPECT_FALSE(refused([](StoredView& view) { view.trees = 16; }));
   EXPECT_FALSE(refused([](StoredView& view) { view.trees = 0; }));
