@@ -32,9 +32,7 @@ void Service::tell_manager() {
 }
 
 size_t Service::count(bool foreign) const {
-  return static_cast<size_t>(std::count_if(views_.begin(), views_.end(), [foreign](const auto& entry) {
-    return entry.second->info.foreign == foreign;
-  }));
+  return foreign ? connections_here_ : views_.size() - connections_here_;
 }
 
 int Service::milliseconds_to_wait() const {

@@ -231,11 +231,11 @@ int run(int argc, char** argv) {
   options.worker_idle_milliseconds = int64_t{worker_idle_seconds} * 1000;
   // Up to two descriptors a grant, and as many again for operations under way.
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
-  // Nineteen descriptors a view and one for each of its grafts, two a connection of another server, and three for each
-  // peer that is being served.
+  // Ten descriptors a view, of which nine are in its record, two a connection of another server, and three for each peer that is
+  // being served.
   // Where that is more than there are, both have fewer: neither takes what the other needs.
   using Connections = core::ConnectionLimits;
-  const uint64_t all = (19 + core::kMostGrafts) * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
+  const uint64_t all = uint64_t{10} * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
   const uint64_t left = os::most_files() - kFilesLeast / 16 - 3 * core::Limits::kSetupsPerHost;
   const auto part = [&](uint32_t most) { return static_cast<uint32_t>(std::clamp<uint64_t>(most * left / all, 1, most)); };
   options.views = part(core::Limits::kViewsPerHost);

@@ -15,7 +15,7 @@ namespace sluice::service {
 
 // From when a worker has started. Where no other could be, or it does not know the word, it goes on for ever.
 void Service::begin_idleness(uint64_t id, View& view) {
-  const bool can_rest = !view.kept.empty() && view.version != wire::kStoredViewOfFirst;
+  const bool can_rest = view.park && view.knows_rest;
   view.idleness = core::Idleness(now_milliseconds(), can_rest ? options_.worker_idle_milliseconds : 0,
                                  view.info.coherence_milliseconds);
   if (view.idleness.is_on() && !view.rest_planned) plan_rest(id, view);

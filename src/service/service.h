@@ -61,7 +61,8 @@ class Service {
   struct View : ViewFds {
     wire::ViewInfo info;
     StoredRecord record;           // where views are stored
-    uint32_t version = wire::kStoredViewVersion;  // of what is said to its processes
+    uint32_t trees = 0;            // that another worker of it can have; 0: there can be none
+    bool knows_rest = true;        // its worker knows that word
     bool left_to_manager = false;  // the manager has it
     struct Lines {  // of one process, in this second
       int64_t second = 0;
@@ -124,7 +125,7 @@ class Service {
   void take_started();
   void take_report(uint64_t id);
   core::Result<wire::Reply> answer(uint64_t id, const Pending& pending, const wire::Report& report);
-  core::Result<wire::Reply> add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
+  core::Result<wire::Reply> add_view(uint64_t id, uint32_t trees, wire::ViewInfo info, std::vector<os::Fd> fds);
   core::Result<wire::Reply> add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   void watch(uint64_t id, const View& view);  // all of it, from its beginning
   // Once more after each change of what another service would have to know. Where it fails, the record is what it was.
@@ -189,6 +190,7 @@ class Service {
   uint64_t last_id_ = 0;
   bool stopping_ = false;
   bool maker_gone_ = false;
+  size_t connections_here_ = 0;  // among the views, those of other servers
   bool said_ready_ = false;
   size_t views_said_ = 0, connections_said_ = 0;
   int64_t watched_at_ = 0;  // when the manager heard last

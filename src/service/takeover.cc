@@ -15,9 +15,9 @@ namespace sluice::service {
 core::Outcome Service::store(View& view) {
   if (!options_.stores) return core::Done{};
   wire::StoredView stored;
-  stored.version = view.version;
+  stored.knows_rest = view.knows_rest;
   stored.info = view.info;
-  stored.trees = static_cast<uint32_t>(view.kept.empty() ? 0 : view.kept.size() - kKeptRoot);
+  stored.trees = view.trees;
   if (view.reloaded) stored.other_rules = view.rules;
   const bool first = !view.record;
   auto put = view.record.put(wire::encode_stored_view(stored), numbers_of(view));
@@ -57,7 +57,8 @@ void Service::take_over_view(FoundView found) {
   view->record = std::move(found.record);
   view->left_to_manager = true;
   view->info = std::move(found.view.info);
-  view->version = found.view.version;
+  view->knows_rest = found.view.knows_rest;
+  view->trees = found.view.trees;
   view->worker_of_another = view->broker_of_another = true;
   view->recovery.started(now_milliseconds());
   const wire::ViewInfo& of = view->info;

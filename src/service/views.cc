@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "core/grafts.h"
 #include "os/poller.h"
 #include "service/clock.h"
 #include "service/log.h"
@@ -26,12 +27,14 @@ void take_reserved(wire::ViewInfo& info, uint64_t id, const ViewTable::Entry& en
 
 }  // namespace
 
-core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
+core::Result<wire::Reply> Service::add_view(uint64_t id, uint32_t trees, wire::ViewInfo info,
                                             std::vector<os::Fd> fds) {
   const ViewTable::Entry* entry = table_.find(id);
   if (entry == nullptr || entry->connection != 0 || views_.contains(id)) {
     return core::Failure{EPROTO, core::Reason::kProtocol};
   }
+  const bool can_follow = fds.size() > kViewFds;
+  if (trees > 1 + core::kMostGrafts || (trees != 0) != can_follow) return core::Failure{EPROTO, core::Reason::kProtocol};
   auto view = std::make_unique<View>();
   view->device = std::move(fds[kViewDevice]);
   view->broker = std::move(fds[kViewBroker]);
@@ -39,7 +42,8 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
   view->broker_events = std::move(fds[kViewBrokerEvents]);
   view->worker_events = std::move(fds[kViewWorkerEvents]);
   view->counters = std::move(fds[kViewCounters]);
-  for (size_t i = kViewFds; i < fds.size(); ++i) view->kept.push_back(std::move(fds[i]));
+  if (can_follow) view->park = std::move(fds[kViewFds]);
+  view->trees = trees;
   view->recovery.started(now_milliseconds());
   // The connection stays with the view, which ends with it or lets go of it.
   if (info.tied) view->peer = std::move(pending_.find(id)->second->peer);
@@ -92,6 +96,7 @@ core::Result<wire::Reply> Service::add_connection(uint64_t id, wire::ViewInfo in
        {"uid", absl::StrCat(of.uid)}, {"peer_uid", absl::StrCat(of.owner)}, {"peer_unit", of.unit},
        {"broker", absl::StrCat(of.broker_pid)}}, true);
   ++totals_.connections_started;
+  ++connections_here_;
   views_[id] = std::move(view);
   return wire::Reply{};
 }
@@ -103,6 +108,7 @@ void Service::end_view(uint64_t id, const char* why) {
   const wire::ViewInfo& of = view->info;
   views_.erase(found);
   ++(of.foreign ? totals_.connections_ended : totals_.views_ended);
+  if (of.foreign) --connections_here_;
   table_.release(id);
   lacking_.erase(id);
   for (const os::Fd* fd : {&view->device, &view->broker_events, &view->worker_events, &view->broker,

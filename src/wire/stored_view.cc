@@ -20,7 +20,8 @@ constexpr uint32_t kTied = 4;
 constexpr uint32_t kOtherRules = 8;
 constexpr uint32_t kResting = 16;
 constexpr uint32_t kFlagsOfFirst = kReadOnly | kPreserve | kTied | kOtherRules;
-constexpr uint32_t kAllFlags = kFlagsOfFirst | kResting;
+constexpr uint32_t kKnowsRest = 32;
+constexpr uint32_t kAllFlags = kFlagsOfFirst | kResting | kKnowsRest;
 
 // Every version begins with the first two.
 struct Header {
@@ -47,7 +48,7 @@ bool in_range(const Header& header) {
          header.most_grants != 0 && header.most_grants <= core::Limits::kGrantsPerView &&
          header.coherence_milliseconds <= core::Limits::kCoherenceMillisecondsMost &&
          header.broker_pid > 0 && header.worker_pid >= 0 &&
-         ((header.flags & kResting) == 0 || (header.worker_pid == 0 && header.trees != 0)) &&
+         ((header.flags & kResting) == 0 || (header.worker_pid == 0 && header.trees != 0 && (header.flags & kKnowsRest) != 0)) &&
          ((header.flags & kOtherRules) != 0 || header.rules_length == 0);
 }
 
@@ -58,7 +59,7 @@ std::vector<uint8_t> encode_stored_view(const StoredView& view) {
   const std::span<const uint8_t> rules = view.other_rules ? view.other_rules->bytes() : std::span<const uint8_t>();
   Header header{};
   header.magic = kMagic;
-  header.version = view.version;
+  header.version = kStoredViewVersion;
   header.id = info.id;
   header.started = info.started;
   header.uid = info.uid;
@@ -72,7 +73,7 @@ std::vector<uint8_t> encode_stored_view(const StoredView& view) {
   header.broker_pid = info.broker_pid;
   header.worker_pid = info.worker_pid;
   header.flags = (info.read_only ? kReadOnly : 0) | (info.preserve ? kPreserve : 0) | (info.tied ? kTied : 0) |
-                 (view.other_rules ? kOtherRules : 0) | (info.resting ? kResting : 0);
+                 (view.other_rules ? kOtherRules : 0) | (info.resting ? kResting : 0) | (view.knows_rest ? kKnowsRest : 0);
   header.trees = view.trees;
   header.name_length = length_of(info.name);
   header.source_length = length_of(info.source);
@@ -110,6 +111,7 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
     view.other_rules = *std::move(decoded);
   }
   view.version = header.version;
+  view.knows_rest = (header.flags & kKnowsRest) != 0;
   view.trees = header.trees;
   ViewInfo& info = view.info;
   info.id = header.id;

@@ -583,21 +583,30 @@ struct Forgery {
   std::vector<uint8_t> bytes;
   std::vector<os::Fd> fds;
   std::string name;
+  os::Fd park = os::Fd();  // instead of one with what is kept
+  os::Fd more = os::Fd();  // behind all of the record's
 };
-// In the order of src/service/store.cc, of a tied view with a worker and without grafts.
+// In the order of src/service/store.cc, of a tied view with a worker and without grafts; behind that what lies in its park.
 enum At { kLink, kDevice, kBroker, kBrokerEvents, kWorkerEvents, kCounters, kWorker, kPeer, kStart, kTable, kChannel, kData = kChannel + 2,
           kRecord, kProgram, kLedger, kBrokerProgram, kRoot, kAll };
 
 Forgery look_into(const std::pair<std::string, int>& stored) {
   std::vector<uint8_t> buffer(wire::kStoredViewMost);
   auto message = os::peek_message(stored.second, buffer, kMostFds);
-  EXPECT_TRUE(message.ok() && message->fds.size() == kAll) << (message.ok() ? message->fds.size() : 0);
-  if (!message.ok()) return {};
+  EXPECT_TRUE(message.ok() && message->fds.size() == kStart + 1) << (message.ok() ? message->fds.size() : 0);
+  if (!message.ok() || message->fds.size() != kStart + 1) return {};
   buffer.resize(message->length);
+  uint8_t word[4];
+  auto parked = os::peek_message(message->fds[kStart].get(), word, kMostFds);
+  EXPECT_TRUE(parked.ok() && parked->fds.size() == kAll - kStart) << (parked.ok() ? parked->fds.size() : 0);
+  if (!parked.ok()) return {};
+  message->fds.pop_back();
+  for (os::Fd& fd : parked->fds) message->fds.push_back(std::move(fd));
   return {buffer, std::move(message->fds), stored.first};
 }
 // A socket in which this waits; its other end is `link`'s, where the record has one.
-os::Fd stored_as(Forgery& forgery, bool own_link, uint32_t made_by = 0) {
+// parks: what is kept for another worker, as a service does; the one before did not.
+os::Fd stored_as(Forgery& forgery, bool own_link, uint32_t made_by = 0, bool parks = true) {
   EXPECT_EQ(::seteuid(made_by), 0);
   auto pair = os::socket_pair();
   EXPECT_EQ(::seteuid(0), 0);
@@ -605,6 +614,14 @@ os::Fd stored_as(Forgery& forgery, bool own_link, uint32_t made_by = 0) {
   std::vector<int> fds;
   if (own_link && !forgery.fds.empty()) forgery.fds[kLink] = os::Fd(::fcntl(pair->first.get(), F_DUPFD_CLOEXEC, 0));
   for (const os::Fd& fd : forgery.fds) fds.push_back(fd.get());
+  auto park = os::socket_pair();
+  if (parks && fds.size() > kStart) {
+    const uint8_t word[4] = {};
+    EXPECT_TRUE(os::send_message(park->first.get(), word, std::span(fds).subspan(kStart)).ok());
+    fds.resize(kStart);
+    fds.push_back(forgery.park ? forgery.park.get() : park->second.get());
+  }
+  if (forgery.more) fds.push_back(forgery.more.get());
   for (const os::Fd* end : {&pair->first, &pair->second}) ::fcntl(end->get(), F_SETFL, O_RDWR | O_NONBLOCK);
   EXPECT_TRUE(os::send_message(pair->first.get(), forgery.bytes, fds).ok());
   return std::move(pair->second);
@@ -692,6 +709,10 @@ std::vector<Case> forgeries() {
       {"counters", [](Forgery& of, const Forgery&) { of.fds[kCounters] = copied_to_memory(of.fds[kCounters].get()); }},
       {"counters", [](Forgery& of, const Forgery&) { of.fds[kCounters] = os::Fd(::dup(of.fds[kTable].get())); }},
       {"client", [](Forgery& of, const Forgery&) { of.fds[kPeer] = channel_of(kVictim); }},
+      {"descriptors", [null](Forgery& of, const Forgery&) { of.more = null(); }},
+      {"park", [null](Forgery& of, const Forgery&) { of.park = null(); }},
+      {"park", [](Forgery& of, const Forgery&) { of.park = channel_of(kVictim); }},
+      {"descriptors", [](Forgery& of, const Forgery&) { of.park = channel_of(0); }},
       {"channel", [null](Forgery& of, const Forgery&) { of.fds[kData] = null(); }},
       {"table", [](Forgery& of, const Forgery&) { of.fds[kTable] = os::Fd(::dup(of.fds[kCounters].get())); }},
       {"record of touches", [](Forgery& of, const Forgery&) { of.fds[kRecord] = os::Fd(::dup(of.fds[kRoot].get())); }},
@@ -710,6 +731,30 @@ std::vector<Case> forgeries() {
       {"socket", [](Forgery&, const Forgery&) {}, true, kVictim},
   };
   return cases;
+}
+
+// Its record is another one; its workers know nothing of resting.
+ATTACK_WITHIN(ServiceStore, AViewOfTheServiceBeforeVersionTwoGoesOn, 40) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start(std::vector<std::string>{"--worker-idle", "1"});
+  const View view(source, kVictim);
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
+  host.kill();
+  const auto stored = host.stored();
+  Forgery first = look_into(stored[0]);
+  put(first.bytes, 4, 1);
+  put(first.bytes, 64, 4);  // tied, and no other flag
+  const os::Fd socket = stored_as(first, true, 0, false);
+  host.start(Host::Stored{{first.name, socket.get()}});
+  EXPECT_TRUE(host.logs("event=view-taken-over"));
+  EXPECT_FALSE(soon(3000, [&] { return named("sluice-worker").empty(); })) << host.log();
+  kill_all("sluice-worker");
+  EXPECT_TRUE(reads(view));
+  EXPECT_TRUE(host.logs("event=worker-replaced"));
+  kill_all("sluice-broker");
+  EXPECT_TRUE(reads(view));
+  EXPECT_TRUE(host.logs("event=broker-replaced"));
 }
 
 ATTACK_WITHIN(ServiceStore, WhatIsForgedIsRefusedAndTheOthersGoOn, 110) {

@@ -24,11 +24,12 @@ namespace sluicebench {
 namespace {
 
 constexpr uid_t kFirstUser = 700'000;
-constexpr int kIdleSeconds = 20;   // of a worker; all views are to be made and looked at before
+// How long a worker does without a request: all views are to be made and looked at before.
+int IdleSeconds(int views) { return 15 + views / 15; }
 constexpr int kGrants = 250;       // files that were never opened before, each time
 constexpr int kWarm = 50;          // likewise, before these: a worker may have just started
 constexpr int kWoken = 20;
-constexpr int kRestMs = 120'000;
+constexpr int kRestMs = 600'000;
 
 // "": it was given; else what the service says that it lacks.
 std::string MakeView(const std::string& socket, const Ground& ground, int number) {
@@ -91,6 +92,7 @@ double MillisecondsToWake(const Ground& ground, int view, const Deadline& deadli
   return took;
 }
 
+constexpr int kLookedAt = 200;  // at the most
 struct Sum {
   long private_kib = 0;
   int processes = 0;
@@ -98,7 +100,7 @@ struct Sum {
 Sum SumOf(pid_t service, const char* name) {
   Sum sum;
   for (const Process& one : Descendants(service)) {
-    if (one.name != name) continue;
+    if (one.name != name || sum.processes == kLookedAt) continue;
     sum.private_kib += MemoryOf(one).private_kib;
     ++sum.processes;
   }
@@ -130,7 +132,7 @@ std::string ManyViews(const Ground& ground, int views, const Deadline& deadline)
   FillSource(ground, {.thousand = true}, deadline);
   const std::string socket = ground.base + "/many.sock";
   Must(::mkdir((ground.base + "/views").c_str(), 0755), "views");
-  const Listener service(socket, deadline, {"--worker-idle", std::to_string(kIdleSeconds), "--quiet"});
+  const Listener service(socket, deadline, {"--worker-idle", std::to_string(IdleSeconds(views)), "--quiet"});
   const int bare = DescriptorsOf(service.pid());
   const long service_bare = MemoryOf({service.pid(), "sluiced"}).private_kib;
   (void)MakeView(socket, ground, 0);

@@ -42,19 +42,20 @@ StoredView resting() {
   view.info.resting = true;
   return view;
 }
-StoredView of_first() {
+StoredView without_rest() {
   StoredView view = example();
-  view.version = kStoredViewOfFirst;
+  view.knows_rest = false;
   return view;
 }
 
 TEST(StoredView, RoundTrip) {
-  for (const StoredView& view : {example(), with_other_rules({}), with_other_rules({"*.key", "/secrets/"}), resting(), of_first()}) {
+  for (const StoredView& view : {example(), with_other_rules({}), with_other_rules({"*.key", "/secrets/"}), resting(), without_rest()}) {
     const auto decoded = decode_stored_view(encode_stored_view(view));
     ASSERT_TRUE(decoded.ok());
     EXPECT_EQ(encode_view(decoded->info), encode_view(view.info));
     EXPECT_EQ(decoded->trees, 3u);
-    EXPECT_EQ(decoded->version, view.version);
+    EXPECT_EQ(decoded->version, kStoredViewVersion);
+    EXPECT_EQ(decoded->knows_rest, view.knows_rest);
     ASSERT_EQ(decoded->other_rules.has_value(), view.other_rules.has_value());
     if (view.other_rules) {
       EXPECT_EQ(decoded->other_rules->bytes(), view.other_rules->bytes());
@@ -71,6 +72,16 @@ TEST(StoredView, TruncatedTrailingAndMutated) {
                                     [](const StoredView& again) { return encode_stored_view(again); });
   }
   test::expect_noise_survived(400, decode_stored_view);
+}
+
+// As the service wrote it that was there before the flags that are new.
+TEST(StoredView, OfTheFirstVersion) {
+  const test::Bytes old = test::with(encode_stored_view(without_rest()), 4, kStoredViewOfFirst);
+  const auto decoded = decode_stored_view(old);
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(decoded->version, kStoredViewOfFirst);
+  EXPECT_FALSE(decoded->knows_rest);
+  EXPECT_FALSE(decode_stored_view(test::with(encode_stored_view(example()), 4, kStoredViewOfFirst)).ok());
 }
 
 // A service that was there before this one wrote no other; a later one may.
@@ -107,7 +118,7 @@ TEST(StoredView, WhatNoServiceWritesIsRefused) {
   EXPECT_TRUE(refused([](StoredView& view) { view.info.unit = std::string(kMostUnitBytes + 1, 'x'); }));
   EXPECT_TRUE(refused([](StoredView& view) { view.info.resting = true; })) << "beside a worker";
   EXPECT_TRUE(refused([](StoredView& view) { view = resting(), view.trees = 0; })) << "where no other can be started";
-  EXPECT_TRUE(refused([](StoredView& view) { view = resting(), view.version = kStoredViewOfFirst; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view = resting(), view.knows_rest = false; }));
   EXPECT_TRUE(refused([](StoredView& view) { view.trees = 17; }));
   EXPECT_FALSE(refused([](StoredView& view) { view.trees = 16; }));
   EXPECT_FALSE(refused([](StoredView& view) { view.trees = 0; }));
