@@ -84,6 +84,7 @@ json summary(const ListedView& view) {
           {"rules", info.rules},
           {"coherence_ms", info.coherence_milliseconds},
           {"started", info.started},
+          {"resting", info.resting},
           {"nodes", info.nodes},
           {"grants", info.grants},
           {"most_grants", info.most_grants}};
@@ -105,7 +106,7 @@ json details(const ListedView& view) {
     }
     return out;
   }
-  out["processes"].push_back(process("worker", info.worker_pid));
+  if (info.worker_pid != 0) out["processes"].push_back(process("worker", info.worker_pid));
   json requests = json::object();
   for (size_t i = 0; i < wire::Counters::kOpcodes; ++i) {
     if (info.requests[i] != 0) requests[std::string(wire::opcode_name(i))] = info.requests[i];
@@ -160,6 +161,7 @@ void print_details(const ListedView& view) {
                 one.value("capabilities", "?").c_str(), one.value("seccomp", "?").c_str(),
                 one.value("no_new_privs", false) ? "yes" : "no", one.value("resident_kib", 0));
   }
+  if (view.info.resting) std::printf("  %-14s resting: the next request starts it\n", "worker");
   for (const json& name : all["missing"]) {
     std::printf("  %-14s %s\n", "missing", name.get<std::string>().c_str());
   }
@@ -259,11 +261,11 @@ int ls_command(const ListOptions& options) {
                   core::escaped(info.target).c_str());
       continue;
     }
-    std::printf("%-16s %-7s %-12s %6" PRIu64 " %6" PRIu64 " %5s  %s -> %s\n", info.name.c_str(),
+    std::printf("%-16s %-7s %-12s %6" PRIu64 " %6" PRIu64 " %5s  %s -> %s%s\n", info.name.c_str(),
                 info.read_only ? "ro" : "rw",
                 info.preserve ? "preserve" : user_name(info.uid).c_str(), info.nodes, info.grants,
                 age(info.started).c_str(), core::escaped(info.source).c_str(),
-                core::escaped(info.target).c_str());
+                core::escaped(info.target).c_str(), info.resting ? "  (resting)" : "");
   }
   return kExitOk;
 }

@@ -95,6 +95,10 @@ void put_services(Text& text, const std::vector<ServiceNumbers>& services,
   one("service_views_ended", "counter", "Views that have ended.", &wire::Totals::views_ended);
   one("service_workers_replaced", "counter", "Workers that took the place of one that had ended.",
       &wire::Totals::workers_replaced);
+  one("service_workers_rested", "counter", "Workers that had nothing to do and ended until somebody needs one.",
+      &wire::Totals::workers_rested);
+  one("service_workers_woken", "counter", "Workers that were started since somebody needed one again.",
+      &wire::Totals::workers_woken);
   one("service_connections_started", "counter", "Connections of other FUSE servers that got a broker.",
       &wire::Totals::connections_started);
   one("service_connections_ended", "counter", "Those of them whose broker has ended.", &wire::Totals::connections_ended);
@@ -167,6 +171,8 @@ void put_views(Text& text, const std::vector<ListedView>& views,
   });
   one("view_start_time_seconds", "gauge", "When the view started, in seconds since 1970.",
       [](const auto& view) { return static_cast<uint64_t>(std::max<int64_t>(0, view.started)); });
+  one("view_resting", "gauge", "1 where the view has no worker, since nobody needs one just now; else 0.",
+      [](const auto& view) { return uint64_t{view.resting ? 1u : 0u}; });
   one("view_nodes", "gauge", "Files and directories that the kernel knows, as the worker says.",
       [](const auto& view) { return view.nodes; });
   one("view_open_grants", "gauge",

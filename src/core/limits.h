@@ -9,7 +9,7 @@ namespace sluice::core {
 
 struct Limits : ViewLimits {
   // Views on one host: each costs two processes and a connection.
-  static constexpr uint32_t kViewsPerHost = 1000;
+  static constexpr uint32_t kViewsPerHost = 10000;
   // Views of one uid: a user cannot take the host's.
   static constexpr uint32_t kViewsPerUser = 100;
   // Peers whose hello is being served: each is a process of the service for at most kSetupSeconds.

@@ -1,4 +1,4 @@
-// How often a view gets another worker. PURE.
+// How often a view gets another worker, and when it has none. PURE.
 //
 // A table of its own, as connection_limits.h: the broker reads neither.
 #pragma once
@@ -26,6 +26,12 @@ struct RecoveryLimits {
   static constexpr uint32_t kReplacements = 16;
   static constexpr uint32_t kReplacementsPerOwner = 4;
   static constexpr uint32_t kFailedReplacements = 10;
+  // A worker without a request for so long rests, unless the service was started with another time.
+  static constexpr int64_t kWorkerIdleMilliseconds = 60000;
+  static constexpr int64_t kLooksWhileIdle = 4;
+  // So long after the last time that the kernel was told for how long it may remember something it has forgotten it, and half of
+  // it more.
+  static constexpr int64_t kForgottenMilliseconds = 500;
 };
 
 }  // namespace sluice::core

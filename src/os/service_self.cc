@@ -23,6 +23,11 @@ core::Outcome raise_file_limit() {
   return checked(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
+core::Outcome set_real_uid(uid_t uid) {
+  constexpr uid_t kUnchanged = static_cast<uid_t>(-1);
+  return checked(::setresuid(uid, kUnchanged, kUnchanged));
+}
+
 core::Outcome hold_standard_descriptors() {
   for (;;) {
     const int fd = ::open("/dev/null", O_RDWR);  // not close-on-exec

@@ -1,6 +1,8 @@
 // What the service's processes decide about themselves.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 
 #include "os/self.h"
@@ -10,6 +12,8 @@ namespace sluice::os {
 uint32_t most_files();  // the hard RLIMIT_NOFILE
 // What may be raised of RLIMIT_NOFILE is.
 core::Outcome raise_file_limit();
+// Set-up process. To whom the kernel counts what this process sends and has from now on; the other uids stay. Needs SETUID.
+core::Outcome set_real_uid(uid_t uid);
 
 // First of all: 0 to 2 are open, so that nothing that it opens comes to be what it logs to, or what its
 // children have as their standard error.

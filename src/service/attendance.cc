@@ -23,6 +23,7 @@ void Service::attend(uint64_t id, View& view) {
   const auto before = view.progress;
   const bool goes_on = now - view.looked_at <= 2 * Limits::kLookMilliseconds;
   view.looked_at = now;
+  view.idleness.used(now);
   view.progress = progress_of(view);
   if (!view.look_planned) looks_.push_back({now + Limits::kLookMilliseconds, id});
   view.look_planned = true;
@@ -55,7 +56,7 @@ void Service::look_at_views() {
     view.look_planned = false;
     watch_connection(id, view);
     // Where none waits there may still be one that the worker has read.
-    if (progress_of(view).busy) attend(id, view);
+    if (view.worker && progress_of(view).busy) attend(id, view);
   }
 }
 

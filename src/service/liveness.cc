@@ -32,9 +32,7 @@ void Service::tell_manager() {
 }
 
 size_t Service::count(bool foreign) const {
-  return static_cast<size_t>(std::count_if(views_.begin(), views_.end(), [foreign](const auto& entry) {
-    return entry.second->info.foreign == foreign;
-  }));
+  return foreign ? connections_here_ : views_.size() - connections_here_;
 }
 
 int Service::milliseconds_to_wait() const {
@@ -48,6 +46,7 @@ int Service::milliseconds_to_wait() const {
   }
   if (!words_.empty()) at_most(now_milliseconds() + kAgainMilliseconds);
   if (!looks_.empty()) at_most(looks_.front().at);
+  if (!rests_.empty()) at_most(rests_.begin()->first);
   for (const uint64_t id : lacking_) {
     const auto view = views_.find(id);
     if (view != views_.end() && view->second->replacement == 0) at_most(view->second->mend_at);

@@ -23,6 +23,7 @@
 #include "core/grafts.h"
 #include "core/limits.h"
 #include "core/protection_names.h"
+#include "core/recovery_limits.h"
 #include "core/reason_text.h"
 #include "os/landlock.h"
 #include "os/listener.h"
@@ -42,14 +43,14 @@ namespace sluice::service {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: sluiced --listen PATH [--mode OCTAL] [--keep-views DIR]\n"
+    "usage: sluiced --listen PATH [--mode OCTAL] [--keep-views DIR] [--worker-idle SECONDS]\n"
     "               [--preserve [--device-nodes]] [--quiet | --audit] [--priorities]\n"
     "               [--allow-missing NAME]...\n"
     "       sluiced --listen-fds [--store-views | --keep-views DIR] [--idle-exit SECONDS]\n"
-    "               [--preserve [--device-nodes]] [--quiet | --audit] [--priorities]\n"
-    "               [--allow-missing NAME]...\n"
-    "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--preserve [--device-nodes]]\n"
-    "               [--quiet | --audit]\n"
+    "               [--worker-idle SECONDS] [--preserve [--device-nodes]] [--quiet | --audit]\n"
+    "               [--priorities] [--allow-missing NAME]...\n"
+    "       sluiced --peer FD [--listen PATH] [--mode OCTAL] [--worker-idle SECONDS]\n"
+    "               [--preserve [--device-nodes]] [--quiet | --audit]\n"
     "  --listen PATH   serve clients that connect to the socket at PATH\n"
     "  --mode OCTAL    the socket's mode (default 0660)\n"
     "  --listen-fds    serve clients of the one socket that the service manager started this with\n"
@@ -60,6 +61,9 @@ constexpr char kUsage[] =
     "                  sluice-keeper, which listens in DIR\n"
     "  --idle-exit SECONDS\n"
     "                  end after so long without a view or a client; the socket unit starts it anew\n"
+    "  --worker-idle SECONDS\n"
+    "                  a view's worker that had no request for so long ends, and the next request\n"
+    "                  starts another (default 60; 0: never)\n"
     "  --peer FD       serve the client connected at FD, and exit with its view\n"
     "  --quiet         log refusals and failures only\n"
     "  --audit         log every grant and every refusal\n"
@@ -131,6 +135,7 @@ int run(int argc, char** argv) {
   bool store_views = false;
   std::string_view keeper_directory;  // empty: there is none
   int idle_seconds = 0;
+  int worker_idle_seconds = core::RecoveryLimits::kWorkerIdleMilliseconds / 1000;
   bool preserve = false;
   bool device_nodes = false;
   bool audit = false;
@@ -171,6 +176,8 @@ int run(int argc, char** argv) {
       if (!number(argv[++i], 10, &idle_seconds) || idle_seconds == 0) {
         return usage_error("--idle-exit wants a number of seconds");
       }
+    } else if (argument == "--worker-idle" && has_value) {
+      if (!number(argv[++i], 10, &worker_idle_seconds)) return usage_error("--worker-idle wants a number of seconds");
     } else if (argument == "--mode" && has_value) {
       if (!number(argv[++i], 8, &mode) || mode > 0777) return usage_error("--mode wants an octal mode");
     } else if (argument == "--peer" && has_value) {
@@ -256,13 +263,14 @@ int run(int argc, char** argv) {
   options.stores = stores;
   if (keep_views) options.keeper = Notifier::of_keeper(std::move(keeper.socket));
   options.idle_milliseconds = int64_t{idle_seconds} * 1000;
+  options.worker_idle_milliseconds = int64_t{worker_idle_seconds} * 1000;
   // Up to two descriptors a grant, and as many again for operations under way.
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
-  // Nineteen descriptors a view and one for each of its grafts, two a connection of another server, and three for each
-  // peer that is being served.
+  // Ten descriptors a view, of which nine are in its record, two a connection of another server, and three for each peer that is
+  // being served.
   // Where that is more than there are, both have fewer: neither takes what the other needs.
   using Connections = core::ConnectionLimits;
-  const uint64_t all = (19 + core::kMostGrafts) * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
+  const uint64_t all = uint64_t{10} * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
   const uint64_t left = os::most_files() - kFilesLeast / 16 - 3 * core::Limits::kSetupsPerHost;
   const auto part = [&](uint32_t most) { return static_cast<uint32_t>(std::clamp<uint64_t>(most * left / all, 1, most)); };
   options.views = part(core::Limits::kViewsPerHost);

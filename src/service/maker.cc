@@ -24,9 +24,8 @@ struct Order {
   For what;
   uint64_t other_rules;  // 0 or 1
 };
-// What goes along: of a peer, or for a worker, where what is kept follows.
-enum OrderFd { kOrderReport, kOrderPeer, kPeerFds, kOrderDevice = kOrderPeer, kOrderCounters, kOrderKept };
-constexpr size_t kMostOrderFds = kOrderKept + kKeptLeast + core::kMostGrafts;
+// What goes along: of a peer, or for a worker.
+enum OrderFd { kOrderReport, kOrderPeer, kPeerFds, kOrderDevice = kOrderPeer, kOrderCounters, kOrderPark, kOrderFds };
 
 struct Workshop {
   int channel;
@@ -62,13 +61,13 @@ void serve_peer(const Workshop& workshop, const Order& order, std::span<const in
 
 void serve_worker(const Workshop& workshop, const Order& order, std::span<const int> fds,
                   std::span<const uint8_t> rules) {
-  if (fds.size() < kOrderKept + kKeptLeast) return;
+  if (fds.size() != kOrderFds) return;
   auto decoded = core::Rules::decode(rules);
   if (!decoded.ok()) return;
   struct Task {
     const Executables* executables;
     Replacement replacement;
-  } task{workshop.executables, {fds[kOrderReport], fds[kOrderDevice], fds[kOrderCounters], fds.subspan(kOrderKept),
+  } task{workshop.executables, {fds[kOrderReport], fds[kOrderDevice], fds[kOrderCounters], fds[kOrderPark],
                                 order.other_rules != 0 ? &*decoded : nullptr, order.what == For::kBoth}};
   start(workshop, order.id, {fds.begin(), fds.end()}, [](void* argument) {
     const auto& of = *static_cast<Task*>(argument);
@@ -81,7 +80,7 @@ void work(const Workshop& workshop) {
   os::let_children_go();
   std::vector<uint8_t> bytes(sizeof(Order) + core::kMaxRulesBytes);
   for (;;) {
-    auto message = os::receive_message(workshop.channel, bytes, kMostOrderFds);
+    auto message = os::receive_message(workshop.channel, bytes, kOrderFds);
     if (!message.ok() || message->length < sizeof(Order)) return;
     Order order;
     std::memcpy(&order, bytes.data(), sizeof(order));
@@ -117,8 +116,7 @@ core::Outcome Maker::ask_for_worker(uint64_t id, const Replacement& replacement)
   wire::Writer writer;
   writer.put(Order{id, 0, replacement.with_broker ? For::kBoth : For::kWorker, replacement.rules == nullptr ? 0u : 1u});
   if (replacement.rules != nullptr) writer.put_bytes(replacement.rules->bytes());
-  std::vector<int> fds = {replacement.report, replacement.device, replacement.counters};
-  fds.insert(fds.end(), replacement.kept.begin(), replacement.kept.end());
+  const int fds[] = {replacement.report, replacement.device, replacement.counters, replacement.park};
   return os::send_message(channel_.get(), writer.finish(), fds);
 }
 

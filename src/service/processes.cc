@@ -12,6 +12,7 @@
 #include "os/poller.h"
 #include "os/shared_file.h"
 #include "service/log.h"
+#include "service/park.h"
 #include "service/together.h"
 #include "wire/counters.h"
 #include "wire/event_reader.h"
@@ -101,14 +102,18 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     can_copy = can_copy && copy.ok();
     if (copy.ok()) kept.push_back(*std::move(copy));
   }
+  // Before Linux 6.15 a detached tree has no copies: there a view ends with its worker.
+  auto parked = can_copy ? park(numbers_of(kept), config.private_uid) : core::Result<os::Fd>(os::Fd());
+  if (!parked.ok()) {
+    os::end_child(broker->child);
+    return parked.failure();
+  }
   auto worker = spawn_worker(executables.worker.get(), device, counters->get(), numbers_of(kept), roots, nullptr,
                              Place::kFirst);
   if (!worker.ok()) {
     os::end_child(broker->child);
     return worker.failure();
   }
-  // Before Linux 6.15 a detached tree has no copies: there a view ends with its worker.
-  if (!can_copy) kept.clear();
   auto ready = wait_ready("broker", broker->events.get());
   if (ready.ok()) ready = wait_ready("worker", worker->events.get());
   if (!ready.ok()) {
@@ -117,7 +122,7 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     return ready.failure();
   }
   return Processes{std::move(broker->child), std::move(worker->child), std::move(broker->events),
-                   std::move(worker->events), *std::move(counters), std::move(kept)};
+                   std::move(worker->events), *std::move(counters), *std::move(parked)};
 }
 
 std::vector<int> numbers_of(std::span<const os::Fd> fds) {

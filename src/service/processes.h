@@ -39,7 +39,7 @@ struct Processes {
   os::Fd broker_events;
   os::Fd worker_events;
   os::Fd counters;
-  std::vector<os::Fd> kept;  // as service/worker_process.h has it; none where no other worker can be started
+  os::Fd park;  // none where no other worker can be started
 };
 
 // What each of them has of its own.

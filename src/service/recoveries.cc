@@ -37,11 +37,12 @@ void Service::worker_ended(uint64_t id, View& view) {
 }
 
 void Service::broker_ended(uint64_t id, View& view) {
-  if (view.kept.empty()) return end_view(id, "broker ended");
+  if (!view.park) return end_view(id, "broker ended");
   poller_.remove(view.broker.get());
   view.without_broker = true;
   view.broker_ended_at = now_milliseconds();
   watch_connection(id, view);
+  if (view.info.resting) wake(id, view);
   if (view.worker) os::kill_process(view.worker.get());
 }
 
@@ -77,13 +78,15 @@ void Service::mend(uint64_t id, View& view) {
     if (is_there) put_end({std::move(view.worker), true, view.info.name, "worker"});
     view.worker.reset();
     view.info.worker_pid = 0;
+    const bool asked = view.idleness.take_asked();
+    if (asked && !view.without_broker && end.ok() && end->exited && end->code == wire::kExitResting) return rest(id, view);
     const bool violated = end.ok() && end->by_policy();
     log(Level::kError, violated ? core::reason_name(core::Reason::kConfinementViolated) : "worker-ended",
         {{"view", view.info.name}, {"process", "worker"},
          {!end.ok() || end->exited ? "status" : "signal", end.ok() ? absl::StrCat(end->code) : "unknown"}});
     // One that did what no worker does may have been taken over: who did it gets no second try.
     if (violated) return end_view(id, "worker violated its confinement");
-    if (view.kept.empty()) return end_view(id, "worker ended");
+    if (!view.park) return end_view(id, "worker ended");
     if (end.ok() && end->exited && end->code == wire::kExitWithoutBroker && !view.without_broker) broker_ended(id, view);
     if (!plan_replacement(id, view, view.recovery.ended(now_milliseconds()))) return;
   }
@@ -126,9 +129,8 @@ bool Service::begin_replacement(uint64_t id, View& view) {
   auto report = os::socket_pair();
   if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return false;
   const uint64_t pending = ++last_id_;
-  const auto kept = numbers_of(view.kept);
   const auto asked = maker_.ask_for_worker(
-      pending, {report->second.get(), view.device.get(), view.counters.get(), kept, view.reloaded ? &view.rules : nullptr,
+      pending, {report->second.get(), view.device.get(), view.counters.get(), view.park.get(), view.reloaded ? &view.rules : nullptr,
                 view.without_broker});
   if (!asked.ok()) return false;
   (void)poller_.add(report->first.get(), tag(pending, kReport));
@@ -178,8 +180,11 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, const wir
   (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   lacking_.erase(id);
   (void)store(view);
-  ++totals_.workers_replaced;
-  log(Level::kNotice, "worker-replaced", {{"view", view.info.name}, {"worker", absl::StrCat(report.after)}}, true);
+  const bool woken = std::exchange(view.woken, false);
+  ++(woken ? totals_.workers_woken : totals_.workers_replaced);
+  log(woken ? Level::kInfo : Level::kNotice, woken ? "worker-woken" : "worker-replaced",
+      {{"view", view.info.name}, {"worker", absl::StrCat(report.after)}}, !woken);
+  begin_idleness(id, view);
   // It began with the rules that its predecessor was to take, as the broker did, and says so when it gets them once more.
   if (view.reload != 0 && (view.broker_has_rules || both)) go_on_reloading(view, true, 0);
   return wire::Reply{};
@@ -189,7 +194,7 @@ void Service::take_broker(uint64_t id, View& view, pid_t pid, std::vector<os::Fd
   poller_.remove(view.broker_events.get());
   view.broker = std::move(fds[kBrokerProcess]);
   view.broker_events = std::move(fds[kBrokerEventsEnd]);
-  for (size_t i = 0; i < 3; ++i) view.kept[kKeptGrantRw + i] = std::move(fds[kChannels + i]);
+  view.park = std::move(fds[kParkOfBoth]);
   view.info.broker_pid = pid;
   view.without_broker = false;
   view.broker_of_another = false;

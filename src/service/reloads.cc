@@ -38,6 +38,7 @@ void Service::go_on_reloading(View& view, bool from_broker, uint32_t open) {
   if (view.reload == 0) return;  // who was not asked says nothing
   if (from_broker) {
     view.broker_has_rules = true;
+    if (view.info.resting) wake(view.info.id, view);
     if (!view.worker) return;  // the next begins with them
     const auto sent = os::send_message(view.worker_events.get(), view.rules.bytes());
     // One that has ended is followed by one that begins with them.

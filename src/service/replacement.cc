@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <span>
 
 #include "core/limits.h"
 #include "os/channel.h"
@@ -11,6 +12,7 @@
 #include "os/socket.h"
 #include "os/vouched.h"
 #include "service/log.h"
+#include "service/park.h"
 #include "service/setup.h"
 #include "service/together.h"
 
@@ -18,18 +20,18 @@ namespace sluice::service {
 namespace {
 
 core::Result<BrokerProcess> replace_broker(const Executables& executables, const Replacement& replacement,
-                                           wire::WorkerStart start) {
+                                           std::span<const int> all_kept, wire::WorkerStart start) {
   if (replacement.rules != nullptr) start.config.rules = *replacement.rules;
   std::vector<Tree> trees;
-  for (const int kept : replacement.kept.subspan(kKeptRoot)) {
+  for (const int kept : all_kept.subspan(kKeptRoot)) {
     auto read_only = os::clone_tree(kept, true);
     if (!read_only.ok()) return read_only.failure();
     auto read_write = os::clone_tree(kept, false);  // what is read-only stays so
     if (!read_write.ok()) return read_write.failure();
     trees.push_back({*std::move(read_only), *std::move(read_write)});
   }
-  return spawn_broker(executables.broker.get(), replacement.kept[kKeptBrokerProgram], replacement.device,
-                      replacement.kept[kKeptLedger], trees, start);
+  return spawn_broker(executables.broker.get(), all_kept[kKeptBrokerProgram], replacement.device, all_kept[kKeptLedger],
+                      trees, start);
 }
 
 // Where the service ends meanwhile, the next one starts others: they must not meet these.
@@ -39,28 +41,38 @@ core::Outcome await(const char* process, int events, int report) {
 }
 
 core::Outcome replace(const Executables& executables, const Replacement& replacement) {
+  const auto parked = look_into_park(replacement.park);
+  if (!parked.ok()) return parked.failure();
+  std::vector<int> kept = numbers_of(*parked);
   // The main process hands all of it out: what nobody can have changed says what belongs to it.
-  const int of_start = replacement.kept[kKeptStart];
+  const int of_start = kept[kKeptStart];
   if (!os::is_memory(of_start, 1, wire::kWorkerStartMost, true)) return core::Failure{EPERM, core::Reason::kNotPermitted};
   auto bytes = os::read_sealed_file(of_start, wire::kWorkerStartMost);
   if (!bytes.ok()) return bytes.failure();
   auto start = wire::decode_worker_start(*bytes);
   if (!start.ok()) return start.failure();
-  auto together = check_parts(*start, replacement.device, replacement.kept.subspan(kKeptRoot));
+  auto together = check_parts(*start, replacement.device, std::span<const int>(kept).subspan(kKeptRoot));
   if (!together.ok()) return together;
-  std::vector<int> kept(replacement.kept.begin(), replacement.kept.end());
+  const uint32_t private_uid = start->config.private_uid;
   std::vector<os::Fd> trees;
-  for (const int tree : replacement.kept.subspan(kKeptRoot)) {
+  for (const int tree : std::span<const int>(kept).subspan(kKeptRoot)) {
     auto copy = os::clone_tree(tree, false);
     if (!copy.ok()) return copy.failure();
     trees.push_back(*std::move(copy));
   }
   std::optional<BrokerProcess> broker;
+  os::Fd park_of_both;
   if (replacement.with_broker) {
-    auto made = replace_broker(executables, replacement, *std::move(start));
+    auto made = replace_broker(executables, replacement, kept, *std::move(start));
     if (!made.ok()) return made.failure();
     broker = *std::move(made);
     for (size_t i = 0; i < broker->channels.size(); ++i) kept[kKeptGrantRw + i] = broker->channels[i].get();
+    auto parked_again = park(kept, private_uid);
+    if (!parked_again.ok()) {
+      os::end_child(broker->child);
+      return parked_again.failure();
+    }
+    park_of_both = *std::move(parked_again);
   }
   auto worker = spawn_worker(executables.worker.get(), replacement.device, replacement.counters, kept,
                              numbers_of(trees), replacement.rules, Place::kLater);
@@ -73,8 +85,7 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
     if (broker) {
       report.kind = wire::ReportKind::kMadeBoth;
       report.uid = static_cast<uint32_t>(broker->child.pid);
-      fds.insert(fds.end(), {broker->child.pidfd.get(), broker->events.get()});
-      for (const int channel : numbers_of(broker->channels)) fds.push_back(channel);
+      fds.insert(fds.end(), {broker->child.pidfd.get(), broker->events.get(), park_of_both.get()});
     }
     auto taken = ask(replacement.report, report, fds);
     if (!taken.ok()) done = taken.failure();

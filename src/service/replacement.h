@@ -2,8 +2,6 @@
 // main process.
 #pragma once
 
-#include <span>
-
 #include "core/rules.h"
 #include "service/processes.h"
 
@@ -12,15 +10,14 @@ namespace sluice::service {
 struct Replacement {
   int report;  // to the main process
   int device, counters;
-  std::span<const int> kept;
+  int park;  // of the view
   const core::Rules* rules;  // other ones than the view began with, or nullptr
   bool with_broker;          // it has ended, too
 };
 
-// What goes along with a report of kMadeWorker, and with one of kMadeBoth: there the worker's ends of the channels come last, as
-// they are kept.
-enum WorkerFd { kWorkerProcess, kWorkerEventsEnd, kWorkerFds, kBrokerProcess = kWorkerFds, kBrokerEventsEnd, kChannels,
-                kBothFds = kChannels + 3 };
+// What goes along with a report of kMadeWorker, and with one of kMadeBoth: there what is kept comes last, since the channels are
+// others.
+enum WorkerFd { kWorkerProcess, kWorkerEventsEnd, kWorkerFds, kBrokerProcess = kWorkerFds, kBrokerEventsEnd, kParkOfBoth, kBothFds };
 
 // Set-up process. All borrowed. Nothing is left where it fails, which the main process sees by its end.
 void run_replacement(const Executables& executables, const Replacement& replacement);

@@ -24,10 +24,9 @@ constexpr int64_t kFarewellMilliseconds = 2000;
 
 // Whether so many descriptors come along with it.
 bool is_of_kind(size_t fds, wire::ReportKind kind) {
-  constexpr size_t kWithKept = size_t{kViewFds} + kKeptLeast;
   switch (kind) {
     case wire::ReportKind::kMade:
-      return fds == kViewFds || (fds >= kWithKept && fds <= kWithKept + core::kMostGrafts);
+      return fds == kViewFds || fds == kViewFds + 1;
     case wire::ReportKind::kMadeConnection:
       return fds == kConnectionFds;
     case wire::ReportKind::kMadeWorker:
@@ -83,6 +82,7 @@ core::Outcome Service::run() {
     for (const os::Poller::Event& event : *events) handle(event);
     expire_setups();
     look_at_views();
+    look_for_idle();
     mend_views(ended);
     kill_late();
   }
@@ -150,6 +150,7 @@ void Service::handle_view(uint64_t id, Source source, bool ended) {
     case kConnection:
       if (ended) return end_view(id, "unmounted");  // or aborted: also where its worker does not notice
       attend(id, *found->second);
+      if (found->second->info.resting) wake(id, *found->second);
       return;
     case kBrokerEnd:
       broker_ended(id, *found->second);
@@ -225,7 +226,7 @@ void Service::take_report(uint64_t id) {
   if (found == pending_.end()) return;
   Pending& pending = *found->second;
   std::vector<uint8_t> buffer(wire::kReportMost);
-  auto message = os::receive_message(pending.report.get(), buffer, kViewFds + kKeptLeast + core::kMostGrafts);
+  auto message = os::receive_message(pending.report.get(), buffer, kViewFds + 1);
   if (!message.ok() || message->length == 0) return finish_setup(id, true);
   auto report = wire::decode_report({buffer.data(), message->length});
   const bool made = report.ok() && report->kind == wire::ReportKind::kMade;
@@ -247,7 +248,7 @@ void Service::take_report(uint64_t id) {
     if (report->after < wire::kReasons) ++totals_.refused_peers[report->after];
     return;
   }
-  auto reply = made         ? add_view(id, std::move(report->view), std::move(message->fds))
+  auto reply = made         ? add_view(id, report->uid, std::move(report->view), std::move(message->fds))
                : connection ? add_connection(id, std::move(report->view), std::move(message->fds))
                : worker     ? take_worker(pending, *report, std::move(message->fds))
                             : answer(id, pending, *report);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "core/idleness.h"
 #include "core/recovery.h"
 #include "os/poller.h"
 #include "os/process.h"
@@ -43,6 +44,7 @@ struct Options {
   int64_t started = 0;   // seconds since 1970
   pid_t pid = 0;         // of this process
   int64_t idle_milliseconds = 0;  // how long it stays without views and peers; 0: for ever
+  int64_t worker_idle_milliseconds = 0;  // how long a worker does without requests; 0: for ever
 };
 
 class Service {
@@ -60,6 +62,8 @@ class Service {
   struct View : ViewFds {
     wire::ViewInfo info;
     StoredRecord record;           // where views are stored
+    uint32_t trees = 0;            // that another worker of it can have; 0: there can be none
+    bool knows_rest = true;        // its worker knows that word
     bool left_to_manager = false;  // the manager has it
     struct Lines {  // of one process, in this second
       int64_t second = 0;
@@ -87,6 +91,9 @@ class Service {
       bool busy = false;
       bool operator==(const Progress&) const = default;
     } progress;
+    core::Idleness idleness;  // of its worker
+    bool rest_planned = false;  // it is looked at for that
+    bool woken = false;         // the worker that is to come follows one that rested
     bool look_planned = false;
     int64_t progressed_at = 0, looked_at = 0, patience = core::RecoveryLimits::kPatienceMilliseconds;
   };
@@ -119,7 +126,7 @@ class Service {
   void take_started();
   void take_report(uint64_t id);
   core::Result<wire::Reply> answer(uint64_t id, const Pending& pending, const wire::Report& report);
-  core::Result<wire::Reply> add_view(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
+  core::Result<wire::Reply> add_view(uint64_t id, uint32_t trees, wire::ViewInfo info, std::vector<os::Fd> fds);
   core::Result<wire::Reply> add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   void watch(uint64_t id, const View& view);  // all of it, from its beginning
   void watch_broker(uint64_t id, const View& view);
@@ -144,6 +151,12 @@ class Service {
   void watch_connection(uint64_t id, const View& view);  // anew, for its next request or its end
   void attend(uint64_t id, View& view);
   void look_at_views();
+  // rests.cc
+  void begin_idleness(uint64_t id, View& view);
+  void plan_rest(uint64_t id, View& view);
+  void look_for_idle();
+  void rest(uint64_t id, View& view);  // its worker has gone because it was asked to
+  void wake(uint64_t id, View& view);
   View::Progress progress_of(const View& view) const;
   void mend(uint64_t id, View& view);
   bool begin_replacement(uint64_t id, View& view);
@@ -180,6 +193,7 @@ class Service {
   uint64_t last_id_ = 0;
   bool stopping_ = false;
   bool maker_gone_ = false;
+  size_t connections_here_ = 0;  // among the views, those of other servers
   bool said_ready_ = false;
   size_t views_said_ = 0, connections_said_ = 0;
   int64_t watched_at_ = 0;  // when the manager heard last
@@ -196,6 +210,7 @@ class Service {
     uint64_t view;
   };
   std::deque<Look> looks_;  // in their order
+  absl::btree_set<std::pair<int64_t, uint64_t>> rests_;  // when to look whether the worker of which view is idle
   struct Word {
     std::string name;
     uint64_t keep;  // the view that the manager is to keep by this name; 0: it is to let go of it

@@ -199,10 +199,11 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   fds[kViewBrokerEvents] = processes->broker_events.get();
   fds[kViewWorkerEvents] = processes->worker_events.get();
   fds[kViewCounters] = processes->counters.get();
-  for (const int kept : numbers_of(processes->kept)) fds.push_back(kept);
+  if (processes->park) fds.push_back(processes->park.get());
+  const uint32_t can_have = processes->park ? static_cast<uint32_t>(1 + config.grafts.size()) : 0;
   // The main process knows of the view before the client has it: it can always end it.
   const std::string name = view.name;
-  if (auto made = ask(setup.report, {wire::ReportKind::kMade, 0, 0, {}, std::move(view), {}}, fds); !made.ok()) {
+  if (auto made = ask(setup.report, {wire::ReportKind::kMade, can_have, 0, {}, std::move(view), {}}, fds); !made.ok()) {
     os::end_child(processes->broker);
     os::end_child(processes->worker);
     return made.failure();

@@ -21,7 +21,7 @@ struct Setup {
   uint64_t view_id;             // of the view that may come of it
 };
 
-// What goes along with a report of kMade; behind it what is kept for the next worker (service/worker_process.h).
+// What goes along with a report of kMade; behind it what is kept for the next worker (service/park.h), where there may be one.
 enum ViewFd { kViewDevice, kViewBroker, kViewWorker, kViewBrokerEvents, kViewWorkerEvents, kViewCounters, kViewFds };
 
 // The same of kMadeConnection.

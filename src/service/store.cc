@@ -17,6 +17,7 @@
 #include "os/vouched.h"
 #include "service/foreign_broker.h"
 #include "service/log.h"
+#include "service/park.h"
 #include "service/processes.h"
 #include "service/setup.h"
 #include "wire/counters.h"
@@ -46,11 +47,22 @@ core::Result<ViewFds> take_in_order(const wire::StoredView& view, std::span<os::
     of.broker_events = std::move(fds[1]);
     return of;
   }
-  std::vector<os::Fd*> places = {&of.device, &of.broker, &of.broker_events, &of.worker_events, &of.counters};
+  std::vector<os::Fd*> places = {&of.device, &of.broker, &of.broker_events, &of.counters};
+  if (!view.info.resting) places.insert(places.end() - 1, &of.worker_events);
   if (view.info.worker_pid != 0) places.push_back(&of.worker);
   if (view.info.tied) places.push_back(&of.peer);
-  of.kept.resize(view.trees == 0 ? 0 : kKeptRoot + view.trees);
-  for (os::Fd& kept : of.kept) places.push_back(&kept);
+  const size_t kept = view.trees == 0 ? 0 : kKeptRoot + view.trees;
+  if (view.version == wire::kStoredViewOfFirst) {
+    if (fds.size() != places.size() + kept) return kForged;
+    if (kept > 0) {
+      auto parked = park(numbers_of(fds.subspan(places.size())), private_uid_of(view.info.id));
+      if (!parked.ok()) return parked.failure();
+      of.park = *std::move(parked);
+    }
+    fds = fds.first(places.size());
+  } else if (kept > 0) {
+    places.push_back(&of.park);
+  }
   if (fds.size() != places.size()) return kForged;
   for (size_t i = 0; i < fds.size(); ++i) *places[i] = std::move(fds[i]);
   return of;
@@ -83,8 +95,12 @@ Checked check_processes(const wire::ViewInfo& info, const ViewFds& fds) {
 }
 
 // What the next worker is started with. Whom it acts as, and what it sees, is in a file that nobody can have changed.
-Checked check_kept(const wire::StoredView& view, const std::vector<os::Fd>& kept, Programs programs) {
-  if (kept.empty()) return std::nullopt;
+Checked check_kept(const wire::StoredView& view, int park, Programs programs) {
+  if (park < 0) return std::nullopt;
+  if (!os::is_channel(park, 0)) return Refusal{"park"};
+  const auto parked = look_into_park(park);
+  if (!parked.ok() || parked->size() != kKeptRoot + view.trees) return Refusal{"descriptors"};
+  const std::vector<os::Fd>& kept = *parked;
   for (const int channel : {kKeptGrantRw, kKeptGrantRo, kKeptData}) {
     if (!os::is_channel(kept[channel].get(), 0)) return Refusal{"channel"};
   }
@@ -125,11 +141,12 @@ Checked check_descriptors(const wire::StoredView& view, const ViewFds& fds, Prog
     return Refusal{"device"};
   }
   for (const os::Fd* events : {&fds.broker_events, &fds.worker_events}) {
+    if (events == &fds.worker_events && view.info.resting) continue;
     if (!os::is_channel(events->get(), 0)) return Refusal{"events"};
   }
   if (!os::is_memory(fds.counters.get(), wire::kCounterPage, wire::kCounterPage, false)) return Refusal{"counters"};
   if (fds.peer && !os::is_channel(fds.peer.get(), view.info.owner)) return Refusal{"client"};
-  return check_kept(view, fds.kept, programs);
+  return check_kept(view, fds.park.get(), programs);
 }
 
 // The newest of the records that wait in the socket; those before it are dropped.
@@ -185,11 +202,11 @@ std::string stored_name(uint64_t view) { return absl::StrCat(kStoredName, view);
 
 std::vector<int> numbers_of(const ViewFds& of) {
   if (!of.device) return {of.broker.get(), of.broker_events.get()};  // of another server's connection
-  std::vector<int> numbers = {of.device.get(), of.broker.get(), of.broker_events.get(), of.worker_events.get(),
-                              of.counters.get()};
+  std::vector<int> numbers = {of.device.get(), of.broker.get(), of.broker_events.get(), of.counters.get()};
+  if (of.worker_events) numbers.insert(numbers.end() - 1, of.worker_events.get());
   if (of.worker) numbers.push_back(of.worker.get());
   if (of.peer) numbers.push_back(of.peer.get());
-  for (const os::Fd& kept : of.kept) numbers.push_back(kept.get());
+  if (of.park) numbers.push_back(of.park.get());
   return numbers;
 }
 

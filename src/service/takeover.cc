@@ -15,8 +15,9 @@ namespace sluice::service {
 core::Outcome Service::store(View& view) {
   if (!options_.stores) return core::Done{};
   wire::StoredView stored;
+  stored.knows_rest = view.knows_rest;
   stored.info = view.info;
-  stored.trees = static_cast<uint32_t>(view.kept.empty() ? 0 : view.kept.size() - kKeptRoot);
+  stored.trees = view.trees;
   if (view.reloaded) stored.other_rules = view.rules;
   const bool first = !view.record;
   auto put = view.record.put(wire::encode_stored_view(stored), numbers_of(view));
@@ -57,6 +58,8 @@ void Service::take_over_view(FoundView found) {
   view->record = std::move(found.record);
   view->left_to_manager = true;
   view->info = std::move(found.view.info);
+  view->knows_rest = found.view.knows_rest;
+  view->trees = found.view.trees;
   view->worker_of_another = view->broker_of_another = true;
   view->recovery.started(now_milliseconds());
   const wire::ViewInfo& of = view->info;
@@ -70,8 +73,9 @@ void Service::take_over_view(FoundView found) {
     watch_broker(id, *view);
   } else {
     watch(id, *view);
+    begin_idleness(id, *view);
   }
-  if (!of.foreign && !view->worker) {
+  if (!of.foreign && !view->worker && !of.resting) {
     view->mend_at = now_milliseconds();
     lacking_.insert(id);
   }

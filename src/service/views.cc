@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "core/grafts.h"
 #include "os/poller.h"
 #include "service/clock.h"
 #include "service/log.h"
@@ -15,6 +16,7 @@ namespace {
 // What decides is what was reserved, whatever the set-up process says.
 void take_reserved(wire::ViewInfo& info, uint64_t id, const ViewTable::Entry& entry) {
   info.id = id;
+  info.resting = false;
   info.name = entry.name;
   info.uid = entry.uid;
   info.owner = entry.owner;
@@ -25,12 +27,14 @@ void take_reserved(wire::ViewInfo& info, uint64_t id, const ViewTable::Entry& en
 
 }  // namespace
 
-core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
+core::Result<wire::Reply> Service::add_view(uint64_t id, uint32_t trees, wire::ViewInfo info,
                                             std::vector<os::Fd> fds) {
   const ViewTable::Entry* entry = table_.find(id);
   if (entry == nullptr || entry->connection != 0 || views_.contains(id)) {
     return core::Failure{EPROTO, core::Reason::kProtocol};
   }
+  const bool can_follow = fds.size() > kViewFds;
+  if (trees > 1 + core::kMostGrafts || (trees != 0) != can_follow) return core::Failure{EPROTO, core::Reason::kProtocol};
   auto view = std::make_unique<View>();
   view->device = std::move(fds[kViewDevice]);
   view->broker = std::move(fds[kViewBroker]);
@@ -38,7 +42,8 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
   view->broker_events = std::move(fds[kViewBrokerEvents]);
   view->worker_events = std::move(fds[kViewWorkerEvents]);
   view->counters = std::move(fds[kViewCounters]);
-  for (size_t i = kViewFds; i < fds.size(); ++i) view->kept.push_back(std::move(fds[i]));
+  if (can_follow) view->park = std::move(fds[kViewFds]);
+  view->trees = trees;
   view->recovery.started(now_milliseconds());
   // The connection stays with the view, which ends with it or lets go of it.
   if (info.tied) view->peer = std::move(pending_.find(id)->second->peer);
@@ -48,6 +53,7 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
     if (auto set = os::set_nonblocking(events->get()); !set.ok()) return set.failure();
   }
   watch(id, *view);
+  begin_idleness(id, *view);
   (void)store(*view);
   const wire::ViewInfo& of = view->info;
   log(Level::kInfo, "view-started",
@@ -64,7 +70,7 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, wire::ViewInfo info,
 void Service::watch(uint64_t id, const View& view) {
   (void)poller_.add_once(view.device.get(), tag(id, kConnection));
   watch_broker(id, view);
-  (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
+  if (view.worker_events) (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
   if (view.worker) (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   if (view.peer) (void)poller_.add(view.peer.get(), tag(id, kPeer));
 }
@@ -94,6 +100,7 @@ core::Result<wire::Reply> Service::add_connection(uint64_t id, wire::ViewInfo in
        {"uid", absl::StrCat(of.uid)}, {"peer_uid", absl::StrCat(of.owner)}, {"peer_unit", of.unit},
        {"broker", absl::StrCat(of.broker_pid)}}, true);
   ++totals_.connections_started;
+  ++connections_here_;
   views_[id] = std::move(view);
   return wire::Reply{};
 }
@@ -105,6 +112,7 @@ void Service::end_view(uint64_t id, const char* why) {
   const wire::ViewInfo& of = view->info;
   views_.erase(found);
   ++(of.foreign ? totals_.connections_ended : totals_.views_ended);
+  if (of.foreign) --connections_here_;
   table_.release(id);
   lacking_.erase(id);
   for (const os::Fd* fd : {&view->device, &view->broker_events, &view->worker_events, &view->broker,

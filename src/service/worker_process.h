@@ -12,7 +12,7 @@
 
 namespace sluice::service {
 
-// What stays with the main process of a view for its next worker and broker, in this order; behind it the grafts' trees, of which,
+// What stays of a view for its next worker and broker (service/park.h), in this order; behind it the grafts' trees, of which,
 // as of the source's, each of them gets copies. The channels' are the worker's ends: the broker does not notice that another
 // holds them. The programs are those that its first processes ran: whatever has been installed meanwhile, a view's processes
 // are of one version.

@@ -24,6 +24,7 @@ constexpr uint32_t kNoSource = 16;
 constexpr uint32_t kRecord = 32;
 constexpr uint32_t kForeign = 64;
 constexpr uint32_t kDeviceNodes = 128;
+constexpr uint32_t kResting = 256;
 
 struct HelloHeader {
   uint32_t magic, version;
@@ -170,7 +171,8 @@ std::vector<uint8_t> encode_view(const ViewInfo& view) {
   header.worker_pid = view.worker_pid;
   header.coherence_milliseconds = view.coherence_milliseconds;
   header.flags = (view.read_only ? kReadOnly : 0) | (view.preserve ? kPreserve : 0) |
-                 (view.device_nodes ? kDeviceNodes : 0) | (view.tied ? kTied : 0) | (view.foreign ? kForeign : 0);
+                 (view.device_nodes ? kDeviceNodes : 0) | (view.tied ? kTied : 0) | (view.foreign ? kForeign : 0) |
+                 (view.resting ? kResting : 0);
   header.most_grants = view.most_grants;
   header.missing = view.missing;
   std::memcpy(header.requests, view.requests, sizeof(header.requests));
@@ -205,7 +207,7 @@ core::Result<ViewInfo> decode_view(std::span<const uint8_t> message) {
   view.target = reader.take_text(header.target_length);
   view.unit = reader.take_text(header.unit_length);
   if (!reader.finished() || header.magic != kMagic || header.version != kVersion ||
-      (header.flags & ~(kReadOnly | kPreserve | kDeviceNodes | kTied | kForeign)) != 0 || header.padding != 0 ||
+      (header.flags & ~(kReadOnly | kPreserve | kDeviceNodes | kTied | kForeign | kResting)) != 0 || header.padding != 0 ||
       (header.missing & ~core::kAllMissing) != 0 || view.unit.size() > kMostUnitBytes ||
       (!view.name.empty() && !valid_view_name(view.name))) {
     return kMalformed;
@@ -224,6 +226,7 @@ core::Result<ViewInfo> decode_view(std::span<const uint8_t> message) {
   view.device_nodes = (header.flags & kDeviceNodes) != 0;
   view.tied = (header.flags & kTied) != 0;
   view.foreign = (header.flags & kForeign) != 0;
+  view.resting = (header.flags & kResting) != 0;
   view.most_grants = header.most_grants;
   view.missing = header.missing;
   std::memcpy(view.requests, header.requests, sizeof(view.requests));

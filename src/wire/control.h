@@ -80,6 +80,7 @@ struct ViewInfo {
   bool preserve = false;
   bool device_nodes = false;  // may be made
   bool tied = false;
+  bool resting = false;  // it has no worker because none is needed; the next request starts one
   bool foreign = false;  // no view, but the connection of another server: no worker, no source, no rules
   uint64_t requests[Counters::kOpcodes] = {};
   uint64_t nodes = 0, grants = 0, grants_asked = 0, grants_kept = 0;

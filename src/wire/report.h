@@ -17,7 +17,7 @@ namespace sluice::wire {
 
 enum class ReportKind : uint32_t {
   kReserve = 1,  // a name and a number of grants for a view of `uid`: reply.text, reply.count
-  kMade,         // the view, with its descriptors along
+  kMade,         // the view, with its descriptors along; `uid`: as many trees as its next worker can have
   kNext,         // the first view after the id `after` that the peer may see: reply.count is 1 or 0
   kEnd,          // end the view of that name
   kReload,       // other rules for the view of that name: reply.count files are open by the old ones

@@ -19,10 +19,12 @@ constexpr uint32_t kReadOnly = 1;
 constexpr uint32_t kPreserve = 2;
 constexpr uint32_t kTied = 4;
 constexpr uint32_t kOtherRules = 8;
-// A service that does not know them refuses the record, as it would one of a version that it does not know.
+constexpr uint32_t kFlagsOfFirst = kReadOnly | kPreserve | kTied | kOtherRules;
 constexpr uint32_t kDeviceNodes = 16;
 constexpr uint32_t kForeign = 32;
-constexpr uint32_t kAllFlags = kReadOnly | kPreserve | kTied | kOtherRules | kDeviceNodes | kForeign;
+constexpr uint32_t kResting = 64;
+constexpr uint32_t kKnowsRest = 128;
+constexpr uint32_t kAllFlags = kFlagsOfFirst | kDeviceNodes | kForeign | kResting | kKnowsRest;
 
 // Every version begins with the first two.
 struct Header {
@@ -43,11 +45,13 @@ bool is_path(std::string_view text) {
 }
 
 bool in_range(const Header& header) {
-  return header.id != 0 && (header.flags & ~kAllFlags) == 0 && header.padding == 0 &&
+  const uint32_t flags = header.version == kStoredViewOfFirst ? kFlagsOfFirst : kAllFlags;
+  return header.id != 0 && (header.flags & ~flags) == 0 && header.padding == 0 &&
          (header.missing & ~core::kAllMissing) == 0 && header.trees <= 1 + core::kMostGrafts &&
          header.most_grants != 0 && header.most_grants <= core::Limits::kGrantsPerView &&
          header.coherence_milliseconds <= core::Limits::kCoherenceMillisecondsMost &&
          header.broker_pid > 0 && header.worker_pid >= 0 &&
+         ((header.flags & kResting) == 0 || (header.worker_pid == 0 && header.trees != 0 && (header.flags & kKnowsRest) != 0)) &&
          ((header.flags & kOtherRules) != 0 || header.rules_length == 0);
 }
 
@@ -80,7 +84,8 @@ std::vector<uint8_t> encode_stored_view(const StoredView& view) {
   header.broker_pid = info.broker_pid;
   header.worker_pid = info.worker_pid;
   header.flags = (info.read_only ? kReadOnly : 0) | (info.preserve ? kPreserve : 0) | (info.tied ? kTied : 0) |
-                 (view.other_rules ? kOtherRules : 0) | (info.device_nodes ? kDeviceNodes : 0) | (info.foreign ? kForeign : 0);
+                 (view.other_rules ? kOtherRules : 0) | (info.device_nodes ? kDeviceNodes : 0) | (info.foreign ? kForeign : 0) |
+                 (info.resting ? kResting : 0) | (view.knows_rest && !info.foreign ? kKnowsRest : 0);
   header.trees = view.trees;
   header.name_length = length_of(info.name);
   header.source_length = length_of(info.source);
@@ -99,7 +104,7 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
   const auto magic = begin.take<uint32_t>();
   const auto version = begin.take<uint32_t>();
   if (!begin.ok() || magic != kMagic) return kMalformed;
-  if (version != kStoredViewVersion) return core::Failure{EPROTO, core::Reason::kVersion};
+  if (version != kStoredViewVersion && version != kStoredViewOfFirst) return core::Failure{EPROTO, core::Reason::kVersion};
   Reader reader(bytes);
   const auto header = reader.take<Header>();
   const auto name = reader.take_text(header.name_length);
@@ -117,6 +122,8 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
     if (!decoded.ok()) return decoded.failure();
     view.other_rules = *std::move(decoded);
   }
+  view.version = header.version;
+  view.knows_rest = (header.flags & kKnowsRest) != 0;
   view.trees = header.trees;
   ViewInfo& info = view.info;
   info.id = header.id;
@@ -136,6 +143,7 @@ core::Result<StoredView> decode_stored_view(std::span<const uint8_t> bytes) {
   info.device_nodes = (header.flags & kDeviceNodes) != 0;
   info.tied = (header.flags & kTied) != 0;
   info.foreign = (header.flags & kForeign) != 0;
+  info.resting = (header.flags & kResting) != 0;
   info.name = name;
   info.source = source;
   info.target = target;

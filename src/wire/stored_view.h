@@ -20,9 +20,13 @@ namespace sluice::wire {
 
 // Of all that a view's next service has to know: this record, the order of the descriptors, and what it says to the
 // view's broker and workers, and they to it. A service writes its own version and reads each that there was.
-inline constexpr uint32_t kStoredViewVersion = 1;
+inline constexpr uint32_t kStoredViewVersion = 2;
+// What is kept for another worker lies in it beside the rest, and workers know nothing of resting.
+inline constexpr uint32_t kStoredViewOfFirst = 1;
 
 struct StoredView {
+  uint32_t version = kStoredViewVersion;  // of the service that wrote it: what is written is of this one
+  bool knows_rest = true;                 // the view's workers do, which are those of the service that made it
   ViewInfo info;  // but for what is counted; foreign: of another server's connection, which has none of what follows
   // The trees that its next worker is started with, of the source and each graft; 0: it can have none, since the kernel
   // copies no detached tree.

@@ -17,6 +17,7 @@ struct Totals {
   uint64_t peers = 0;  // that were admitted
   uint64_t views_started = 0, views_ended = 0;
   uint64_t workers_replaced = 0;  // of views whose worker had ended
+  uint64_t workers_rested = 0, workers_woken = 0;  // that had nothing to do; and those that followed them
   uint64_t connections_started = 0, connections_ended = 0;  // of other FUSE servers
   uint64_t granted = 0;         // files, as brokers reported
   uint64_t dropped = 0;         // events that brokers and workers could not report

@@ -27,6 +27,9 @@ struct WorkerStart {
 
 // How a worker ends that finds itself without its broker: with another one of these the view goes on.
 inline constexpr int kExitWithoutBroker = 3;
+// How one ends that rests. What asks it to, where the service sends other rules otherwise: no rules are as short.
+inline constexpr int kExitResting = 4;
+inline constexpr uint8_t kRest[] = {'r', 'e', 's', 't'};
 
 inline constexpr size_t kWorkerStartMost = 512 * 1024;
 

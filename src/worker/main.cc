@@ -147,7 +147,7 @@ int run() {
     worker.go_on();
   }
   session->run();
-  ::_exit(0);  // the data thread may be waiting for a disk
+  ::_exit(worker.rests ? wire::kExitResting : 0);  // the data thread may be waiting for a disk
 }
 
 }  // namespace

@@ -34,6 +34,8 @@ class Record {
   void note_reply(const struct iovec* pieces, int count);
   // After it was served.
   void end();
+  // Whether there is more that was lost than has been said.
+  bool has_lost() const { return lost_ > 0; }
 
  private:
   struct Part {

@@ -116,7 +116,8 @@ void Session::serve(std::span<uint8_t> message) {
   const int64_t from = Worker::nanoseconds();
   carry_out(header, message);
   if (!worker_.swallow_replies) worker_.counters.answered.fetch_add(1, std::memory_order_relaxed);
-  worker_.counters.took(header.opcode, static_cast<uint64_t>(Worker::nanoseconds() - from));
+  worker_.served_at = Worker::nanoseconds();
+  worker_.counters.took(header.opcode, static_cast<uint64_t>(worker_.served_at - from));
 }
 
 void Session::carry_out(const wire::FuseInHeader& header, std::span<uint8_t> message) {
@@ -169,7 +170,7 @@ core::Outcome Session::wait(int milliseconds) {
                                                 looks ? worker_.watches.group() : -1);
   if (!readable.ok()) return readable.failure();
   if (readable->other) worker_.take_changes();
-  return readable->lifeline ? worker_.take_rules() : core::Done{};
+  return readable->lifeline ? worker_.take_word() : core::Done{};
 }
 
 // What was read to the room of the next.

@@ -1,13 +1,17 @@
 #include "core/limits.h"
+#include "core/recovery_limits.h"
 #include "worker/worker.h"
 
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <iterator>
 
 #include "os/channel.h"
 #include "wire/event.h"
+#include "wire/worker_start.h"
 
 namespace sluice::worker {
 namespace {
@@ -155,11 +159,26 @@ core::Outcome Worker::give_to_maker(fuse_req_t req, Node* parent, std::string_vi
   return owned;
 }
 
-core::Outcome Worker::take_rules() {
+bool Worker::can_rest() {
+  const int64_t remembered = config.coherence_milliseconds + core::RecoveryLimits::kForgottenMilliseconds;
+  if (data.is_at_work() || (nanoseconds() - served_at) / 1'000'000 < remembered) return false;
+  if (tick() >= 0 || (record != nullptr && record->has_lost())) return false;
+  // The next could not find it: what has no name, and is not served by its grant alone.
+  bool is_lost = false;
+  table.for_each([&](const Node* node) { is_lost = is_lost || (node->parent == nullptr && node != table.root()); });
+  return !is_lost;
+}
+
+core::Outcome Worker::take_word() {
   std::vector<uint8_t> bytes(core::kMaxRulesBytes + 1);
   auto length = os::read_message(service, bytes);
   if (!length.ok()) return length.failure();
-  auto taken = core::Rules::decode(std::span(bytes).first(*length));
+  const auto said = std::span(bytes).first(*length);
+  if (std::equal(said.begin(), said.end(), std::begin(wire::kRest), std::end(wire::kRest))) {
+    rests = can_rest();
+    return rests ? core::Outcome(core::Failure{ECANCELED, core::Reason::kNone}) : core::Done{};
+  }
+  auto taken = core::Rules::decode(said);
   if (!taken.ok()) return taken.failure();
   const uint32_t open = rules.replace(*std::move(taken));
   forget_names();

@@ -56,6 +56,8 @@ struct Worker {
   uint32_t umask = 0;            // of this process, set as the last caller's was
   bool swallow_replies = false;  // while libfuse answers the recorded INIT
   Record* record = nullptr;      // of a view that is recorded
+  int64_t served_at = nanoseconds();  // when the last request was
+  bool rests = false;                 // it ends for as long as there is nothing to do
   // Preserve mode, in nanoseconds since 1970: what was made before this may be what was lost, of this view or
   // of one before it.
   const int64_t started_at = realtime(CLOCK_REALTIME_COARSE) - 1;  // by which times of birth are counted
@@ -98,8 +100,11 @@ struct Worker {
   // Before parent/name is made: writes down what is there. True: this request has made it, by the worker before this one. link:
   // of what it is another name, nullptr: it is new.
   bool was_made(fuse_req_t req, Node* parent, std::string_view name, uint32_t mode, const Node* link = nullptr);
-  // From the service: other rules. Fails where the view cannot go on.
-  core::Outcome take_rules();
+  // From the service: other rules, or that it may rest. Fails where the view cannot go on, or does without a worker.
+  core::Outcome take_word();
+  // Whether the view can do without a worker from now on: none of its own is lost, and nobody misses a change that is not watched,
+  // since the kernel has forgotten all that it was told.
+  bool can_rest();
   void note_open(Node* node);
   // After a file was opened to be read, or one was looked up, and the kernel has its answer: asks for what is opened next, as it seems.
   void look_ahead(Node* opened);

@@ -223,8 +223,8 @@ const std::vector<Case>& forgeries() {
       {"record", [](Forgery& of) { of.bytes.resize(60); }},
       {"record\" reason=\"version", [](Forgery& of) { set(of.bytes, 4, 2); }},
       {"descriptors", [](Forgery& of) { set(of.bytes, 64, 0); }},  // no other server's, but a view
-      {"record", [](Forgery& of) { set(of.bytes, 64, 16 | 4); }},  // tied
-      {"record", [](Forgery& of) { set(of.bytes, 64, 32); }},
+      {"record", [](Forgery& of) { set(of.bytes, 64, 32 | 4); }},  // tied
+      {"record", [](Forgery& of) { set(of.bytes, 64, 32 | 64); }},
       {"record", [](Forgery& of) { set(of.bytes, 68, 1); }},            // trees
       {"record", [](Forgery& of) { set(of.bytes, 60, 7); }},            // a worker
       {"record", [](Forgery& of) { set(of.bytes, 32, kVictim); }},      // an owner who is not the server's user
@@ -262,7 +262,7 @@ ATTACK_WITHIN(ForeignStore, WhatIsForgedIsRefusedAndTheOthersGoOn, 110) {
     std::string name, forged_name;
     {
       const auto stored = host.stored();
-      Forgery forged = look_into(stored[1], kAllOfIt);
+      Forgery forged = look_into_record(stored[1], kAllOfIt);
       ASSERT_EQ(forged.fds.size(), static_cast<size_t>(kAllOfIt));
       one.change(forged);
       const os::Fd socket = stored_as(forged, true);
@@ -295,7 +295,7 @@ ATTACK_WITHIN(ForeignStore, NoNumberOfAConnectionCostsAView, 60) {
   host.kill();
   {
     const auto stored = host.stored();
-    Forgery connection = look_into(stored[0], kAllOfIt);
+    Forgery connection = look_into_record(stored[0], kAllOfIt);
     uint32_t number = 0;
     std::memcpy(&number, look_into(stored[1]).bytes.data() + 52, sizeof(number));
     set(connection.bytes, 52, number);

@@ -292,21 +292,36 @@ struct Forgery {
   std::vector<uint8_t> bytes;
   std::vector<os::Fd> fds;
   std::string name;
+  os::Fd park = os::Fd();  // instead of one with what is kept
+  os::Fd more = os::Fd();  // behind all of the record's
 };
-// In the order of src/service/store.cc, of a tied view with a worker and without grafts.
+// In the order of src/service/store.cc, of a tied view with a worker and without grafts; behind that what lies in its park.
 enum At { kLink, kDevice, kBroker, kBrokerEvents, kWorkerEvents, kCounters, kWorker, kPeer, kStart, kTable, kChannel, kData = kChannel + 2,
           kRecord, kProgram, kLedger, kBrokerProgram, kRoot, kAll };
 
-inline Forgery look_into(const std::pair<std::string, int>& stored, size_t count = kAll) {
+// count: of all that the record has.
+inline Forgery look_into_record(const std::pair<std::string, int>& stored, size_t count) {
   std::vector<uint8_t> buffer(wire::kStoredViewMost);
   auto message = os::peek_message(stored.second, buffer, kMostFds);
   EXPECT_TRUE(message.ok() && message->fds.size() == count) << (message.ok() ? message->fds.size() : 0);
-  if (!message.ok()) return {};
+  if (!message.ok() || message->fds.size() != count) return {};
   buffer.resize(message->length);
   return {buffer, std::move(message->fds), stored.first};
 }
+inline Forgery look_into(const std::pair<std::string, int>& stored) {
+  Forgery of = look_into_record(stored, kStart + 1);
+  if (of.fds.empty()) return of;
+  uint8_t word[4];
+  auto parked = os::peek_message(of.fds[kStart].get(), word, kMostFds);
+  EXPECT_TRUE(parked.ok() && parked->fds.size() == kAll - kStart) << (parked.ok() ? parked->fds.size() : 0);
+  if (!parked.ok()) return {};
+  of.fds.pop_back();
+  for (os::Fd& fd : parked->fds) of.fds.push_back(std::move(fd));
+  return of;
+}
 // A socket in which this waits; its other end is `link`'s, where the record has one.
-inline os::Fd stored_as(Forgery& forgery, bool own_link, uint32_t made_by = 0) {
+// parks: what is kept for another worker, as a service does; the one before did not.
+inline os::Fd stored_as(Forgery& forgery, bool own_link, uint32_t made_by = 0, bool parks = true) {
   EXPECT_EQ(::seteuid(made_by), 0);
   auto pair = os::socket_pair();
   EXPECT_EQ(::seteuid(0), 0);
@@ -314,6 +329,14 @@ inline os::Fd stored_as(Forgery& forgery, bool own_link, uint32_t made_by = 0) {
   std::vector<int> fds;
   if (own_link && !forgery.fds.empty()) forgery.fds[kLink] = os::Fd(::fcntl(pair->first.get(), F_DUPFD_CLOEXEC, 0));
   for (const os::Fd& fd : forgery.fds) fds.push_back(fd.get());
+  auto park = os::socket_pair();
+  if (parks && fds.size() > kStart) {
+    const uint8_t word[4] = {};
+    EXPECT_TRUE(os::send_message(park->first.get(), word, std::span(fds).subspan(kStart)).ok());
+    fds.resize(kStart);
+    fds.push_back(forgery.park ? forgery.park.get() : park->second.get());
+  }
+  if (forgery.more) fds.push_back(forgery.more.get());
   for (const os::Fd* end : {&pair->first, &pair->second}) ::fcntl(end->get(), F_SETFL, O_RDWR | O_NONBLOCK);
   EXPECT_TRUE(os::send_message(pair->first.get(), forgery.bytes, fds).ok());
   return std::move(pair->second);

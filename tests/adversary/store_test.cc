@@ -99,6 +99,32 @@ void expect_replaced_meanwhile(const char* process, With with = With::kManager) 
   }
   user.stop();
 }
+// One without a worker, since it needs none, is taken over as that: no restart wakes all that rest.
+ATTACK_WITHIN(ServiceStore, AViewThatRestsGoesOnResting, 60) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start(std::vector<std::string>{"--worker-idle", "1"});
+  const View view(source, kVictim, {"secret"});
+  EXPECT_TRUE(reads(view));
+  for (const bool killed : {true, false}) {
+    SCOPED_TRACE(killed ? "killed" : "told to end");
+    EXPECT_TRUE(soon(15'000, [&] { return named("sluice-worker").empty(); })) << host.log();
+    EXPECT_TRUE(host.logs("event=worker-rests"));
+    if (killed) {
+      host.kill();
+    } else {
+      host.terminate();
+    }
+    host.start();
+    EXPECT_TRUE(host.logs("event=view-taken-over"));
+    EXPECT_FALSE(soon(1000, [&] { return !named("sluice-worker").empty(); })) << "the next service wakes it: " << host.log();
+    EXPECT_TRUE(reads(view));
+    EXPECT_TRUE(is_hidden(view, "secret"));
+    EXPECT_TRUE(host.logs("event=worker-woken"));
+    EXPECT_EQ(host.log().find("event=worker-ended"), std::string::npos) << host.log();
+  }
+}
+
 ATTACK_WITHIN(ServiceStore, AWorkerThatEndedMeanwhileIsReplaced, 40) { expect_replaced_meanwhile("sluice-worker"); }
 ATTACK_WITHIN(ServiceStore, ABrokerThatEndedMeanwhileIsReplaced, 40) { expect_replaced_meanwhile("sluice-broker"); }
 ATTACK_WITHIN(ServiceKeeper, ABrokerThatEndedMeanwhileIsReplaced, 40) {
@@ -389,7 +415,7 @@ std::vector<Case> forgeries() {
   const auto null = [] { return opened("/dev/null", O_RDWR); };
   std::vector<Case> cases = {
       {"record", [](Forgery& of, const Forgery&) { of.bytes.pop_back(); }},
-      {"record\" reason=\"version", [](Forgery& of, const Forgery&) { put(of.bytes, 4, 2); }},
+      {"record\" reason=\"version", [](Forgery& of, const Forgery&) { put(of.bytes, 4, 3); }},
       {"record\" reason=\"version", [](Forgery& of, const Forgery&) { put(of.bytes, 4, 0); }},
       {"record", [](Forgery& of, const Forgery&) { put(of.bytes, 92, 1); }},
       {"name", [](Forgery& of, const Forgery&) { of.name = "view-999"; }},
@@ -419,6 +445,10 @@ std::vector<Case> forgeries() {
       {"counters", [](Forgery& of, const Forgery&) { of.fds[kCounters] = copied_to_memory(of.fds[kCounters].get()); }},
       {"counters", [](Forgery& of, const Forgery&) { of.fds[kCounters] = os::Fd(::dup(of.fds[kTable].get())); }},
       {"client", [](Forgery& of, const Forgery&) { of.fds[kPeer] = channel_of(kVictim); }},
+      {"descriptors", [null](Forgery& of, const Forgery&) { of.more = null(); }},
+      {"park", [null](Forgery& of, const Forgery&) { of.park = null(); }},
+      {"park", [](Forgery& of, const Forgery&) { of.park = channel_of(kVictim); }},
+      {"descriptors", [](Forgery& of, const Forgery&) { of.park = channel_of(0); }},
       {"channel", [null](Forgery& of, const Forgery&) { of.fds[kData] = null(); }},
       {"table", [](Forgery& of, const Forgery&) { of.fds[kTable] = os::Fd(::dup(of.fds[kCounters].get())); }},
       {"record of touches", [](Forgery& of, const Forgery&) { of.fds[kRecord] = os::Fd(::dup(of.fds[kRoot].get())); }},
@@ -438,6 +468,30 @@ std::vector<Case> forgeries() {
       {"socket", [](Forgery&, const Forgery&) {}, true, kVictim},
   };
   return cases;
+}
+
+// Its record is another one; its workers know nothing of resting.
+ATTACK_WITHIN(ServiceStore, AViewOfTheServiceBeforeVersionTwoGoesOn, 40) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start(std::vector<std::string>{"--worker-idle", "1"});
+  const View view(source, kVictim);
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
+  host.kill();
+  const auto stored = host.stored();
+  Forgery first = look_into(stored[0]);
+  put(first.bytes, 4, 1);
+  put(first.bytes, 64, 4);  // tied, and no other flag
+  const os::Fd socket = stored_as(first, true, 0, false);
+  host.start(Host::Stored{{first.name, socket.get()}});
+  EXPECT_TRUE(host.logs("event=view-taken-over"));
+  EXPECT_FALSE(soon(3000, [&] { return named("sluice-worker").empty(); })) << host.log();
+  kill_all("sluice-worker");
+  EXPECT_TRUE(reads(view));
+  EXPECT_TRUE(host.logs("event=worker-replaced"));
+  kill_all("sluice-broker");
+  EXPECT_TRUE(reads(view));
+  EXPECT_TRUE(host.logs("event=broker-replaced"));
 }
 
 ATTACK_WITHIN(ServiceStore, WhatIsForgedIsRefusedAndTheOthersGoOn, 110) {

@@ -64,10 +64,10 @@ TEST_P(TakenOverSuccession, AForgedTable) {
   });
 }
 
-// What the service keeps for the next worker of its only view, to be forged at leisure.
+// What is kept for the next worker of a view, to be forged at leisure: it is in this one's memory.
 struct Kept {
-  explicit Kept(const Service& service) {
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(service.pid()) + "/fd")) {
+  explicit Kept(pid_t worker) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(worker) + "/map_files")) {
       std::error_code gone;
       if (std::filesystem::read_symlink(entry.path(), gone).string().find("sluice-table") == std::string::npos) continue;
       const kerneltest::Fd file = kerneltest::Open(entry.path(), O_RDWR);
@@ -108,7 +108,7 @@ TEST_P(TakenOverSuccession, AForgedGrant) {
         ::usleep(200'000);  // the close comes to the worker later
         return kerneltest::ReadFile(view.path("plain")) == "plain" ? 0L : -EIO;
       });
-      const Kept kept(service);
+      const Kept kept(static_cast<pid_t>(service.view(view.name()).worker_pid));
       ASSERT_TRUE(kerneltest::Eventually([&] {
         const auto* plain = kept.of(view.source() + "/plain");
         const auto* other = kept.of(view.source() + "/other");
@@ -168,6 +168,22 @@ TEST_P(TakenOverSuccession, OneThatAlwaysEnds) {
     EXPECT_LT(As({kViewer}, [&] { return Sys(::access(view.path("plain").c_str(), R_OK)); }), 0);
     EXPECT_TRUE(view.ended());
     EXPECT_TRUE(service.logs("why=\"worker keeps ending\"")) << service.log();
+  });
+}
+
+// Nor does one fare better that says that it has nothing to do, and has a request: it was not asked to rest.
+TEST_P(TakenOverSuccession, OneThatSaysThatItRests) {
+  RunContained([] {
+    const Service service(GetParam());
+    const AttackedView view(service, "serve rest 1");
+    kerneltest::Child client([&] {
+      kerneltest::Become({kViewer});
+      return Sys(::access(view.path("plain").c_str(), R_OK));
+    });
+    EXPECT_TRUE(client.Ended(15'000)) << "who asked it waits: " << service.log();
+    EXPECT_TRUE(view.ended());
+    EXPECT_TRUE(service.logs("why=\"worker keeps ending\"")) << service.log();
+    EXPECT_EQ(service.log().find("worker-rests"), std::string::npos) << service.log();
   });
 }
 

@@ -28,6 +28,18 @@ std::string BinDirectory() {
   return path.substr(0, path.rfind('/'));
 }
 
+std::string Commit(const Deadline& deadline) {
+  try {
+    std::string text = Output({"/usr/bin/git", "-c", "safe.directory=*", "-C", BinDirectory(),
+                               "describe", "--always", "--dirty", "--abbrev=12"},
+                              deadline);
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return text;
+  } catch (const Failure&) {
+    return "unknown";
+  }
+}
+
 View::View(const Ground& ground, const Deadline& deadline, const std::string& socket,
            const std::string& programs, uid_t user)
     : socket_(socket), programs_(programs), log_(::memfd_create("log", MFD_CLOEXEC)) {
@@ -77,10 +89,12 @@ Counts View::Requests(const Deadline& deadline) const {
   return parsed["views"][0]["requests"].get<Counts>();
 }
 
-Listener::Listener(const std::string& socket, const Deadline& deadline) {
+Listener::Listener(const std::string& socket, const Deadline& deadline, const std::vector<std::string>& options) {
+  std::vector<std::string> words = {BinDirectory() + "/sluiced", "--listen", socket};
+  words.insert(words.end(), options.begin(), options.end());
   service_ = std::make_unique<Child>([&] {
     const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    RunLogged(null.get(), {BinDirectory() + "/sluiced", "--listen", socket});
+    RunLogged(null.get(), words);
   });
   while (::access(socket.c_str(), F_OK) != 0) {
     if (service_->Ended(deadline.Left(10, "sluiced"))) throw Failure("sluiced did not start");

@@ -16,6 +16,8 @@ using Counts = std::map<std::string, uint64_t>;  // requests by their name
 
 // Where sluice and the programs that it starts are: SLUICE_BIN, or this program's own directory.
 std::string BinDirectory();
+// Of the checkout that the programs were built in, if it is one.
+std::string Commit(const Deadline& deadline);
 
 class View {
  public:
@@ -45,7 +47,8 @@ class View {
 // `sluiced --listen` of the benchmark's own, for views that need not start a service.
 class Listener {
  public:
-  Listener(const std::string& socket, const Deadline& deadline);
+  // options: of the service, besides.
+  Listener(const std::string& socket, const Deadline& deadline, const std::vector<std::string>& options = {});
   pid_t pid() const { return service_->pid(); }
 
  private:

@@ -114,19 +114,6 @@ bool Parse(int argc, char** argv, Options* options) {
   return options->files.size() == files && options->rounds > 0 && options->seconds > 0;
 }
 
-// Of the checkout that the programs were built in, if it is one.
-std::string Commit(const Deadline& deadline) {
-  try {
-    std::string text = Output({"/usr/bin/git", "-c", "safe.directory=*", "-C", BinDirectory(),
-                               "describe", "--always", "--dirty", "--abbrev=12"},
-                              deadline);
-    while (!text.empty() && text.back() == '\n') text.pop_back();
-    return text;
-  } catch (const Failure&) {
-    return "unknown";
-  }
-}
-
 bool Wanted(const Options& options, const std::string& name) {
   if (options.rows.empty()) return true;
   return std::any_of(options.rows.begin(), options.rows.end(),

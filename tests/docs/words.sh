@@ -142,13 +142,13 @@ TEXTS='README.md SECURITY.md CONTRIBUTING.md'
 # The commands that README shows for use, in its block of code that begins with sluice mount.
 same "README.md: commands" "$top" \
   "$(sed -nE '/^sluice [a-z]/s/^sluice //p' README.md | tr '|' '\n' | sed -nE 's/^ *([a-z]+)( .*)?$/\1/p')"
-# Options of other programs: cmake's, cpack's, systemctl's, confinement_report's; policyc and view_bench print their own.
+# Options of other programs: cmake's, cpack's, systemctl's, confinement_report's; policyc and the benchmarks print their own.
 OTHERS='--workflow --preset --build --markdown --config --now'
 known=$(
   awk '{ print $2 }' <<< "$printed"
   awk '{ print $1 }' <<< "$service_options"
   tr ' ' '\n' <<< "$OTHERS"
-  for program in policyc view_bench; do "$SLUICE_BIN/$program" --help 2>&1 | grep -oE -- '--[a-z-]+'; done
+  for program in policyc view_bench start_bench; do "$SLUICE_BIN/$program" --help 2>&1 | grep -oE -- '--[a-z-]+'; done
 )
 complain "README, SECURITY, CONTRIBUTING: every option is a program's" \
   "$(comm -23 <(grep -ohE -- '(^|[^-[:alnum:]])--[a-z][a-z-]*' $TEXTS | grep -oE -- '--[a-z-]+' | sort -u) \

@@ -260,6 +260,7 @@ ViewInfo full_view() {
   view.coherence_milliseconds = 1000;
   view.read_only = true;
   view.tied = true;
+  view.resting = true;
   for (size_t i = 0; i < Counters::kOpcodes; ++i) view.requests[i] = i * i + 1;
   view.nodes = 5;
   view.grants = 6;
@@ -298,6 +299,7 @@ TEST(View, RoundTrip) {
   EXPECT_TRUE(decoded->read_only);
   EXPECT_FALSE(decoded->preserve);
   EXPECT_TRUE(decoded->tied);
+  EXPECT_TRUE(decoded->resting);
   EXPECT_EQ(decoded->requests[63], 63u * 63 + 1);
   EXPECT_EQ(decoded->nodes, 5u);
   EXPECT_EQ(decoded->grants, 6u);

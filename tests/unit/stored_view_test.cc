@@ -56,13 +56,27 @@ StoredView with_other_rules(const std::vector<std::string_view>& patterns) {
   view.other_rules = std::get<core::Rules>(core::compile(patterns));
   return view;
 }
+StoredView resting() {
+  StoredView view = example();
+  view.info.worker_pid = 0;
+  view.info.resting = true;
+  return view;
+}
+StoredView without_rest() {
+  StoredView view = example();
+  view.knows_rest = false;
+  return view;
+}
 
 TEST(StoredView, RoundTrip) {
-  for (const StoredView& view : {example(), with_device_nodes(), with_other_rules({}), with_other_rules({"*.key", "/secrets/"})}) {
+  for (const StoredView& view : {example(), with_device_nodes(), with_other_rules({}), with_other_rules({"*.key", "/secrets/"}), resting(),
+                                 without_rest()}) {
     const auto decoded = decode_stored_view(encode_stored_view(view));
     ASSERT_TRUE(decoded.ok());
     EXPECT_EQ(encode_view(decoded->info), encode_view(view.info));
     EXPECT_EQ(decoded->trees, 3u);
+    EXPECT_EQ(decoded->version, kStoredViewVersion);
+    EXPECT_EQ(decoded->knows_rest, view.knows_rest);
     ASSERT_EQ(decoded->other_rules.has_value(), view.other_rules.has_value());
     if (view.other_rules) {
       EXPECT_EQ(decoded->other_rules->bytes(), view.other_rules->bytes());
@@ -107,6 +121,16 @@ TEST(StoredView, TruncatedTrailingAndMutated) {
   test::expect_noise_survived(400, decode_stored_view);
 }
 
+// As the service wrote it that was there before the flags that are new.
+TEST(StoredView, OfTheFirstVersion) {
+  const test::Bytes old = test::with(encode_stored_view(without_rest()), 4, kStoredViewOfFirst);
+  const auto decoded = decode_stored_view(old);
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(decoded->version, kStoredViewOfFirst);
+  EXPECT_FALSE(decoded->knows_rest);
+  EXPECT_FALSE(decode_stored_view(test::with(encode_stored_view(example()), 4, kStoredViewOfFirst)).ok());
+}
+
 // A service that was there before this one wrote no other; a later one may.
 TEST(StoredView, AnotherVersionIsRefusedByName) {
   for (const uint32_t version : {0u, kStoredViewVersion + 1, ~0u}) {
@@ -116,7 +140,7 @@ TEST(StoredView, AnotherVersionIsRefusedByName) {
   }
   // Of whatever form.
   const test::Bytes begin = encode_stored_view(example());
-  const auto decoded = decode_stored_view(test::with(test::Bytes(begin.begin(), begin.begin() + 8), 4, 2u));
+  const auto decoded = decode_stored_view(test::with(test::Bytes(begin.begin(), begin.begin() + 8), 4, kStoredViewVersion + 1));
   EXPECT_EQ(decoded.failure().reason, core::Reason::kVersion);
 }
 
@@ -139,6 +163,9 @@ TEST(StoredView, WhatNoServiceWritesIsRefused) {
   EXPECT_TRUE(refused([](StoredView& view) { view.info.source = std::string("/a\0b", 4); }));
   EXPECT_TRUE(refused([](StoredView& view) { view.info.target = std::string(5000, 'x'); }));
   EXPECT_TRUE(refused([](StoredView& view) { view.info.unit = std::string(kMostUnitBytes + 1, 'x'); }));
+  EXPECT_TRUE(refused([](StoredView& view) { view.info.resting = true; })) << "beside a worker";
+  EXPECT_TRUE(refused([](StoredView& view) { view = resting(), view.trees = 0; })) << "where no other can be started";
+  EXPECT_TRUE(refused([](StoredView& view) { view = resting(), view.knows_rest = false; }));
   EXPECT_TRUE(refused([](StoredView& view) { view.trees = 17; }));
   EXPECT_FALSE(refused([](StoredView& view) { view.trees = 16; }));
   EXPECT_FALSE(refused([](StoredView& view) { view.trees = 0; }));

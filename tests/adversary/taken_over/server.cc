@@ -12,6 +12,7 @@
 #include "os/metadata.h"
 #include "sandbox/fds.h"
 #include "wire/broker_request_writer.h"
+#include "wire/worker_start.h"
 #include "worker.h"
 
 namespace sluice::adversary {
@@ -210,7 +211,7 @@ void Server::run() {
   std::vector<uint8_t> buffer(wire::kFuseBufferBytes);
   // As an honest one asks for what the one before it has not answered: to die of the same request.
   const wire::FuseOutHeader resend{sizeof(resend), wire::kNotifyResend, 0};
-  if (how_ == "die") (void)os::write_message(kFdFuse, {reinterpret_cast<const uint8_t*>(&resend), sizeof(resend)});
+  if (how_ == "die" || how_ == "rest") (void)os::write_message(kFdFuse, {reinterpret_cast<const uint8_t*>(&resend), sizeof(resend)});
   for (;;) {
     const auto length = os::read_message(kFdFuse, buffer);
     if (!length.ok()) {
@@ -225,6 +226,7 @@ void Server::run() {
     if (request.header.opcode == opcode_) {
       say("reached");
       if (how_ == "die") ::_exit(0);
+      if (how_ == "rest") ::_exit(wire::kExitResting);
       if (how_ == "mute") continue;
     }
     answer(request);

@@ -16,7 +16,7 @@ namespace sluice::adversary {
 
 class Server {
  public:
-  // how: "mute" or "die" when a request of this opcode comes; else it answers all.
+  // how: "mute", "die" or "rest" (as who was asked to) when a request of this opcode comes; else it answers all.
   Server(std::string_view how, uint32_t opcode, const wire::ViewConfig& config)
       : how_(how), opcode_(opcode), config_(config) {}
   void run();  // until the connection ends

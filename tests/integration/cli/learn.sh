@@ -214,7 +214,7 @@ case_root() {
   expect_match "it is learned" '"/build"' "$(cat "$W/p.toml")"
 }
 
-# The worker of such a view has the pipe, and the service for the next worker; no other has.
+# The worker of such a view has the pipe; what the service keeps for the next worker is open nowhere.
 case_descriptors() {
   make_project "$W/project"
   start_service
@@ -227,7 +227,7 @@ case_descriptors() {
   expect_eq "which it only writes, and never waits for" 04001 "$(awk '/^flags:/ { print substr($2, length($2) - 4) }' "/proc/$WORKER/fdinfo/1")"
   expect_no_match "the broker has none" 'pipe:' \
     "$(for fd in /proc/$BROKER/fd/*; do [ "${fd##*/}" -le 2 ] || readlink "$fd"; done)"
-  expect_eq "three descriptors on it: the worker's, the service's and the command's" 3 "$(for pid in $(our_processes); do
+  expect_eq "two descriptors on it: the worker's and the command's" 2 "$(for pid in $(our_processes); do
     for fd in /proc/$pid/fd/*; do readlink "$fd"; done; done | grep -cxF "$(readlink "/proc/$WORKER/fd/1")")"
   kill -TERM "$command"
   wait "$command" 2> /dev/null

@@ -73,7 +73,7 @@ case_json() {
   local ls status
   ls=$(timed sluice ls --json)
   expect_eq "ls --json: fields" \
-    '["access","coherence_ms","device_nodes","foreign","grants","identity","most_grants","name","nodes","owner","rules","source","started","target"]' \
+    '["access","coherence_ms","device_nodes","foreign","grants","identity","most_grants","name","nodes","owner","resting","rules","source","started","target"]' \
     "$(jq -c '.[0] | keys' <<< "$ls")"
   expect_eq "ls --json: values" "[\"of-a\",\"rw\",$USER_A,$USER_A,0,1000]" \
     "$(jq -c '.[0] | [.name, .access, .identity, .owner, .rules, .coherence_ms]' <<< "$ls")"
