@@ -101,8 +101,8 @@ int fail_at_keeper(std::string_view directory, const core::Failure& why) {
 // SETPCAP: give the children their identity and no more. KILL: end children of other users that did
 // not come up. Only where the administrator allowed preserve views, for their processes:
 // DAC_OVERRIDE and FOWNER for the broker to open and rename every owner's files, and SETFCAP to map uid
-// 0 into the worker's user namespace. MKNOD only where the administrator allowed device nodes as well, for the brokers of
-// the views that are asked to make them.
+// 0 into the worker's user namespace. MKNOD only where the administrator allowed device nodes as well, for the brokers
+// of the views that are asked to make them.
 core::Outcome give_up_most(bool preserve, bool device_nodes) {
   std::vector<int> keep = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL};
   if (preserve) keep.insert(keep.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SETFCAP});

@@ -14,7 +14,8 @@
 
 namespace sluice::wire {
 
-// What is said in so many bits, on the way as it is here. Bits are part of the protocol: take them from unknown in turn.
+// What is said in so many bits, on the way as it is here. Bits are part of the protocol: take them from unknown in
+// turn.
 struct ViewSettings {
   uint32_t read_only : 1 = 0;
   uint32_t preserve : 1 = 0;      // the preserve identity mode

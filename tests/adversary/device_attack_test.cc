@@ -1,5 +1,5 @@
-// What a worker under an attacker's control has made of device nodes, where its view was asked to make them, and where it
-// was not. The broker may make any device that there is, and write to every owner's directories: the checks here, its
+// What a worker under an attacker's control has made of device nodes, where its view was asked to make them, and where
+// it was not. The broker may make any device that there is, and write to every owner's directories: the checks here, its
 // filter and its Landlock domain are all that says where, and as what.
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -37,8 +37,8 @@ class DeviceAttack : public ::testing::Test {
   void start(bool device_nodes = true) {
     const core::WrittenRule written[] = {{"*.key", {Effect::kHide}}, {"/hidden/", {Effect::kHide}},
                                          {"fixed*", {Effect::kReadOnly}}, {"denied*", {Effect::kDeny, false, EDOM}}};
-    worker = std::make_unique<HostileWorker>(tree.path(), false, std::get<core::Rules>(core::compile(written)), 64, true,
-                                             std::vector<HostileWorker::Graft>(), device_nodes);
+    worker = std::make_unique<HostileWorker>(tree.path(), false, std::get<core::Rules>(core::compile(written)), 64,
+                                             true, std::vector<HostileWorker::Graft>(), device_nodes);
   }
   Reply make(const std::string& path, uint32_t mode, uint32_t device = kNull, const std::string& meant = {},
              HostileWorker::Channel channel = kReadWrite) {
@@ -86,8 +86,8 @@ TEST_F(DeviceAttack, NoneWithoutTheOption) {
 }
 
 TEST_F(DeviceAttack, NothingButDevices) {
-  for (const uint32_t mode : {uint32_t{S_IFREG}, uint32_t{S_IFDIR}, uint32_t{S_IFIFO}, uint32_t{S_IFSOCK}, uint32_t{S_IFLNK},
-                              0u, 0xF000u}) {
+  for (const uint32_t mode : {uint32_t{S_IFREG}, uint32_t{S_IFDIR}, uint32_t{S_IFIFO}, uint32_t{S_IFSOCK},
+                              uint32_t{S_IFLNK}, 0u, 0xF000u}) {
     refused(make("new", mode | 0644), EINVAL, Reason::kProtocol);
     EXPECT_FALSE(exists("new")) << mode;
   }
@@ -106,7 +106,9 @@ TEST_F(DeviceAttack, NothingWhereARuleForbidsIt) {
   refused(make("fixed-dir/new", S_IFBLK | 0666), EROFS, Reason::kReadOnlyRule);
   refused(make("fixed-new", S_IFCHR | 0666), EROFS, Reason::kReadOnlyRule);
   refused(make("denied-new", S_IFCHR | 0666), EDOM, Reason::kDenied);
-  for (const char* name : {"new.key", "hidden/new", "fixed-dir/new", "fixed-new", "denied-new"}) EXPECT_FALSE(exists(name));
+  for (const char* name : {"new.key", "hidden/new", "fixed-dir/new", "fixed-new", "denied-new"}) {
+    EXPECT_FALSE(exists(name));
+  }
 }
 
 TEST_F(DeviceAttack, NothingOutside) {
@@ -118,7 +120,8 @@ TEST_F(DeviceAttack, NothingOutside) {
   start();  // whose tree has the mount in it
   EXPECT_NE(make("mounted/new", S_IFCHR | 0666).error, 0);
   EXPECT_FALSE(exists("mounted/new"));
-  for (const char* path : {"../outside/new", "dir/../../outside/new", "/dev/new", "dir//new", "dir/new/", ".", "dir/..", ""}) {
+  for (const char* path : {"../outside/new", "dir/../../outside/new", "/dev/new", "dir//new", "dir/new/", ".",
+                           "dir/..", ""}) {
     const Reply reply = make(path, S_IFCHR | 0666, kNull, "dir/new");
     EXPECT_NE(reply.error, 0) << path;
     if (reply.error < 0) start();
