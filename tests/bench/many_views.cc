@@ -101,8 +101,12 @@ Sum SumOf(pid_t service, const char* name) {
   Sum sum;
   for (const Process& one : Descendants(service)) {
     if (one.name != name || sum.processes == kLookedAt) continue;
-    sum.private_kib += MemoryOf(one).private_kib;
-    ++sum.processes;
+    try {
+      sum.private_kib += MemoryOf(one).private_kib;
+      ++sum.processes;
+    } catch (const Failure&) {
+      // It has ended meanwhile.
+    }
   }
   return sum;
 }
