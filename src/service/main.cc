@@ -268,13 +268,11 @@ int run(int argc, char** argv) {
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
   // Ten descriptors a view, of which nine are in its record, two a connection of another server, and three for each peer that is
   // being served.
-  // Where that is more than there are, both have fewer: neither takes what the other needs.
+  // Where that is more than there are, both have fewer, connections no less than a quarter: neither takes what the other needs.
   using Connections = core::ConnectionLimits;
-  const uint64_t all = uint64_t{10} * core::Limits::kViewsPerHost + 2 * Connections::kPerHost;
   const uint64_t left = os::most_files() - kFilesLeast / 16 - 3 * core::Limits::kSetupsPerHost;
-  const auto part = [&](uint32_t most) { return static_cast<uint32_t>(std::clamp<uint64_t>(most * left / all, 1, most)); };
-  options.views = part(core::Limits::kViewsPerHost);
-  options.connections = part(Connections::kPerHost);
+  options.connections = static_cast<uint32_t>(std::clamp<uint64_t>(left / 4 / 2, 1, Connections::kPerHost));
+  options.views = static_cast<uint32_t>(std::clamp<uint64_t>((left - 2 * options.connections) / 10, 1, core::Limits::kViewsPerHost));
   const int directory = listener.directory ? listener.directory.get() : -1;
   if (auto done = confine(directory, allowed_missing); !done.ok()) {
     return fail("confinement", done.failure());

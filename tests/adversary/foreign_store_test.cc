@@ -221,7 +221,7 @@ const std::vector<Case>& forgeries() {
   static const std::vector<Case> cases = {
       {"record", [](Forgery& of) { of.bytes.pop_back(); }},
       {"record", [](Forgery& of) { of.bytes.resize(60); }},
-      {"record\" reason=\"version", [](Forgery& of) { set(of.bytes, 4, 2); }},
+      {"record\" reason=\"version", [](Forgery& of) { set(of.bytes, 4, 3); }},
       {"descriptors", [](Forgery& of) { set(of.bytes, 64, 0); }},  // no other server's, but a view
       {"record", [](Forgery& of) { set(of.bytes, 64, 32 | 4); }},  // tied
       {"record", [](Forgery& of) { set(of.bytes, 64, 32 | 64); }},
