@@ -34,7 +34,7 @@ int run() {
   ::mallopt(M_MMAP_MAX, 0);
   os::close_others(kFdListener);
   auto poller = os::Poller::create();
-  if (!poller.ok() || !confine().ok()) return 1;
+  if (!os::leave_working_directory().ok() || !poller.ok() || !confine().ok()) return 1;
   return Keeper(kFdListener, *std::move(poller)).run().ok() ? 0 : 1;
 }
 

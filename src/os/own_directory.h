@@ -8,8 +8,8 @@
 
 namespace sluice::os {
 
-// Service, at its start. O_PATH, reached without a link on the way. It is root's, and nobody else may write to it, sticky or
-// not; all above it is root's or this user's, so that the path stays what is checked here: kSocketDirectory otherwise.
+// Service, at its start. O_PATH, reached without a link on the way. Made where it is not there; it is root's, and nobody else
+// may look into it; all above it is root's or this user's, so that the path stays what is checked here: kSocketDirectory otherwise.
 core::Result<Fd> hold_own_directory(std::string_view path);
 
 // A directory and all above it are root's or this user's, and others are let in with the sticky bit at the most: who can move

@@ -23,6 +23,8 @@ core::Outcome hold_standard_descriptors();
 core::Outcome refuse_new_privileges();
 // Closes what its caller left open, but for 0 to 2 and `count` from keep on (< 0: none).
 void close_others(int keep, int count = 1);
+// So that no filesystem is kept busy by it.
+core::Outcome leave_working_directory();
 // What ps(1) shows; 15 bytes.
 void name_process(const char* name);
 // Its children are reaped by the kernel; or again by itself, whatever it was started with.

@@ -24,7 +24,7 @@ void Service::put_end(Ending ending) {
   } else {
     os::kill_process(ending.process.get());
   }
-  const uint64_t id = ++last_id_;
+  const uint64_t id = next_id();
   (void)poller_.add(ending.process.get(), tag(id, kEnding));
   ending_[id] = std::move(ending);
 }

@@ -234,6 +234,8 @@ int run(int argc, char** argv) {
   if (keep_views) {
     auto reached = reach_keeper(keeper_directory, executables->keeper.get());
     if (!reached.ok()) return fail_at_keeper(keeper_directory, reached.failure());
+    // Views of a service with --store-views: closed here they would go on with nobody to watch over them.
+    if (!given.stored.empty()) return fail("the service manager has views: stop the service, which ends them, and start it", {0, core::Reason::kListenFds});
     keeper = *std::move(reached);
     given.stored = std::move(keeper.stored);
   }
@@ -266,13 +268,13 @@ int run(int argc, char** argv) {
   options.worker_idle_milliseconds = int64_t{worker_idle_seconds} * 1000;
   // Up to two descriptors a grant, and as many again for operations under way.
   options.grants_per_view = std::clamp(os::most_files() / 3, 1u, core::Limits::kGrantsPerView);
-  // Ten descriptors a view, of which nine are in its record, two a connection of another server, and three for each peer that is
-  // being served.
+  // Ten descriptors a view, of which nine are in its record, four a connection of another server, one more of each while they
+  // are taken over, and three for each peer that is being served.
   // Where that is more than there are, both have fewer, connections no less than a quarter: neither takes what the other needs.
   using Connections = core::ConnectionLimits;
   const uint64_t left = os::most_files() - kFilesLeast / 16 - 3 * core::Limits::kSetupsPerHost;
-  options.connections = static_cast<uint32_t>(std::clamp<uint64_t>(left / 4 / 2, 1, Connections::kPerHost));
-  options.views = static_cast<uint32_t>(std::clamp<uint64_t>((left - 2 * options.connections) / 10, 1, core::Limits::kViewsPerHost));
+  options.connections = static_cast<uint32_t>(std::clamp<uint64_t>(left / 4 / 5, 1, Connections::kPerHost));
+  options.views = static_cast<uint32_t>(std::clamp<uint64_t>((left - 5 * options.connections) / 11, 1, core::Limits::kViewsPerHost));
   const int directory = listener.directory ? listener.directory.get() : -1;
   if (auto done = confine(directory, allowed_missing); !done.ok()) {
     return fail("confinement", done.failure());

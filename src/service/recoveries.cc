@@ -48,7 +48,7 @@ void Service::broker_ended(uint64_t id, View& view) {
 
 void Service::mend_views(const std::vector<uint64_t>& ended) {
   for (const uint64_t id : ended) {
-    if (!views_.contains(id)) continue;
+    if (!views_.contains(id) || !views_[id]->worker) continue;
     views_[id]->mend_at = views_[id]->ended_at = now_milliseconds();
     lacking_.insert(id);
   }
@@ -128,7 +128,7 @@ bool Service::see_off_broker(uint64_t id, View& view) {
 bool Service::begin_replacement(uint64_t id, View& view) {
   auto report = os::socket_pair();
   if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return false;
-  const uint64_t pending = ++last_id_;
+  const uint64_t pending = next_id();
   const auto asked = maker_.ask_for_worker(
       pending, {report->second.get(), view.device.get(), view.counters.get(), view.park.get(), view.reloaded ? &view.rules : nullptr,
                 view.without_broker});
@@ -173,6 +173,7 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, const wir
   view.worker_of_another = false;
   view.worker_events = std::move(fds[kWorkerEventsEnd]);
   view.info.worker_pid = static_cast<pid_t>(report.after);
+  view.info.resting = false;
   view.recovery.started(now_milliseconds());
   view.progressed_at = now_milliseconds();
   view.silent_since = 0;

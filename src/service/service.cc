@@ -191,7 +191,7 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   }
   auto report = os::socket_pair();
   if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return;
-  const uint64_t id = ++last_id_;
+  const uint64_t id = next_id();
   if (auto asked = maker_.ask(id, log_refusal && log_has_room(), peer.get(), report->second.get()); !asked.ok()) {
     log(Level::kError, "maker-busy", {{"reason", describe(asked.failure())}});
     return;
@@ -201,6 +201,20 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   pending_[id] = std::make_unique<Pending>(
       Pending{os::Fd(), std::move(peer), std::move(report->first), *std::move(identity),
               now_milliseconds() + int64_t{core::Limits::kSetupSeconds} * 1000, 0});
+}
+
+uint64_t Service::next_id() {
+  const auto is_taken = [this](uint64_t id) {
+    for (uint64_t other = id; other > core::Limits::kPrivateUids;) {
+      other -= core::Limits::kPrivateUids;
+      if (views_.contains(other) || pending_.contains(other)) return true;
+    }
+    return false;
+  };
+  do {
+    ++last_id_;
+  } while (is_taken(last_id_));
+  return last_id_;
 }
 
 void Service::take_started() {

@@ -122,6 +122,8 @@ class Service {
                            kWorkerEvents, kBrokerEnd, kWorkerEnd, kPeer, kEnding, kKeeper, kSources };
   static uint64_t tag(uint64_t id, Source source) { return id * kSources + source; }
 
+  // Of a view, or of a process. Its private uid is that of no view which is there: they begin anew after 65,536.
+  uint64_t next_id();
   void admit(os::Fd peer, bool log_refusal);
   void take_started();
   void take_report(uint64_t id);

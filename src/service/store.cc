@@ -12,6 +12,7 @@
 #include "os/foreign.h"
 #include "os/memory_file.h"
 #include "os/poller.h"
+#include "os/channel.h"
 #include "os/process.h"
 #include "os/socket.h"
 #include "os/vouched.h"
@@ -21,6 +22,8 @@
 #include "service/processes.h"
 #include "service/setup.h"
 #include "wire/counters.h"
+#include "wire/fuse.h"
+#include "wire/fuse_reply.h"
 #include "wire/node_record.h"
 #include "wire/worker_start.h"
 
@@ -175,13 +178,19 @@ Checked take(const Given::Stored& stored, Programs programs, FoundView* found, s
   if (!out.ok()) return Refusal{"socket", out.failure()};
   found->record = StoredRecord(std::move(message->fds[0]), *std::move(out));
   auto wrong = check_descriptors(*view, *fds, programs);
-  if (!wrong && !found->record.put_anew(bytes, numbers_of(*fds)).ok()) wrong = Refusal{"socket"};
+  if (!wrong && !found->record.put_anew(wire::encode_stored_view(*view), numbers_of(*fds)).ok()) wrong = Refusal{"socket"};
   if (wrong) {
     // Its own they are by now, and without them its connection ends.
     for (const os::Fd* process : {&fds->broker, &fds->worker}) {
       if (*process) os::kill_process(process->get());
     }
     return wrong;
+  }
+  // The service before may have ended while another worker was on its way, which had read what it did not answer: here it waits
+  // where it wakes the view.
+  if (view->info.resting) {
+    const wire::FuseOutHeader resend{sizeof(resend), wire::kNotifyResend, 0};
+    (void)os::write_message(fds->device.get(), {reinterpret_cast<const uint8_t*>(&resend), sizeof(resend)});
   }
   found->view = *std::move(view);
   found->fds = *std::move(fds);

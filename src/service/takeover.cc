@@ -17,6 +17,8 @@ core::Outcome Service::store(View& view) {
   wire::StoredView stored;
   stored.knows_rest = view.knows_rest;
   stored.info = view.info;
+  // Also while another worker is on its way.
+  stored.info.resting = !view.info.foreign && !view.worker_events;
   stored.trees = view.trees;
   if (view.reloaded) stored.other_rules = view.rules;
   const bool first = !view.record;
@@ -70,6 +72,7 @@ void Service::take_over_view(FoundView found) {
     view->info.rules = static_cast<uint32_t>(view->rules.size());
   }
   if (of.foreign) {
+    ++connections_here_;
     watch_broker(id, *view);
   } else {
     watch(id, *view);
@@ -98,7 +101,10 @@ void Service::keeper_ended() {
   options_.keeper = Notifier();
   options_.stores = false;
   words_.clear();
-  for (auto& [id, view] : views_) view->left_to_manager = false;
+  for (auto& [id, view] : views_) {
+    view->left_to_manager = false;
+    view->record.clear();  // of no use to anybody: by it a keeper that is there after all would have old rules
+  }
   log(Level::kError, "keeper-ended", {{"views", absl::StrCat(views_.size())}});
 }
 

@@ -13,7 +13,7 @@
 namespace sluice::adversary {
 namespace {
 
-constexpr char kKeeperSocket[] = "/run/sluice/keeper.sock";
+constexpr char kKeeperSocket[] = "/run/sluice-kept/keeper.sock";
 
 struct Answer {
   core::Result<wire::KeeperWelcome> welcome = core::Failure{EPROTO, core::Reason::kNone};
@@ -67,7 +67,7 @@ ATTACK_WITHIN(ServiceKeeper, ASecondServiceIsRefusedAndTheFirstGoesOn, 40) {
   EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   std::string said;
   EXPECT_EQ(start_beside(kKeeperIn, "/run/other.sock", &said), 1) << said;
-  EXPECT_NE(said.find("another service has the keeper in /run/sluice"), std::string::npos) << said;
+  EXPECT_NE(said.find("another service has the keeper in /run/sluice-kept"), std::string::npos) << said;
   // By the keeper's word too, should one get so far.
   const os::Fd socket = to_keeper();
   const Answer answer = ask_keeper(socket.get());
@@ -95,18 +95,20 @@ ATTACK_WITHIN(ServiceKeeper, NobodyButRootIsAnswered, 40) {
   struct stat stat;
   ASSERT_EQ(::stat(kKeeperSocket, &stat), 0);
   EXPECT_EQ(stat.st_mode & 07777, 0600u);
-  ASSERT_EQ(::stat("/run/sluice/keeper.lock", &stat), 0);
+  ASSERT_EQ(::stat("/run/sluice-kept/keeper.lock", &stat), 0);
   EXPECT_EQ(stat.st_mode & 07777, 0600u);
   host.kill();
-  // Whatever the mode of its socket is.
+  // Whatever the mode of its socket is, and of its directory.
   EXPECT_TRUE(in_process(kVictim, 8, [] { EXPECT_FALSE(os::connect_to(kKeeperSocket).ok()); }));
   ASSERT_EQ(::chmod(kKeeperSocket, 0666), 0);
+  ASSERT_EQ(::chmod(kKeeperIn, 0755), 0);
   EXPECT_TRUE(in_process(kVictim, 8, [] {
     const os::Fd socket = to_keeper();
     const Answer answer = ask_keeper(socket.get());
     EXPECT_FALSE(answer.welcome.ok());
     EXPECT_TRUE(answer.kept.empty());
   }));
+  ASSERT_EQ(::chmod(kKeeperIn, 0700), 0);
   host.start();
   EXPECT_TRUE(reads(view)) << host.log();
 }
@@ -130,31 +132,32 @@ ATTACK_WITHIN(ServiceKeeper, WhatIsNotRootsAloneIsNoPlaceForAKeeper, 60) {
   refused(make("/run/open", 0, 0777), "socket-directory");
   refused(make("/run/group", 0, 0775), "socket-directory");
   refused(make("/run/sticky", 0, 01777), "socket-directory");
+  refused(make("/run/shown", 0, 0711), "socket-directory");
   ASSERT_EQ(::symlink("/run/linked", "/run/link"), 0);
-  make("/run/linked", 0, 0755);
+  make("/run/linked", 0, 0700);
   refused("/run/link", "socket-directory");
-  refused("/run/nowhere", "No such file");
+  refused("/run/nowhere/at-all", "No such file");
   // Left there by somebody, when the directory was another's still.
-  const std::string locked = make("/run/locked", 0, 0755);
+  const std::string locked = make("/run/locked", 0, 0700);
   write_all(locked + "/keeper.lock", "", kVictim, 0600);
   refused(locked, "socket-taken");
-  const std::string open = make("/run/open-lock", 0, 0755);
+  const std::string open = make("/run/open-lock", 0, 0700);
   write_all(open + "/keeper.lock", "", 0, 0666);
   refused(open, "socket-taken");
-  const std::string named_pipe = make("/run/pipe", 0, 0755);
+  const std::string named_pipe = make("/run/pipe", 0, 0700);
   ASSERT_EQ(::mkfifo((named_pipe + "/keeper.lock").c_str(), 0600), 0);
   refused(named_pipe, "socket-taken");
-  const std::string turned = make("/run/turned", 0, 0755);
+  const std::string turned = make("/run/turned", 0, 0700);
   ASSERT_EQ(::symlink("/run/sluice.lock", (turned + "/keeper.lock").c_str()), 0);
   refused(turned, "symbolic links");
   EXPECT_EQ(::access("/run/sluice.lock", F_OK), -1);
-  const std::string taken = make("/run/taken", 0, 0755);
+  const std::string taken = make("/run/taken", 0, 0700);
   ASSERT_EQ(::chmod(taken.c_str(), 0777), 0);
   ASSERT_EQ(::seteuid(kVictim), 0);
   os::Fd theirs = bound(SOCK_SEQPACKET, (taken + "/keeper.sock").c_str());
   EXPECT_EQ(::listen(theirs.get(), 8), 0);
   ASSERT_EQ(::seteuid(0), 0);
-  ASSERT_EQ(::chmod(taken.c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(taken.c_str(), 0700), 0);
   refused(taken, "socket-taken");
   struct pollfd waiting {theirs.get(), POLLIN, 0};
   EXPECT_EQ(::poll(&waiting, 1, 0), 1);
@@ -165,7 +168,7 @@ ATTACK_WITHIN(ServiceKeeper, WhatIsNotRootsAloneIsNoPlaceForAKeeper, 60) {
 
 // Views are left to one of both, and a private service's to nobody.
 ATTACK(ServiceKeeper, WordsThatContradictEachOtherAreRefused) {
-  EXPECT_EQ(::mkdir(kKeeperIn, 0755), 0);
+  EXPECT_EQ(::mkdir(kKeeperIn, 0700), 0);
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
            {"--listen-fds", "--store-views", "--keep-views", kKeeperIn}, {"--peer", "0", "--keep-views", kKeeperIn},
            {"--listen", "/run/other.sock", "--keep-views"}, {"--listen", "/run/other.sock", "--keep-views", ""}}) {
@@ -346,7 +349,7 @@ ATTACK_WITHIN(ServiceKeeper, AKeeperThatLiesIsRefusedByName, 90) {
       {"reason=\"timeout", [&](int socket) { welcome(socket, 2), say(socket, "view-1", {fd}); }},
       {"reason=\"timeout", [](int) {}},
   };
-  EXPECT_EQ(::mkdir(kKeeperIn, 0755), 0);
+  EXPECT_EQ(::mkdir(kKeeperIn, 0700), 0);
   for (const False& lie : lies) {
     SCOPED_TRACE(lie.says);
     ::unlink(kKeeperSocket);

@@ -46,7 +46,7 @@ inline os::Fd bound(int type, const char* path) {
 inline bool soon(int milliseconds, const std::function<bool()>& so);
 
 enum class With { kManager, kKeeper };
-inline constexpr char kKeeperIn[] = "/run/sluice";
+inline constexpr char kKeeperIn[] = "/run/sluice-kept";
 
 inline std::vector<pid_t> named(const std::string& name);
 
@@ -61,7 +61,7 @@ class Host {
       listener_ = bound(SOCK_SEQPACKET, kSocket);
       EXPECT_EQ(::listen(listener_.get(), 16), 0);
     } else {
-      EXPECT_TRUE(::mkdir(kKeeperIn, 0755) == 0 || errno == EEXIST);
+      EXPECT_TRUE(::mkdir(kKeeperIn, 0700) == 0 || errno == EEXIST);
     }
     current_ = this;
   }

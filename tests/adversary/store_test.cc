@@ -505,6 +505,28 @@ ATTACK_WITHIN(ServiceStore, AViewOfTheServiceBeforeVersionTwoGoesOn, 40) {
   EXPECT_TRUE(reads(view));
   EXPECT_TRUE(host.logs("event=broker-replaced"));
 }
+// Nor is it lost with the service after the next: what that one left is its own version's.
+ATTACK_WITHIN(ServiceStore, AViewOfTheServiceBeforeVersionTwoGoesOnTwice, 40) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start();
+  const View view(source, kVictim);
+  EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
+  host.kill();
+  {
+    const auto stored = host.stored();
+    Forgery first = look_into(stored[0]);
+    put(first.bytes, 4, 1);
+    put(first.bytes, 64, 4);
+    const os::Fd socket = stored_as(first, true, 0, false);
+    host.start(Host::Stored{{first.name, socket.get()}});
+    EXPECT_TRUE(host.logs("event=view-taken-over"));
+    host.kill();
+    host.start(Host::Stored{{first.name, socket.get()}});
+    EXPECT_TRUE(host.logs("event=view-taken-over"));
+    EXPECT_TRUE(reads(view)) << host.log();
+  }
+}
 
 ATTACK_WITHIN(ServiceStore, WhatIsForgedIsRefusedAndTheOthersGoOn, 110) {
   const std::string source = source_of_victim();

@@ -154,7 +154,7 @@ use_over_a_death() { # as $SERVER
   use_file
 }
 case_library_with_a_keeper() {
-  mkdir -p /run/keeper
+  mkdir -p -m 700 /run/keeper
   begin_case --keep-views /run/keeper
   mkfifo -m 666 "$W/release"
   start_server unshare -Urm /run/clients/passthrough_server "$W/tree" "$W/point"
@@ -165,7 +165,7 @@ case_library_with_a_keeper() {
   ends_server
 }
 case_exec_with_a_keeper() {
-  mkdir -p /run/keeper
+  mkdir -p -m 700 /run/keeper
   begin_case --keep-views /run/keeper
   mkfifo -m 666 "$W/release"
   start_server $(raw --unshare)
