@@ -15,8 +15,7 @@ void OpenFiles::ask_ahead(Node* node) {
   PathBuffer buffer;
   const auto path = table_.path_of(node, buffer);
   if (!path.ok()) return;
-  BrokerLink& link = view_read_only_ ? read_only_link_ : read_write_;
-  node->asked = link.ask_ahead(request_to_open(node, O_RDONLY), *path, node->id);
+  node->asked = link().ask_ahead(request_to_open(node, O_RDONLY), *path, node->id);
   if (node->asked) counters_.grants_asked.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -43,7 +42,10 @@ void OpenFiles::take_ahead(BrokerLink& link, const BrokerLink::Ahead& answer) {
     return;
   }
   node->asked = false;
+  const bool is_stale = reply.ok() && closed_.contains(reply->grant);
+  if (read_write_.asked_ahead() + read_only_link_.asked_ahead() == 0) closed_.clear();
   if (!reply.ok() || reply->grant == 0) return habit_.wasted();
+  if (is_stale) return;
   take_grant(node, *reply, false);
   node->ahead = true;
   set_idle(node, false);

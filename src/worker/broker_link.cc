@@ -14,8 +14,9 @@ namespace {
 
 constexpr core::Failure kGone{EIO, core::Reason::kChildFailed};
 constexpr size_t kMostHeldBack = 32;
-// Even, where the nonces of catch_up() are odd.
-constexpr int64_t kAhead = 2;
+// What an answer to kOpen has as its value, by which a worker after this one tells it from that to what is written down as asked
+// (catch_up). Even, where the nonces are odd.
+constexpr int64_t kUnnoted = 2;
 
 }  // namespace
 
@@ -54,13 +55,18 @@ core::Result<wire::BrokerReply> BrokerLink::receive() {
 core::Result<wire::BrokerReply> BrokerLink::ask(const wire::BrokerRequest& request,
                                                 std::string_view path, std::string_view second) {
   if (intent_ != nullptr) intent_->asks(request.op);
-  const auto reply = ask_unnoted(request, path, second);
+  const auto reply = ask_now(request, path, second);
   if (reply.ok() && intent_ != nullptr) intent_->answered(request.op);
   return reply;
 }
 
-core::Result<wire::BrokerReply> BrokerLink::ask_unnoted(const wire::BrokerRequest& request, std::string_view path,
-                                                        std::string_view second) {
+core::Result<wire::BrokerReply> BrokerLink::open_unnoted(wire::BrokerRequest request, std::string_view path) {
+  request.length = kUnnoted;
+  return ask_now(request, path, {});
+}
+
+core::Result<wire::BrokerReply> BrokerLink::ask_now(const wire::BrokerRequest& request, std::string_view path,
+                                                    std::string_view second) {
   const auto sent = send(request, path, second);
   if (!sent.ok() && sent.failure().reason != kGone.reason) return sent.failure();
   step();
@@ -80,8 +86,7 @@ core::Result<wire::BrokerReply> BrokerLink::receive_verdict() {
 }
 
 bool BrokerLink::ask_ahead(wire::BrokerRequest request, std::string_view path, uint64_t nodeid) {
-  // By this a worker after this one tells the answer from that to what is written down as asked (catch_up).
-  request.length = kAhead;
+  request.length = kUnnoted;
   if (!send(request, path, {}).ok()) return false;
   ahead_.push_back(nodeid);
   step();
@@ -126,7 +131,8 @@ core::Outcome BrokerLink::catch_up(int64_t nonce, int lifeline, int most_millise
       if (!reply.ok()) return reply.failure();
       if (reply->error == 0 && reply->value == nonce) return core::Done{};
       // At once: this worker may be killed as well before it reads the next. What has a value answers another one that caught up.
-      if (intent_ != nullptr && !noted && reply->error == 0 && reply->value == 0) {
+      // Nor is "by the other channel" an answer to what is noted: nothing was done.
+      if (intent_ != nullptr && !noted && reply->error == 0 && reply->value == 0 && reply->use_read_only == 0) {
         intent_->answer_left();
         noted = true;
       }

@@ -33,9 +33,8 @@ class BrokerLink {
   // Waits for the answer. The failure is the broker's verdict. Where the broker is gone, this process ends.
   core::Result<wire::BrokerReply> ask(const wire::BrokerRequest& request, std::string_view path = {},
                                       std::string_view second = {});
-  // The same, before the worker before this one's request has been ended: nothing is written down.
-  core::Result<wire::BrokerReply> ask_unnoted(const wire::BrokerRequest& request, std::string_view path,
-                                              std::string_view second = {});
+  // The same of kOpen, before the worker before this one's request has been ended: nothing is written down.
+  core::Result<wire::BrokerReply> open_unnoted(wire::BrokerRequest request, std::string_view path);
   // For the requests without an answer.
   void tell(const wire::BrokerRequest& request);
   // The same, together with what is asked or told next: the broker need not be woken for it alone. Who sleeps, or lets somebody go on
@@ -64,6 +63,7 @@ class BrokerLink {
 
  private:
   core::Outcome send(const wire::BrokerRequest& request, std::string_view path, std::string_view second);
+  core::Result<wire::BrokerReply> ask_now(const wire::BrokerRequest& request, std::string_view path, std::string_view second);
   core::Result<wire::BrokerReply> receive();
   void look_for_answer();
   core::Result<wire::BrokerReply> receive_verdict();

@@ -68,7 +68,6 @@ void OpenFiles::make_room() {
     settle(nullptr);
     if (!close_oldest(idle_) && !close_oldest(idle_nameless_)) break;
   }
-  read_write_.flush();  // what is asked for next may go another way
 }
 
 }  // namespace sluice::worker

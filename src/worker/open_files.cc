@@ -69,7 +69,7 @@ core::Result<wire::BrokerReply> OpenFiles::ask_grant_by_this_name(Node* node, in
   const wire::BrokerRequest request = request_to_open(node, flags);
   counters_.grants_asked.fetch_add(1, std::memory_order_relaxed);
   const auto ask = [&](BrokerLink& link) {
-    return noted == Noted::kYes ? link.ask(request, *path) : link.ask_unnoted(request, *path);
+    return noted == Noted::kYes ? link.ask(request, *path) : link.open_unnoted(request, *path);
   };
   if (view_read_only_) return ask(read_only_link_);
   auto reply = ask(read_write_);
@@ -98,7 +98,7 @@ core::Outcome OpenFiles::open(Node* node, int flags) {
     if (!nameless) {
       if (auto held = table_.keep_held(node); !held.ok()) return held;
     }
-    read_write_.flush();  // of a program that was just written: who writes it no more may be the one who runs it
+    link().flush();  // of a program that was just written: who writes it no more may be the one who runs it
     counters_.grants_kept.fetch_add(1, std::memory_order_relaxed);
   } else if (auto got = get_grant(node, cut_here ? flags & ~O_TRUNC : flags); !got.ok()) {
     return got;
@@ -147,9 +147,9 @@ core::Outcome OpenFiles::take_over() {
   for (const auto& [grant, of] : left) {
     const auto users = users_.find(grant);
     if (users == users_.end()) {
-      read_write_.tell(about(BrokerOp::kClose, grant));
+      link().tell(about(BrokerOp::kClose, grant));
     } else if (users->second.writers == 0) {
-      read_write_.tell(about(BrokerOp::kDropWrite, grant));
+      link().tell(about(BrokerOp::kDropWrite, grant));
     }
   }
   counters_.grants.store(nodes, std::memory_order_relaxed);
@@ -181,7 +181,7 @@ core::Outcome OpenFiles::get_grant(Node* node, int flags) {
   }
   if (node->grant != 0 && reply->grant != node->grant) {
     // By now the broker's clock says that other rules hold: to the kernel it is another file.
-    if (!users_.contains(reply->grant)) read_write_.tell(about(BrokerOp::kClose, reply->grant));
+    if (!users_.contains(reply->grant)) tell_closed(reply->grant);
     return core::Failure{ESTALE, core::Reason::kNone};
   }
   take_grant(node, *reply, (flags & O_ACCMODE) != O_RDONLY);
@@ -264,7 +264,13 @@ void OpenFiles::release(Node* node, bool write) {
 void OpenFiles::drop_write(Node* node) {
   if (!node->writable) return;
   node->writable = false;
-  if (--users_[node->grant].writers == 0) read_write_.tell_soon(about(BrokerOp::kDropWrite, node->grant));
+  if (--users_[node->grant].writers == 0) link().tell_soon(about(BrokerOp::kDropWrite, node->grant));
+}
+
+// Another node may have had the grant, and what was asked for ahead of this one be answered with it.
+void OpenFiles::tell_closed(uint64_t grant) {
+  if (read_write_.asked_ahead() + read_only_link_.asked_ahead() > 0) closed_.insert(grant);
+  link().tell_soon(about(BrokerOp::kClose, grant));
 }
 
 void OpenFiles::close_grant(Node* node) {
@@ -274,7 +280,7 @@ void OpenFiles::close_grant(Node* node) {
     drop_write(node);
     --users.nodes;
   } else {
-    read_write_.tell_soon(about(BrokerOp::kClose, node->grant));
+    tell_closed(node->grant);
     users_.erase(node->grant);
   }
   counters_.grants.fetch_sub(1, std::memory_order_relaxed);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -61,7 +62,7 @@ class OpenFiles {
   OpenHabit& habit() { return habit_; }
 
   // Before the thread sleeps: what the broker has not been told yet.
-  void tell_broker() { read_write_.flush(); }
+  void tell_broker() { link().flush(); }
   // Gives back grants that have been idle too long. Milliseconds until the next is due, -1: none.
   int expire();
 
@@ -81,7 +82,10 @@ class OpenFiles {
     uint64_t nodeid;
     int64_t since;
   };
-  enum class Noted { kYes, kNo };  // BrokerLink::ask_unnoted()
+  enum class Noted { kYes, kNo };  // BrokerLink::open_unnoted()
+  // The channel by which files are asked for first, and so the one by which they are given back: what comes by one keeps its order.
+  BrokerLink& link() { return view_read_only_ ? read_only_link_ : read_write_; }
+  void tell_closed(uint64_t grant);
   core::Result<wire::BrokerReply> ask_grant(Node* node, int flags, Noted noted = Noted::kYes);
   core::Result<wire::BrokerReply> ask_grant_by_this_name(Node* node, int flags, Noted noted);
   core::Outcome get_grant(Node* node, int flags);
@@ -121,6 +125,7 @@ class OpenFiles {
   absl::flat_hash_map<uint64_t, Users> users_;
   int64_t contested_until_ = 0;
   OpenHabit habit_;
+  absl::flat_hash_set<uint64_t> closed_;  // grants that were given back while something was asked for ahead: what comes of them is stale
 };
 
 }  // namespace sluice::worker

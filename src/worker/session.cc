@@ -28,6 +28,9 @@ constexpr size_t kMostOnStack = 1024;
 // The shorter of two waits in milliseconds; < 0: for ever.
 constexpr int kShowMilliseconds = core::RecoveryLimits::kPatienceMilliseconds / 3;
 
+// What is read before the worker has found what the one before it was at: all that was not answered, but not what comes on and on.
+constexpr size_t kMostAtFirst = 65536;
+
 // So many in a row wait already: there is more than one who asks.
 constexpr uint32_t kMoreThanOne = 2;
 
@@ -164,6 +167,7 @@ core::Result<size_t> Session::next(std::span<uint8_t> buffer) {
 
 // For a request, for so many milliseconds; what comes meanwhile from others is done.
 core::Outcome Session::wait(int milliseconds) {
+  worker_.unserved = turns_.size();
   const bool looks = worker_.looks_for_changes();
   if (!looks) milliseconds = sooner(milliseconds, worker_.milliseconds_to_changes());
   const auto readable = os::wait_readable_while(worker_.device, worker_.service, milliseconds,
@@ -195,7 +199,7 @@ core::Result<bool> Session::fill() {
     if (!reads_ahead_ && at_once_ < kMoreThanOne) return true;
   }
   // What is handed on takes no room: of that no more is read than of the others, but after another worker.
-  for (size_t left = Turns::kMost; !turns_.is_full() && (left > 0 || !has_begun_); --left) {
+  for (size_t left = has_begun_ ? Turns::kMost : kMostAtFirst; !turns_.is_full() && left > 0; --left) {
     const auto length = os::read_message(worker_.device, turns_.room());
     if (length.ok()) {
       take_in(*length);

@@ -161,7 +161,7 @@ core::Outcome Worker::give_to_maker(fuse_req_t req, Node* parent, std::string_vi
 
 bool Worker::can_rest() {
   const int64_t remembered = config.coherence_milliseconds + core::RecoveryLimits::kForgottenMilliseconds;
-  if (data.is_at_work() || (nanoseconds() - served_at) / 1'000'000 < remembered) return false;
+  if (unserved > 0 || data.is_at_work() || (nanoseconds() - served_at) / 1'000'000 < remembered) return false;
   if (tick() >= 0 || (record != nullptr && record->has_lost())) return false;
   // The next could not find it: what has no name, and is not served by its grant alone.
   bool is_lost = false;
@@ -176,6 +176,7 @@ core::Outcome Worker::take_word() {
   const auto said = std::span(bytes).first(*length);
   if (std::equal(said.begin(), said.end(), std::begin(wire::kRest), std::end(wire::kRest))) {
     rests = can_rest();
+    if (rests) files.tell_broker();
     return rests ? core::Outcome(core::Failure{ECANCELED, core::Reason::kNone}) : core::Done{};
   }
   auto taken = core::Rules::decode(said);

@@ -56,6 +56,7 @@ struct Worker {
   uint32_t umask = 0;            // of this process, set as the last caller's was
   bool swallow_replies = false;  // while libfuse answers the recorded INIT
   Record* record = nullptr;      // of a view that is recorded
+  size_t unserved = 0;           // requests that are read, and wait for their turn
   int64_t served_at = nanoseconds();  // when the last request was
   bool rests = false;                 // it ends for as long as there is nothing to do
   // Preserve mode, in nanoseconds since 1970: what was made before this may be what was lost, of this view or

@@ -127,6 +127,16 @@ const Act kActs[] = {
        const Descriptor last(open_at(in_row(at, 8), O_RDWR));
        return result + write_and_read(last.fd, "8");
      }},
+    // Of others, which are granted by another channel: that the answers to what was asked ahead are none to what follows.
+    {"open what others own, and be refused", [](const std::string& at) {
+       std::string result;
+       for (int i = 0; i < 5; ++i) {
+         const Descriptor file(open_at(at + "/../../others/" + std::to_string(i), O_RDONLY));
+         char byte;
+         result += file.fd < 0 ? error_name() : said(::read(file.fd, &byte, 1));
+       }
+       return result + said(::rmdir((at + "/row").c_str()));
+     }},
     {"list and remove", [](const std::string& at) {
        DIR* directory = ::opendir(at.c_str());
        if (directory == nullptr) return error_name();
@@ -163,6 +173,12 @@ const Act kDeviceActs[] = {
 std::span<const Act> acts() { return kActs; }
 
 std::span<const Act> device_acts() { return kDeviceActs; }
+
+void make_others(const std::string& in) {
+  const std::string at = in + "/others";
+  expect(::mkdir(at.c_str(), 0755) == 0, at);
+  for (int i = 0; i < kInRow; ++i) expect(write_file(at + "/" + std::to_string(i), O_EXCL, "others'"), at);
+}
 
 bool prepare(const std::string& at) {
   bool row = ::mkdir(at.c_str(), 0755) == 0 && ::mkdir((at + "/row").c_str(), 0755) == 0;

@@ -21,6 +21,9 @@ std::span<const Act> acts();
 // By root, in a view that makes device nodes.
 std::span<const Act> device_acts();
 
+// Root. Two above such a directory is one with files of root's.
+void make_others(const std::string& in);
+
 // Makes such a directory.
 bool prepare(const std::string& at);
 

@@ -79,6 +79,7 @@ void play_kind(Stage& stage, const Kind& kind) {
   Place place;
   int views = 0;
   stage.make_directory("steps");
+  for (const std::string& side : {stage.plain(), stage.under()}) make_others(side + "/steps");
   for (bool more = true; more;) {
     const int before = failures();
     const auto view = stage.mount_as(kind.identity, kind.options);
