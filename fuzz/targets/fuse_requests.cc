@@ -110,8 +110,9 @@ wire::ViewConfig config_of(fuzz::Choices& choices) {
   const uint8_t bits = choices.byte();
   config.read_only = bits % 8 == 0;
   config.preserve = bits % 8 == 1;
+  config.device_nodes = bits % 16 == 1;
   config.coherence_milliseconds = bits % 4 == 2 ? 0 : 1000;
-  config.most_grants = 6;
+  config.most_grants = 8;
   config.init = init_message();
   config.rules = bits % 16 == 15 ? core::Rules() : fuzz::tree_rules();
   return config;
@@ -139,6 +140,12 @@ class Broker {
     const uint8_t malformed = 0;  // which ends it
     (void)os::write_message(data_channel().first.get(), {&malformed, 1});
     for (std::thread& thread : threads_) thread.join();
+    // What its process has open closes with it; here it is this one's.
+    for (wire::BrokerReply left{};; left.grant = 0) {
+      grants_.next(0, left);
+      if (left.grant == 0) return;
+      (void)grants_.close(core::GrantId::unpack(left.grant));
+    }
   }
   int read_write() const { return read_write_.first.get(); }
   int read_only() const { return read_only_.first.get(); }
@@ -246,6 +253,8 @@ class Kernel {
         rules_.replace(step == 250 ? other_rules() : config_.rules);
       else if (step >= 240)
         change_behind_the_view();
+      else if (step >= 236)
+        open_one_after_the_other();
       else
         request(kOpcodes[step % std::size(kOpcodes)]);
     }
@@ -259,6 +268,14 @@ class Kernel {
   void look_about() {
     for (const char* name : {"a", "b", "dir", "masked", "window", "fixed", "few", "owned"}) look_up(1, name);
     for (const auto& [node, lookups] : std::map(nodes_)) look_up(node, "c");  // in one of them
+  }
+  // In the order in which it was seen: what comes next is granted before it is opened.
+  void open_one_after_the_other() {
+    for (const auto& [node, lookups] : std::map(nodes_)) {
+      wire::Writer body;
+      body.put(last_flags_ = O_RDONLY), body.put(uint32_t{0});
+      send(kOpen, node, body.finish());
+    }
   }
   void look_up(uint64_t directory, const std::string& name) {
     wire::Writer body;

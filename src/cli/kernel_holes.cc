@@ -5,12 +5,12 @@
 namespace sluice::cli {
 
 KernelVersion version_of(std::string_view release) {
-  KernelVersion version;
+  uint16_t major = 0, minor = 0;  // no sign is a part of either
   const char* end = release.data() + release.size();
-  const auto major = std::from_chars(release.data(), end, version.major);
-  if (major.ec != std::errc() || major.ptr == end || *major.ptr != '.') return {};
-  if (std::from_chars(major.ptr + 1, end, version.minor).ec != std::errc()) return {};
-  return version;
+  const auto first = std::from_chars(release.data(), end, major);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != '.') return {};
+  if (std::from_chars(first.ptr + 1, end, minor).ec != std::errc()) return {};
+  return {major, minor};
 }
 
 std::vector<const KernelHole*> holes_of(KernelVersion version) {

@@ -19,7 +19,7 @@
 namespace sluice::service {
 namespace {
 
-constexpr int64_t kAgainMilliseconds = 10;
+constexpr int64_t kMendAgainMilliseconds = 10;
 constexpr int64_t kReapedMilliseconds = 200;
 
 // Its parent is not quite gone: then it is ours; or is another's, which may never reap it.
@@ -71,7 +71,7 @@ void Service::mend(uint64_t id, View& view) {
     // directory (worker/forgetter.h), which somebody holds who waits for an answer of the next worker.
     const bool is_left = view.silent_since != 0 && now_milliseconds() - view.silent_since >= kLeaveMilliseconds;
     if (is_there && !is_left) {
-      view.mend_at = now_milliseconds() + kAgainMilliseconds;
+      view.mend_at = now_milliseconds() + kMendAgainMilliseconds;
       return;
     }
     poller_.remove(view.worker.get());
@@ -97,7 +97,7 @@ void Service::mend(uint64_t id, View& view) {
   const auto of_owner = replacements_of_.find(view.info.owner);
   if (replacements_ >= core::RecoveryLimits::kReplacements ||
       (of_owner != replacements_of_.end() && of_owner->second >= core::RecoveryLimits::kReplacementsPerOwner)) {
-    view.mend_at = now_milliseconds() + kAgainMilliseconds;
+    view.mend_at = now_milliseconds() + kMendAgainMilliseconds;
     return;
   }
   if (!begin_replacement(id, view)) {
@@ -112,7 +112,7 @@ void Service::mend(uint64_t id, View& view) {
 bool Service::see_off_broker(uint64_t id, View& view) {
   const auto end = os::reap(view.broker.get());
   if (!end.ok() && may_be_reaped(view.broker, view.broker_of_another, view.broker_ended_at)) {
-    view.mend_at = now_milliseconds() + kAgainMilliseconds;
+    view.mend_at = now_milliseconds() + kMendAgainMilliseconds;
     return false;
   }
   view.broker.reset();

@@ -76,11 +76,12 @@ struct Worker {
   uint32_t attribute_time(const Node* node, uint32_t links) const;
   static double seconds(uint32_t milliseconds) { return milliseconds / 1000.0; }
 
-  // nullptr: the kernel names a node that it has forgotten, or of which the rules say something else
-  // by now.
+  // nullptr: the kernel names a node that it has forgotten, also where what is below keeps it in the table, or of which the rules say
+  // something else by now.
   Node* get(uint64_t nodeid) {
     Node* node = table.get(nodeid);
-    return node != nullptr && rules.is_current(node) ? node : nullptr;
+    const bool is_told = node != nullptr && (node->lookups > 0 || node == table.root());
+    return is_told && rules.is_current(node) ? node : nullptr;
   }
   // The same, but what is open stays what it was when it was opened.
   Node* get_open(uint64_t nodeid) {

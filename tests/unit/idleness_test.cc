@@ -6,7 +6,7 @@
 namespace sluice::core {
 namespace {
 
-using Limits = RecoveryLimits;
+using Rests = RecoveryLimits;
 
 constexpr int64_t kIdle = 60'000;
 
@@ -28,8 +28,8 @@ TEST(Idleness, NeverWithoutATime) {
 TEST(Idleness, NotBeforeTheKernelHasForgotten) {
   for (const uint32_t coherence : {0u, 1000u, 3'600'000u, 86'400'000u}) {
     Idleness idleness(0, 1000, coherence);
-    EXPECT_FALSE(idleness.is_over(int64_t{coherence} + Limits::kForgottenMilliseconds, 0, false)) << coherence;
-    EXPECT_TRUE(idleness.is_over(int64_t{coherence} + 2 * Limits::kForgottenMilliseconds, 0, false)) << coherence;
+    EXPECT_FALSE(idleness.is_over(int64_t{coherence} + Rests::kForgottenMilliseconds, 0, false)) << coherence;
+    EXPECT_TRUE(idleness.is_over(int64_t{coherence} + 2 * Rests::kForgottenMilliseconds, 0, false)) << coherence;
   }
 }
 
@@ -56,8 +56,8 @@ TEST(Idleness, AskedOnceInSuchATime) {
 }
 
 TEST(Idleness, LooksSeldom) {
-  EXPECT_EQ(Idleness(0, kIdle, 0).next_look(5), 5 + kIdle / Limits::kLooksWhileIdle);
-  EXPECT_GE(Idleness(0, 1, 0).next_look(0), Limits::kLookMilliseconds);
+  EXPECT_EQ(Idleness(0, kIdle, 0).next_look(5), 5 + kIdle / Rests::kLooksWhileIdle);
+  EXPECT_GE(Idleness(0, 1, 0).next_look(0), Rests::kLookMilliseconds);
 }
 
 }  // namespace
