@@ -8,6 +8,7 @@ namespace sluice::worker {
 void Turns::put(size_t length) {
   const uint8_t place = order_[used_];
   wire::FuseInHeader header;
+  std::memcpy(at(place), room_.data(), length);
   std::memcpy(&header, at(place), sizeof(header));
   waiting_[place] = {header.unique, header.uid, header.pid, 0, length};
   ++used_;

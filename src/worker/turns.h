@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "core/zeroed_memory.h"
 #include "wire/fuse.h"
@@ -27,13 +28,15 @@ class Turns {
   static constexpr size_t kMost = 32;
   static constexpr uint32_t kMostPassed = 64;
 
-  Turns() : memory_(core::zeroed_memory<uint8_t>(kMost * kRoom)) {}
+  Turns() : memory_(core::zeroed_memory<uint8_t>(kMost * kRoom)), room_(kRoom) {}
 
   size_t size() const { return used_; }
   bool is_full() const { return used_ == kMost; }
 
   // Where the next message is to be read. It must not be full.
-  std::span<uint8_t> room() { return {at(order_[used_]), kRoom}; }
+  // Of memory that is there: where the kernel has to make a page for what it writes, and the worker is killed just then, it gives the
+  // request up, and who waits gets EIO (fs/fuse/dev.c, fuse_dev_do_read: where copying fails, Linux 6.18).
+  std::span<uint8_t> room() { return room_; }
   // What was read there, so many bytes of it, waits. At least a header.
   void put(size_t length);
   // Takes one; its bytes stay until the next message is read. first: before all others, whatever it was that was sent again by this
@@ -57,6 +60,7 @@ class Turns {
   void count(const Waiting& served);
 
   core::Memory<uint8_t> memory_;
+  std::vector<uint8_t> room_;
   std::array<Waiting, kMost> waiting_{};  // by place
   // Places: those that wait as they came, then the free ones.
   std::array<uint8_t, kMost> order_ = [] {
