@@ -104,6 +104,7 @@ void Session::look_for_fork() {
   if (!fork_mark_.begin()) return;
   // Whoever had a lock when the process was copied is not here. The sockets are the other process's, too: a
   // request on them would take its answers. Its broker stays; this process gets one of its own.
+  connecting_.forget();
   for (Channel* channel : {&read_only_, &read_write_}) {
     channel->mutex.forget();
     channel->socket.reset();
@@ -226,11 +227,11 @@ core::Result<int> Session::exchange(Channel& channel, const wire::BackingRequest
 }
 
 core::Outcome Session::connect(uint32_t generation, int64_t deadline) {
-  // Somebody else has meanwhile: who has one of the locks then may be waiting for an answer. The caller looks again.
+  // Where somebody else has meanwhile, they may be waiting for an answer already, with the lock of a channel. The caller looks again.
+  const os::MutexLock connecting(connecting_);
   if (generation_.load() != generation) return core::Done{};
   const os::MutexLock first(read_only_.mutex);
   const os::MutexLock second(read_write_.mutex);
-  if (generation_.load() != generation && read_only_.socket && read_write_.socket) return core::Done{};
   read_only_.socket.reset();
   read_write_.socket.reset();
   ended_.store(latest_);

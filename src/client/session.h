@@ -61,6 +61,7 @@ class Session {
   std::atomic<bool> mounted_{false};
 
   Channel read_only_, read_write_;
+  os::Mutex connecting_;  // before those of the channels, and only for as long as channels are made
   std::atomic<uint32_t> generation_{0};
   // Ids of a connection go up (tests/kernel Backing.IdsGoUp). The latest that a broker gave, and the latest of brokers
   // that were lost: up to that one all have ended. 0: none.
