@@ -28,6 +28,9 @@ namespace {
 constexpr char kRunDirectory[] = "/run/sluice";
 constexpr char kDefaultSocket[] = "/run/sluice/sluice.sock";
 constexpr char kPrivatePrefix[] = "private-";
+// From making its socket, on a busy machine.
+constexpr int kTriesToListen = 50;
+constexpr useconds_t kMicrosecondsBetween = 20'000;
 
 std::string private_socket_of(pid_t pid) {
   return absl::StrCat(kRunDirectory, "/", kPrivatePrefix, pid, ".sock");
@@ -226,6 +229,19 @@ absl::StatusOr<wire::Totals> totals_of(const std::string& socket) {
   return *totals;
 }
 
+namespace {
+
+// Nor is about to: a service that is just starting has its socket, and refuses for a moment.
+bool nobody_listens(const std::string& socket) {
+  for (int tries = 0; tries < kTriesToListen; ++tries) {
+    if (auto alive = os::connect_to(socket); alive.ok() || alive.failure().error != ECONNREFUSED) return false;
+    ::usleep(kMicrosecondsBetween);
+  }
+  return true;
+}
+
+}  // namespace
+
 absl::StatusOr<std::vector<ListedView>> list_views(const std::string& socket) {
   std::vector<ListedView> views;
   if (auto listed = list_at(socket, views); !listed.ok() && ::access(socket.c_str(), F_OK) == 0 &&
@@ -239,9 +255,7 @@ absl::StatusOr<std::vector<ListedView>> list_views(const std::string& socket) {
     const std::string private_socket = absl::StrCat(kRunDirectory, "/", entry->d_name);
     if (list_at(private_socket, views).ok()) continue;
     // One that was killed leaves its socket behind, and answers no more.
-    if (auto alive = os::connect_to(private_socket); !alive.ok() && alive.failure().error == ECONNREFUSED) {
-      ::unlink(private_socket.c_str());
-    }
+    if (nobody_listens(private_socket)) ::unlink(private_socket.c_str());
   }
   ::closedir(directory);
   return views;

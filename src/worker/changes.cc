@@ -21,11 +21,11 @@ bool Worker::may_tell(const Node* directory, std::string_view name, bool is_dire
   return rules.empty() || !rules.hides(rules.decide(directory, name).of(is_directory));
 }
 
-void Worker::forget_attributes(uint64_t nodeid) {
+void Worker::forget_inode(uint64_t nodeid, bool listing_too) {
   struct {
     wire::FuseOutHeader header;
     wire::FuseNotifyInvalInode what;
-  } notice{{sizeof(notice), wire::kNotifyInvalInode, 0}, {nodeid, -1, 0}};
+  } notice{{sizeof(notice), wire::kNotifyInvalInode, 0}, {nodeid, listing_too ? 0 : -1, 0}};
   // Fails where the kernel has forgotten the inode meanwhile.
   (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&notice), sizeof(notice)});
 }
@@ -60,7 +60,13 @@ bool Worker::take_change(const wire::ChangeEvent& event) {
       continue;
     }
     if (!may_tell(directory, event.name, (event.what & wire::kChangedDirectory) != 0)) continue;
-    if ((event.what & wire::kChangedNames) != 0) forget_attributes(id);
+    if ((event.what & wire::kChangedNames) != 0) {
+      if (directory->listing != nullptr) {
+        forget_listing(directory);
+      } else {
+        forget_attributes(id);
+      }
+    }
     if ((event.what & wire::kNameMade) != 0) forget_links(directory, event.name);
     if (!forgetter.forget(id, event.name)) return false;
   }
@@ -86,6 +92,7 @@ void Worker::go_on() {
   forget_names();
   const bool all = config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds;
   table.for_each([&](const Node* node) {
+    if (node->is_directory() && node != table.root()) left_listings.push_back(node->id);
     if (node != table.root() && (all || node->opens > 0)) forget_attributes(node->id);
   });
   root_told();
@@ -109,6 +116,7 @@ void Worker::take_changes() {
   }
   if (all_told) return;
   forget_names();
+  forget_listings();
   forget_attributes(table.root()->id);
 }
 

@@ -29,6 +29,8 @@ class ListingHabit {
     left_out_ = true;
     return false;
   }
+  // Whether those who list are likely to look at what they find.
+  bool expects_looks() const { return credit_ > 0; }
   // The kernel looks up a name in this directory.
   void look_up(uint64_t directory) {
     if (left_out_ && directory == directory_) looked_up_ = true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,16 @@ struct FileKey {
 // is another node, with other attributes.
 using Facet = uint32_t;
 
+class Numbering;
+
+// What the kernel remembers of a directory: its listing, so that who lists it again asks nobody (Worker::tell_listing).
+struct ToldListing {
+  uint64_t state;             // what it was made of, as a number: the directory, its path and the rules as they were
+  int64_t at;                 // when, in milliseconds
+  bool with_attributes;       // those of its files came with the names
+  std::shared_ptr<Numbering> numbering;  // of its places; nullptr: they have no numbers
+};
+
 struct Node {
   uint64_t id = 0;  // the kernel's nodeid
   FileKey key{};
@@ -46,6 +57,7 @@ struct Node {
   uint64_t lookups = 0;     // the kernel's references
   uint64_t next_seen = 0;   // nodeid: what was seen after it in the same directory, 0: nothing
   uint32_t children = 0;    // nodes whose parent this is: it stays while there are any
+  std::unique_ptr<ToldListing> listing;  // of a directory; nullptr: the kernel remembers none
   os::Fd held;              // O_PATH. A directory: a cache. Others: while open, or once nameless.
   uint64_t recency = 0;     // of a directory's `held`
 

@@ -39,7 +39,9 @@ void opendir(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
   if (node == nullptr) return fail(req, kStale);
   auto fd = open_to_list(worker, node);
   if (!fd.ok()) return fail(req, fd.failure());
-  file->fh = worker.listings.add(*std::move(fd), !worker.rules.empty());
+  const int directory = fd->get();
+  file->fh = worker.listings.add(nodeid, *std::move(fd), !worker.rules.empty());
+  worker.tell_listing(node, directory, file);
   if (fuse_reply_open(req, file) != 0) worker.listings.remove(file->fh);
 }
 
@@ -50,7 +52,7 @@ core::Result<Listing*> listing_of(Worker& worker, fuse_ino_t nodeid, const fuse_
   if (node == nullptr) return kStale;
   auto fd = open_to_list(worker, node);
   if (!fd.ok()) return fd.failure();
-  return worker.listings.add_again(file->fh, *std::move(fd));
+  return worker.listings.add_again(file->fh, nodeid, *std::move(fd));
 }
 
 void releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info* file) {
@@ -110,7 +112,10 @@ void list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_fil
                                          : worker.table.path_of(node, buffer);
   if (!path.ok()) return fail(req, path.failure());
   const bool masked = worker.rules.is_masked(node);
-  if (offset == 0) worker.habit.begin(node->id);
+  if (offset == 0) {
+    worker.habit.begin(node->id);
+    if (node->listing != nullptr) node->listing->with_attributes = plus && worker.habit.expects_looks();
+  }
   std::vector<char> reply(size);
   std::vector<Node*> counted;  // lookups to take back if nobody takes the reply
   size_t used = 0;

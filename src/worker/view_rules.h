@@ -28,6 +28,8 @@ class ViewRules {
   uint32_t replace(core::Rules rules);
 
   bool empty() const { return matcher_->rules().empty(); }
+  bool are_timed() const { return matcher_->is_timed(); }
+  uint32_t epoch() const { return epoch_; }  // other rules, another number
 
   // Before each request: rules may have begun or ended to hold.
   void look_at_clock();

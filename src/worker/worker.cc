@@ -176,13 +176,17 @@ core::Outcome Worker::take_word() {
   const auto said = std::span(bytes).first(*length);
   if (std::equal(said.begin(), said.end(), std::begin(wire::kRest), std::end(wire::kRest))) {
     rests = can_rest();
-    if (rests) files.tell_broker();
+    if (rests) {
+      files.tell_broker();
+      forget_listings();
+    }
     return rests ? core::Outcome(core::Failure{ECANCELED, core::Reason::kNone}) : core::Done{};
   }
   auto taken = core::Rules::decode(said);
   if (!taken.ok()) return taken.failure();
   const uint32_t open = rules.replace(*std::move(taken));
   forget_names();
+  forget_listings();
   uint8_t message[wire::kEventMost];
   const wire::Event done{wire::EventKind::kReloaded, 0, 0, open, 0, 0, 0};
   return os::write_message(service, {message, wire::encode_event(done, {}, message)});
@@ -209,8 +213,12 @@ int Worker::tick() {
     node->watched = true;
     forget_attributes(node->id);
   }
-  if (table.take_unwatched() && config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds) {
-    forget_names();
+  if (!forget_left_listings()) due = 0;
+  if (table.take_unwatched()) {
+    table.for_each([&](Node* node) {
+      if (node->listing != nullptr && !node->announced) forget_listing(node);
+    });
+    if (config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds) forget_names();
   }
   counters.nodes.store(table.size(), std::memory_order_relaxed);
   return due;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "os/metadata.h"
 #include "wire/change_event.h"
@@ -63,6 +64,9 @@ struct Worker {
   // of one before it.
   const int64_t started_at = realtime(CLOCK_REALTIME_COARSE) - 1;  // by which times of birth are counted
   int64_t lost_until = started_at;
+
+  // Directories whose listings the kernel may remember from the worker before this one, by nodeid: told a few at a time.
+  std::vector<uint64_t> left_listings = {};
 
   Intent& intent() { return table.legacy().intent(); }
 
@@ -126,7 +130,13 @@ struct Worker {
   // The kernel has been told the attributes of the root, without which it lets nobody in.
   void root_told();
   void forget_names();
-  void forget_attributes(uint64_t nodeid);
+  void forget_attributes(uint64_t nodeid) { forget_inode(nodeid, false); }
+  void forget_inode(uint64_t nodeid, bool listing_too);
+  // A directory is opened: says to the kernel whether it is to remember the listing, and whether what it remembers is as good.
+  void tell_listing(Node* node, int directory, fuse_file_info* file);
+  void forget_listing(Node* node);
+  void forget_listings();
+  bool forget_left_listings();  // some; true: all are forgotten
   // Does what is due; milliseconds until the next time, -1: nothing is waiting.
   int tick();
 

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <memory>
 #include <set>
+#include <thread>
 
 #include "core/compiler.h"
 #include "hostile_worker.h"
@@ -46,7 +47,7 @@ class RuledView : public ::testing::Test {
         {"tool", with(Effect::kNoExecute)},
     };
     wire::Hello hello = honest_hello();
-    hello.coherence_milliseconds = 0;
+    hello.coherence_milliseconds = coherence_milliseconds;
     hello.rules = std::get<core::Rules>(core::compile(written));
     service = std::make_unique<LiveService>();
     view = std::make_unique<LiveView>(*service, tree.path(), hello);
@@ -90,6 +91,7 @@ class RuledView : public ::testing::Test {
     return stat;
   }
 
+  uint32_t coherence_milliseconds = 0;
   Tree tree;
   std::unique_ptr<LiveService> service;
   std::unique_ptr<LiveView> view;
@@ -221,6 +223,46 @@ TEST_F(RuledView, RulesThatWereReplaced) {
   ASSERT_EQ(reloaded.reason, core::Reason::kNone);
   EXPECT_EQ(opens("plain", O_RDONLY), EDOM);
   EXPECT_EQ(opens("plain", O_RDWR), EDOM);
+}
+// Who has a directory open lists it by what the kernel remembers, and asks nobody.
+class RememberedListing : public RuledView {
+ protected:
+  RememberedListing() { coherence_milliseconds = 1000; }
+};
+TEST_F(RememberedListing, IsNoneOfRulesThatWereReplaced) {
+  int listed[2], go_on[2], seen = -1;
+  ASSERT_EQ(::pipe(listed), 0);
+  ASSERT_EQ(::pipe(go_on), 0);
+  std::thread user([&] {
+    seen = as_user(kUser, [&] {
+      DIR* const open = ::opendir(in("fixed-dir").c_str());
+      const auto shows_it = [&] {
+        ::rewinddir(open);
+        bool shown = false;
+        while (const struct dirent* entry = ::readdir(open)) shown = shown || std::string(entry->d_name) == "inner";
+        return shown;
+      };
+      char byte = 0;
+      if (open == nullptr || !shows_it() || !shows_it()) return 100;
+      if (::write(listed[1], &byte, 1) != 1 || ::read(go_on[0], &byte, 1) != 1) return 101;
+      return shows_it() ? 1 : 0;
+    });
+    // Where it came to nothing, nobody waits for it.
+    ::close(listed[1]);
+  });
+  char byte = 0;
+  EXPECT_EQ(::read(listed[0], &byte, 1), 1);
+  const core::WrittenRule written[] = {{"inner", with(Effect::kHide)}};
+  wire::Hello hello;
+  hello.kind = wire::HelloKind::kReload;
+  hello.name = view->answer().text;
+  hello.rules = std::get<core::Rules>(core::compile(written));
+  const Answer reloaded = LiveService::ask(service->connect(0).get(), hello);
+  EXPECT_EQ(reloaded.error, 0);
+  EXPECT_EQ(::write(go_on[1], &byte, 1), 1);
+  user.join();
+  EXPECT_EQ(seen, 0);
+  for (const int fd : {listed[0], go_on[0], go_on[1]}) ::close(fd);
 }
 TEST_F(RuledView, NoMoreNamesThanARuleAllows) {
   EXPECT_EQ(opens("few/a", O_RDWR | O_CREAT), 0);

@@ -3,12 +3,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "core/reason_text.h"
@@ -25,7 +27,11 @@ namespace {
 
 constexpr uid_t kFirstUser = 700'000;
 // How long a worker does without a request: all views are to be made and looked at before.
-int IdleSeconds(int views) { return 15 + views / 15; }
+int IdleSeconds(int views) { return 15 + views / 25; }
+// Who makes them at the same time: so many for each processor.
+constexpr int kMakersEach = 4;
+// Of the descriptors that a service may have, a view needs so many.
+constexpr int kDescriptorsOfAView = 9;
 constexpr int kGrants = 250;       // files that were never opened before, each time
 constexpr int kWarm = 50;          // likewise, before these: a worker may have just started
 constexpr int kWoken = 20;
@@ -126,55 +132,120 @@ int DescriptorsOf(pid_t pid) {
 
 std::string Row(const std::string& what, double value) {
   char text[160];
-  std::snprintf(text, sizeof(text), "| %s | %.3g |\n", what.c_str(), value);
+  std::snprintf(text, sizeof(text), "| %s | %.4g |\n", what.c_str(), value);
   return text;
+}
+
+// The services of one host, and which view is whose: as many as it takes where a process may have only so many descriptors.
+class Services {
+ public:
+  Services(const Ground& ground, int views, const Deadline& deadline) {
+    struct rlimit files {};
+    Must(::getrlimit(RLIMIT_NOFILE, &files), "RLIMIT_NOFILE");
+    files.rlim_cur = files.rlim_max;
+    Must(::setrlimit(RLIMIT_NOFILE, &files), "RLIMIT_NOFILE");
+    each_ = std::max(1, static_cast<int>(std::min<rlim_t>(files.rlim_max, 1'000'000)) / kDescriptorsOfAView);
+    for (int first = 0; first < views; first += each_) {
+      sockets_.push_back(ground.base + "/many" + std::to_string(first) + ".sock");
+      listeners_.push_back(std::make_unique<Listener>(
+          sockets_.back(), deadline, std::vector<std::string>{"--worker-idle", std::to_string(IdleSeconds(views)), "--quiet"}));
+    }
+    for (const auto& one : listeners_) {
+      bare_kib_ += MemoryOf({one->pid(), "sluiced"}).private_kib;
+      bare_descriptors_ += DescriptorsOf(one->pid());
+    }
+  }
+  size_t count() const { return listeners_.size(); }
+  const std::string& socket_of(int view) const { return sockets_[static_cast<size_t>(view / each_)]; }
+  // Of all views together.
+  long private_kib() const {
+    long sum = -bare_kib_;
+    for (const auto& one : listeners_) sum += MemoryOf({one->pid(), "sluiced"}).private_kib;
+    return sum;
+  }
+  long descriptors() const {
+    long sum = -bare_descriptors_;
+    for (const auto& one : listeners_) sum += DescriptorsOf(one->pid());
+    return sum;
+  }
+  Sum sum_of(const char* name) const {
+    Sum sum;
+    for (const auto& one : listeners_) {
+      const Sum more = SumOf(one->pid(), name);
+      sum.private_kib += more.private_kib;
+      sum.processes += more.processes;
+    }
+    return sum;
+  }
+  int workers() const {
+    int count = 0;
+    for (const auto& one : listeners_) count += Workers(one->pid());
+    return count;
+  }
+
+ private:
+  int each_ = 1;
+  std::vector<std::string> sockets_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  long bare_kib_ = 0, bare_descriptors_ = 0;
+};
+
+// Makes the views from `first` on, several at a time; "": all were given, else what the first that was not lacks.
+std::string MakeViews(const Services& services, const Ground& ground, int first, int views, const Deadline& deadline) {
+  const int makers = kMakersEach * static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  std::vector<std::unique_ptr<Child>> children;
+  for (int maker = 0; maker < makers; ++maker) {
+    children.push_back(std::make_unique<Child>([&, maker] {
+      for (int view = first + maker; view < views; view += makers) {
+        (void)deadline.Left(1, "views");
+        const std::string lacks = MakeView(services.socket_of(view), ground, view);
+        if (!lacks.empty()) throw Failure("view " + std::to_string(view) + ": " + lacks);
+      }
+    }));
+  }
+  std::string limit;
+  for (const auto& child : children) {
+    while (!child->Ended(deadline.Left(1000, "views"))) {
+    }
+    if (child->exit_status() != 0) limit = "too many for this host: what the first of them lacked is written above";
+  }
+  return limit;
 }
 
 }  // namespace
 
 std::string ManyViews(const Ground& ground, int views, const Deadline& deadline) {
   FillSource(ground, {.thousand = true}, deadline);
-  const std::string socket = ground.base + "/many.sock";
   Must(::mkdir((ground.base + "/views").c_str(), 0755), "views");
-  const Listener service(socket, deadline, {"--worker-idle", std::to_string(IdleSeconds(views)), "--quiet"});
-  const int bare = DescriptorsOf(service.pid());
-  const long service_bare = MemoryOf({service.pid(), "sluiced"}).private_kib;
-  (void)MakeView(socket, ground, 0);
+  const Services services(ground, views, deadline);
+  if (const std::string lacks = MakeView(services.socket_of(0), ground, 0); !lacks.empty()) throw Failure("the first view: " + lacks);
   const double with_one = MicrosecondsOfAGrant(ground, 0, deadline);
-  std::string limit = "none";
-  int made = 1;
   const double from = Now();
-  for (; made < views; ++made) {
-    (void)deadline.Left(1, "views");
-    if (const std::string lacks = MakeView(socket, ground, made); !lacks.empty()) {
-      limit = lacks;
-      break;
-    }
-  }
+  if (const std::string limit = MakeViews(services, ground, 1, views, deadline); !limit.empty()) throw Failure(limit);
   const double seconds = Now() - from;
   const double with_all = MicrosecondsOfAGrant(ground, kWarm + kGrants, deadline);
-  const Sum brokers = SumOf(service.pid(), "sluice-broker"), workers = SumOf(service.pid(), "sluice-worker");
-  const double service_with = static_cast<double>(MemoryOf({service.pid(), "sluiced"}).private_kib - service_bare) / made;
-  const int fds = DescriptorsOf(service.pid());
-  while (Workers(service.pid()) > 0) ::usleep(static_cast<useconds_t>(deadline.Left(kRestMs, "rest") > 0 ? 200'000 : 0));
-  const Sum resting = SumOf(service.pid(), "sluice-broker");
-  const double service_resting = static_cast<double>(MemoryOf({service.pid(), "sluiced"}).private_kib - service_bare) / made;
-  const int fds_resting = DescriptorsOf(service.pid());
+  const Sum brokers = services.sum_of("sluice-broker"), workers = services.sum_of("sluice-worker");
+  const long service_kib = services.private_kib(), descriptors = services.descriptors();
+  const int running = services.workers();
+  while (services.workers() > 0) ::usleep(static_cast<useconds_t>(deadline.Left(kRestMs, "rest") > 0 ? 1'000'000 : 0));
+  const Sum resting = services.sum_of("sluice-broker");
+  const long service_resting_kib = services.private_kib(), descriptors_resting = services.descriptors();
   std::vector<double> waking;
-  for (int i = 0; i < std::min(kWoken, made - 1); ++i) waking.push_back(MillisecondsToWake(ground, 1 + i, deadline));
+  for (int i = 0; i < std::min(kWoken, views - 1); ++i) waking.push_back(MillisecondsToWake(ground, 1 + i, deadline));
   const double with_resting = MicrosecondsOfAGrant(ground, 2 * (kWarm + kGrants), deadline);
-  for (int i = 0; i < made; ++i) ::umount2((ground.base + "/views/" + std::to_string(i)).c_str(), MNT_DETACH);
+  for (int i = 0; i < views; ++i) ::umount2((ground.base + "/views/" + std::to_string(i)).c_str(), MNT_DETACH);
 
   const auto each = [](long sum, int count) { return static_cast<double>(sum) / std::max(count, 1); };
-  std::string table = "| of " + std::to_string(made) + " views | |\n| --- | --- |\n";
-  table += "| asked for | " + std::to_string(views) + " |\n| what there were no more for | " + limit + " |\n";
-  table += Row("seconds to make one, one after the other", seconds / std::max(made - 1, 1));
+  std::string table = "| of " + std::to_string(views) + " views | |\n| --- | --- |\n";
+  table += Row("services that they are of", static_cast<double>(services.count()));
+  table += Row("seconds to make all, several at a time", seconds);
+  table += Row("views that had their worker when all were made", running);
   table += Row("private KiB of a view's broker and worker", each(brokers.private_kib, brokers.processes) + each(workers.private_kib, workers.processes));
   table += Row("the same, of a view that rests", each(resting.private_kib, resting.processes));
-  table += Row("private KiB of the service, a view", service_with);
-  table += Row("the same, of a view that rests", service_resting);
-  table += Row("descriptors of the service, a view", each(fds - bare, made));
-  table += Row("the same, of a view that rests", each(fds_resting - bare, made));
+  table += Row("private KiB of the service, a view", each(service_kib, views));
+  table += Row("the same, of a view that rests", each(service_resting_kib, views));
+  table += Row("descriptors of the service, a view", each(descriptors, views));
+  table += Row("the same, of a view that rests", each(descriptors_resting, views));
   table += Row("microseconds of a look-up and a first open, beside no other view", with_one);
   table += Row("the same, beside the others", with_all);
   table += Row("the same, beside the others at rest", with_resting);

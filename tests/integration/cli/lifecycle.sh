@@ -440,4 +440,21 @@ case_twenty_times() {
   done
 }
 
+# Whoever lists views meanwhile leaves the socket of a service that is about to listen; what one left that was killed goes.
+case_listed_while_a_service_starts() {
+  mkdir -p /run/sluice
+  local socket=/run/sluice/private-5000000.sock  # of no process that there can be
+  perl -MSocket -e 'socket my $s, PF_UNIX, SOCK_SEQPACKET, 0; bind $s, pack_sockaddr_un $ARGV[0] or die; select undef, undef, undef, 0.3;
+    listen $s, 8 or die; open my $f, ">", $ARGV[1]; sleep 20' "$socket" "$W/listens" &
+  STARTED+=($!)
+  expect_soon "the socket is there" 3 test -S "$socket"
+  timeout 5 sluice ls > /dev/null 2>&1
+  expect_soon "it listens" 5 test -e "$W/listens"
+  [ -S "$socket" ] || fail "the socket of who is about to listen stays"
+  kill -KILL $!
+  wait $! 2> /dev/null
+  sluice ls > /dev/null 2>&1
+  [ ! -e "$socket" ] || fail "a socket that nobody listens at goes"
+}
+
 run_cases

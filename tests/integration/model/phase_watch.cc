@@ -1,5 +1,6 @@
 // Changes behind a view that the kernel tells of: they are seen at once, however long names and
 // attributes may be remembered. And inotify on the view.
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <signal.h>
@@ -9,6 +10,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -113,6 +116,79 @@ void see_each(const std::string& source, const std::string& view) {
   }
   std::printf("changes behind are seen after %ld ms at the most, the best of %d of each\n",
               static_cast<long>(slowest), kTries);
+}
+
+using Stream = std::unique_ptr<DIR, int (*)(DIR*)>;
+using Names = std::set<std::string>;
+
+Names names_of(DIR* stream) {
+  ::rewinddir(stream);
+  Names names;
+  while (const struct dirent* entry = ::readdir(stream)) names.insert(entry->d_name);
+  return names;
+}
+Names names_of(const std::string& path) {
+  const Stream stream(::opendir(path.c_str()), ::closedir);
+  expect_done(stream != nullptr, "opendir");
+  return names_of(stream.get());
+}
+
+// Listings are remembered, by who has the directory open as by who opens it again: until something changes in it, on whichever
+// side. The names are those that `hidden` has not.
+void list_again(const MountedView& served, const std::string& source, const std::string& view, const std::string& hidden) {
+  const std::string below = source + "/listed", above = view + "/listed";
+  expect_done(::mkdir(below.c_str(), 0755) == 0, "mkdir");
+  // More than one answer has room for: a listing goes on in the middle, too.
+  Names all = {".", ".."};
+  for (int i = 0; i < 700; ++i) {
+    const std::string name = "a rather long name of a file, of which there are many " + std::to_string(i);
+    expect_done(make(below + "/" + name), "create");
+    if (!hidden.empty()) expect_done(make(below + "/" + name + hidden), "create");
+    all.insert(name);
+  }
+  const Stream open(::opendir(above.c_str()), ::closedir);
+  expect_done(open != nullptr, "opendir");
+  for (int i = 0; i < 2; ++i) expect(names_of(open.get()) == all && names_of(above) == all, "a listing");
+  const auto parts = [&] { return served.requests("READDIR") + served.requests("READDIRPLUS"); };
+  const int64_t before = parts();
+  for (int i = 0; i < 3; ++i) expect(names_of(open.get()) == all && names_of(above) == all, "a listing again");
+  expect_equal(parts() - before, 0, "requests for a listing that is remembered");
+
+  const auto see = [&](const char* what) {
+    expect(within(kAtOnce, [&] { return names_of(above) == all; }), std::string(what) + " is not listed");
+    expect(within(kLongest, [&] { return names_of(open.get()) == all; }), std::string(what) + " is not listed where it was open");
+  };
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "new " + std::to_string(i);
+    expect_done(make((i % 2 == 0 ? below : above) + "/" + name), "create");
+    all.insert(name);
+    see("a new file");
+  }
+  expect_done(rename_with(below + "/new 1", below + "/newer"), "rename");
+  all.erase("new 1");
+  all.insert("newer");
+  see("a new name");
+  expect_done(::unlink((above + "/newer").c_str()) == 0, "unlink");
+  all.erase("newer");
+  see("a removal");
+
+  // Somebody is in the middle of what is remembered when it changes: what was there all the time is listed once.
+  for (int i = 0; i < 3; ++i) expect(names_of(above) == all, "a listing");
+  const Stream half(::opendir(above.c_str()), ::closedir);
+  expect_done(half != nullptr, "opendir");
+  std::multiset<std::string> got;
+  while (const struct dirent* entry = ::readdir(half.get())) {
+    got.insert(entry->d_name);
+    if (got.size() != 300) continue;
+    expect_done(make(below + "/between"), "create");
+    sleep_milliseconds(3 * kAtOnce);
+    Names with = all;
+    with.insert("between");
+    expect(names_of(above) == with, "what came between");
+  }
+  got.erase("between");
+  expect_equal(static_cast<int64_t>(got.size()), static_cast<int64_t>(all.size()), "names of a listing in the middle of a change");
+  expect(Names(got.begin(), got.end()) == all, "the names of a listing in the middle of a change");
 }
 
 // The same name again and again, while others look at it; in the end all see what is there.
@@ -312,6 +388,7 @@ void play_watch(Stage& stage) {
     run_as(kUser, "changes behind", [&] {
       see_each(below, above);
       see_storm(below, above);
+      list_again(*view, below, above, "");
       look_into_many(below, above);
       be_notified(below, above);
     });
@@ -321,7 +398,9 @@ void play_watch(Stage& stage) {
   }
   stage.make_directory("hidden");
   const auto view = stage.mount({"--coherence", "1d", "--hide", "*.key", "--hide", "build-*.key/"});
-  tell_nothing_hidden(*view, stage.under() + "/hidden/top", stage.view() + "/hidden/top");
+  const std::string below = stage.under() + "/hidden/top", above = stage.view() + "/hidden/top";
+  tell_nothing_hidden(*view, below, above);
+  run_as(kUser, "listings where names are hidden", [&] { list_again(*view, below, above, ".key"); });
 }
 
 }  // namespace sluice::model
