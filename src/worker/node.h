@@ -36,6 +36,7 @@ class Numbering;
 struct ToldListing {
   uint64_t state;             // what it was made of, as a number: the directory, its path and the rules as they were
   int64_t at;                 // when, in milliseconds
+  bool is_told;               // false: it was listed once, and the next listing is to be remembered
   bool with_attributes;       // those of its files came with the names
   std::shared_ptr<Numbering> numbering;  // of its places; nullptr: they have no numbers
 };

@@ -15,13 +15,15 @@ namespace {
 
 constexpr size_t kLeftListingsOfOneTurn = 256;
 
-core::Result<uint64_t> state_of(Worker& worker, const Node* node, int directory) {
-  const auto stat = os::stat_held(directory);
-  if (!stat.ok()) return stat.failure();
+// The kernel takes a part of a microsecond for each name that it is to remember, which who lists a directory once pays for nothing. Of
+// so large a one, in bytes as its filesystem counts them, the second listing is the first to be remembered.
+constexpr uint64_t kLarge = 65536;
+
+core::Result<uint64_t> state_of(Worker& worker, const Node* node, const os::Stat& stat) {
   PathBuffer buffer;
   const auto path = worker.rules.empty() ? core::Result<std::string_view>("") : worker.table.path_of(node, buffer);
   if (!path.ok()) return path.failure();
-  return absl::HashOf(stat->stx_mtime.tv_sec, stat->stx_mtime.tv_nsec, stat->stx_ctime.tv_sec, stat->stx_ctime.tv_nsec,
+  return absl::HashOf(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec, stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec,
                       worker.rules.epoch(), *path);
 }
 
@@ -34,16 +36,23 @@ void Worker::tell_listing(Node* node, int directory, fuse_file_info* file) {
   // What has numbers keeps them meanwhile. Who has a directory open comes first.
   const Listing* const listing = listings.find(file->fh);
   if (listing->numbering() != nullptr && !table.legacy().has_room_for_places()) return;
-  const auto state = state_of(*this, node, directory);
+  const auto stat = os::stat_held(directory);
+  if (!stat.ok()) return;
+  const auto state = state_of(*this, node, *stat);
   if (!state.ok()) return;
   const int64_t now = OpenFiles::now();
-  if (node->listing != nullptr && node->listing->state == *state) {
+  const bool is_same = node->listing != nullptr && node->listing->state == *state;
+  if (!is_same && stat->stx_size > kLarge) {
+    node->listing = std::make_unique<ToldListing>(ToldListing{*state, now, false, false, nullptr});
+    return;
+  }
+  if (is_same && node->listing->is_told) {
     // Names and attributes come with a new listing at once, which otherwise are looked up one by one.
     const bool looked_up = habit.expects_looks() && (!node->listing->with_attributes || now - node->listing->at >= name_time(node));
     file->keep_cache = !looked_up;
   }
   file->cache_readdir = 1;
-  if (file->keep_cache == 0) node->listing = std::make_unique<ToldListing>(ToldListing{*state, now, false, listing->numbering()});
+  if (file->keep_cache == 0) node->listing = std::make_unique<ToldListing>(ToldListing{*state, now, true, false, listing->numbering()});
 }
 
 void Worker::forget_listing(Node* node) {
