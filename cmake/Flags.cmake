@@ -39,12 +39,12 @@ endif()
 add_library(sluice_noexcept INTERFACE)
 target_compile_options(sluice_noexcept INTERFACE -fno-exceptions -fno-rtti)
 
-# sluice_compiled_together(TARGET [GROUP FILE...]...): under a sanitizer the files of a group, or eight at a
+# sluice_compiled_together(TARGET [GROUP FILE...]...): with SLUICE_TOGETHER the files of a group, or eight at a
 # time of all of them, are compiled as one, since most of the time goes to the headers that they share.
 # What is packaged, linted and changed by tests/adversary/removals is compiled one by one.
 function(sluice_compiled_together target)
   # Not for the fuzz targets, which put single files of a library in the place of its own.
-  if(NOT SLUICE_SANITIZER OR SLUICE_FUZZ)
+  if(NOT SLUICE_TOGETHER OR SLUICE_FUZZ)
     return()
   endif()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)

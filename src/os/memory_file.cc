@@ -1,16 +1,17 @@
 #include "os/memory_file.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace sluice::os {
 
 core::Result<std::vector<uint8_t>> read_sealed_file(int fd, size_t most) {
-  std::vector<uint8_t> content(most + 1);
-  const ssize_t length = ::pread(fd, content.data(), content.size(), 0);
-  if (length < 0) return failure();
-  if (static_cast<size_t>(length) > most) return core::Failure{EFBIG, core::Reason::kProtocol};
-  content.resize(static_cast<size_t>(length));
+  struct stat stat;
+  if (::fstat(fd, &stat) < 0) return failure();
+  if (static_cast<size_t>(stat.st_size) > most) return core::Failure{EFBIG, core::Reason::kProtocol};
+  std::vector<uint8_t> content(static_cast<size_t>(stat.st_size));  // no more: a process keeps what it has touched once
+  if (::pread(fd, content.data(), content.size(), 0) != stat.st_size) return core::Failure{EPROTO, core::Reason::kProtocol};
   return content;
 }
 

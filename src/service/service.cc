@@ -194,6 +194,8 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   const uint64_t id = next_id();
   if (auto asked = maker_.ask(id, log_refusal && log_has_room(), peer.get(), report->second.get()); !asked.ok()) {
     log(Level::kError, "maker-busy", {{"reason", describe(asked.failure())}});
+    (void)os::set_nonblocking(peer.get());
+    (void)os::send_message(peer.get(), wire::encode_reply({EAGAIN, core::Reason::kLimitSetups, 0, {}}));
     return;
   }
   (void)poller_.add(report->first.get(), tag(id, kReport));

@@ -29,9 +29,11 @@ constexpr uid_t kFirstUser = 700'000;
 // How long a worker does without a request: all views are to be made and looked at before.
 int IdleSeconds(int views) { return 15 + views / 25; }
 // Who makes them at the same time: so many for each processor.
-constexpr int kMakersEach = 4;
-// Of the descriptors that a service may have, a view needs so many.
-constexpr int kDescriptorsOfAView = 9;
+constexpr int kMakersEach = 3;
+constexpr const char* kTooManyAtOnce = "limit-setups";
+constexpr useconds_t kMicrosecondsOfATurn = 2000;
+// Of the descriptors that a service may have, it takes no more views than for which there are so many each.
+constexpr int kDescriptorsOfAView = 15;
 constexpr int kGrants = 250;       // files that were never opened before, each time
 constexpr int kWarm = 50;          // likewise, before these: a worker may have just started
 constexpr int kWoken = 20;
@@ -52,6 +54,8 @@ std::string MakeView(const std::string& socket, const Ground& ground, int number
   if (!sluice::os::send_message(peer->get(), sluice::wire::encode_hello(hello), {&handed, 1}).ok()) throw Failure("no hello");
   std::vector<uint8_t> buffer(4096);
   auto message = sluice::os::receive_message(peer->get(), buffer, 1);
+  // Who is refused before anything of it was read hears of that first, and then gets the answer.
+  if (!message.ok()) message = sluice::os::receive_message(peer->get(), buffer, 1);
   if (!message.ok()) throw Failure("no answer");
   const auto reply = sluice::wire::decode_reply(std::span(buffer).first(message->length));
   if (!reply.ok()) throw Failure("an answer that is none");
@@ -198,7 +202,9 @@ std::string MakeViews(const Services& services, const Ground& ground, int first,
     children.push_back(std::make_unique<Child>([&, maker] {
       for (int view = first + maker; view < views; view += makers) {
         (void)deadline.Left(1, "views");
-        const std::string lacks = MakeView(services.socket_of(view), ground, view);
+        std::string lacks;
+        // The one before has its view, and is counted until its helper has ended.
+        while ((lacks = MakeView(services.socket_of(view), ground, view)) == kTooManyAtOnce) ::usleep(kMicrosecondsOfATurn);
         if (!lacks.empty()) throw Failure("view " + std::to_string(view) + ": " + lacks);
       }
     }));
