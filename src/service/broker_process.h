@@ -16,6 +16,7 @@ namespace sluice::service {
 struct Tree {
   os::Fd read_only;
   os::Fd read_write;  // where nothing in it may be written, read-only too
+  os::Fd another;     // for the next worker; none before Linux 6.15, where a detached tree has no copies
 };
 
 struct BrokerProcess {

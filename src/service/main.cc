@@ -25,6 +25,7 @@
 #include "core/protection_names.h"
 #include "core/recovery_limits.h"
 #include "core/reason_text.h"
+#include "os/few_mounts.h"
 #include "os/landlock.h"
 #include "os/listener.h"
 #include "os/self.h"
@@ -105,9 +106,19 @@ int fail_at_keeper(std::string_view directory, const core::Failure& why) {
 // of the views that are asked to make them.
 core::Outcome give_up_most(bool preserve, bool device_nodes) {
   std::vector<int> keep = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL};
+  // For os::few_mounts alone, which views can do without.
+  if (os::may_go_to_mounts()) keep.push_back(CAP_SYS_CHROOT);
   if (preserve) keep.insert(keep.end(), {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SETFCAP});
   if (device_nodes) keep.push_back(CAP_MKNOD);
   return sandbox::keep_capabilities_for_children(keep);
+}
+
+// Without them views are made all the same, each of them the slower the more is mounted on the host.
+os::Fd few_mounts(const Executables& executables) {
+  if (!os::may_go_to_mounts()) return os::Fd();
+  const int programs[] = {executables.broker.get(), executables.worker.get()};
+  auto made = os::few_mounts(programs);
+  return made.ok() ? *std::move(made) : os::Fd();
 }
 
 // Names what the kernel lacks. What is allowed to be missing is said too, each time.
@@ -247,12 +258,14 @@ int run(int argc, char** argv) {
   if (!poller.ok()) return fail("poller", poller.failure());
   // Brokers and workers are made by set-up processes that exit; then they are ours.
   if (auto done = os::become_reaper(); !done.ok()) return fail("reaper", done.failure());
+  executables->few_mounts = few_mounts(*executables);
   auto maker = Maker::start(*executables, {preserve, device_nodes, audit, allowed_missing});
   if (!maker.ok()) return fail("maker", maker.failure());
   Options options;
   const bool stores = store_views || keep_views;
   options.found = look_at_stored(std::move(given.stored), stores ? Programs{executables->worker.get(), executables->broker.get()}
                                                                  : Programs{-1, -1});
+  executables->few_mounts.reset();
   executables->broker.reset();
   executables->foreign_broker.reset();
   executables->worker.reset();

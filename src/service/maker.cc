@@ -36,7 +36,7 @@ struct Workshop {
 // Forks the process that carries out an order, and says so.
 void start(const Workshop& workshop, uint64_t id, std::vector<int> keep, void (*body)(void*), void* argument) {
   const Executables& programs = *workshop.executables;
-  for (const os::Fd* program : {&programs.broker, &programs.worker, &programs.foreign_broker}) keep.push_back(program->get());
+  for (const os::Fd* one : {&programs.broker, &programs.worker, &programs.foreign_broker, &programs.few_mounts}) keep.push_back(one->get());
   keep.push_back(log_descriptor());
   auto child = os::fork_helper(keep, body, argument);
   if (!child.ok()) {
@@ -97,7 +97,7 @@ core::Result<Maker> Maker::start(const Executables& executables, MakerOptions op
   if (!pair.ok()) return pair.failure();
   Workshop workshop{pair->second.get(), &executables, options};
   const int keep[] = {workshop.channel, executables.broker.get(), executables.worker.get(), executables.foreign_broker.get(),
-                      log_descriptor()};
+                      executables.few_mounts.get(), log_descriptor()};
   auto child = os::fork_helper(
       keep, [](void* argument) { work(*static_cast<const Workshop*>(argument)); }, &workshop);
   if (!child.ok()) return child.failure();

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "os/channel.h"
+#include "os/few_mounts.h"
 #include "os/file.h"
 #include "os/mount.h"
 #include "os/poller.h"
@@ -38,6 +39,10 @@ core::Outcome wait_ready(const char* who, int events) {
     log(Level::kError, "child-failed", {{"process", who}, {"step", "start"}});
   }
   return core::Failure{EIO, core::Reason::kChildFailed};
+}
+
+core::Outcome leave_mounts(const Executables& executables) {
+  return executables.few_mounts ? os::go_to_mounts(executables.few_mounts.get()) : core::Outcome(core::Done{});
 }
 
 core::Result<Executables> open_executables(bool with_keeper) {
@@ -97,12 +102,11 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
   kept[kKeptRecord] = std::move(record);
   kept.pop_back();
   bool can_copy = true;
-  for (const int root : roots) {
-    auto copy = os::clone_tree(root, false);  // before it is attached
-    can_copy = can_copy && copy.ok();
-    if (copy.ok()) kept.push_back(*std::move(copy));
+  for (Tree& tree : trees) {
+    can_copy = can_copy && tree.another;
+    kept.push_back(std::move(tree.another));
   }
-  // Before Linux 6.15 a detached tree has no copies: there a view ends with its worker.
+  // Otherwise the view ends with its worker.
   auto parked = can_copy ? park(numbers_of(kept), config.private_uid) : core::Result<os::Fd>(os::Fd());
   if (!parked.ok()) {
     os::end_child(broker->child);

@@ -28,8 +28,9 @@ core::Result<BrokerProcess> replace_broker(const Executables& executables, const
     if (!read_only.ok()) return read_only.failure();
     auto read_write = os::clone_tree(kept, false);  // what is read-only stays so
     if (!read_write.ok()) return read_write.failure();
-    trees.push_back({*std::move(read_only), *std::move(read_write)});
+    trees.push_back({*std::move(read_only), *std::move(read_write), {}});
   }
+  if (auto gone = leave_mounts(executables); !gone.ok()) return gone.failure();
   return spawn_broker(executables.broker.get(), all_kept[kKeptBrokerProgram], replacement.device, all_kept[kKeptLedger],
                       trees, start);
 }
@@ -74,6 +75,7 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
     }
     park_of_both = *std::move(parked_again);
   }
+  if (auto gone = leave_mounts(executables); !gone.ok()) return gone;
   auto worker = spawn_worker(executables.worker.get(), replacement.device, replacement.counters, kept,
                              numbers_of(trees), replacement.rules, Place::kLater);
   auto done = worker.ok() ? core::Outcome(core::Done{}) : worker.failure();

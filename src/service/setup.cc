@@ -84,6 +84,12 @@ core::Result<Identity> decide_identity(const Setup& setup, const Hello& hello) {
   return Identity{peer.uid, peer.gid, {peer.groups.begin(), peer.groups.end()}};
 }
 
+// Detached trees are copied in the mount namespace that they were made in, and nowhere else.
+Tree with_another(os::Fd read_only, os::Fd read_write) {
+  auto another = os::clone_tree(read_write.get(), false);
+  return {std::move(read_only), std::move(read_write), another.ok() ? *std::move(another) : os::Fd()};
+}
+
 core::Result<Tree> clone(os::Fd directory, bool read_only, bool device_nodes) {
   auto source = check_source(std::move(directory));
   if (!source.ok()) return source.failure();
@@ -99,7 +105,7 @@ core::Result<Tree> clone(os::Fd directory, bool read_only, bool device_nodes) {
   // writable tree anywhere.
   auto second = os::clone_tree(source->get(), read_only);
   if (!second.ok()) return second.failure();
-  return Tree{*std::move(first), *std::move(second)};
+  return with_another(*std::move(first), *std::move(second));
 }
 
 // A tree of empty directories, as places for the grafts.
@@ -115,7 +121,7 @@ core::Result<Tree> make_places(const Hello& hello) {
   if (!first.ok()) return first.failure();
   auto second = os::empty_tree(places);
   if (!second.ok()) return second.failure();
-  return Tree{*std::move(first), *std::move(second)};
+  return with_another(*std::move(first), *std::move(second));
 }
 
 // fds: of the source, if there is one, and of each graft.
@@ -144,6 +150,8 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   if (!reserved.ok()) return reserved.failure();
   auto trees = make_trees(hello, std::move(fds_of_trees));
   if (!trees.ok()) return trees.failure();
+  // What is still to be made takes none of the host's mounts.
+  if (auto gone = leave_mounts(*setup.executables); !gone.ok()) return gone;
   auto connection = make_connection(
       {identity->uid, identity->gid, hello.preserve, hello.read_only, hello.source});
   if (!connection.ok()) return connection.failure();

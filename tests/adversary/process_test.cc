@@ -579,12 +579,12 @@ TEST_F(ProcessAttack, ServiceIsUndumpable) {
   EXPECT_EQ(TakenOver(service.maker()).call(SYS_prctl, {PR_GET_DUMPABLE}), 0);
 }
 TEST_F(ProcessAttack, CapabilitiesOfTheMaker) {
-  for (const char* set : {"CapPrm", "CapEff", "CapBnd"}) EXPECT_EQ(mask(service.maker(), set), 0x2001e0u) << set;
+  for (const char* set : {"CapPrm", "CapEff", "CapBnd"}) EXPECT_EQ(mask(service.maker(), set), 0x2401e0u) << set;
 }
 TEST_F(ProcessAttack, DescriptorsOfTheMaker) {
-  // Standard ones, the channel to the main process, the three programs; a peer's only while it forks.
-  for (int i = 0; i < 100 && descriptors(service.maker()).size() > 7; ++i) ::usleep(10000);
-  EXPECT_EQ(descriptors(service.maker()).size(), 7u);
+  // Standard ones, the channel to the main process, the three programs and where they are started; a peer's only while it forks.
+  for (int i = 0; i < 100 && descriptors(service.maker()).size() > 8; ++i) ::usleep(10000);
+  EXPECT_EQ(descriptors(service.maker()).size(), 8u);
 }
 TEST_F(ProcessAttack, DescriptorsOfTheService) {
   for (const int number : descriptors(service.pid())) {
@@ -636,7 +636,7 @@ TEST(PreserveAttack, Capabilities) {
   EXPECT_NE(link_of(proc(view.worker(), "ns/user")), link_of("/proc/self/ns/user"));
 }
 TEST(PreserveAttack, CapabilitiesOfTheMaker) {
-  constexpr uint64_t kMaker = 0x2001e0 | 2 | 8 | uint64_t{1} << CAP_SETFCAP;
+  constexpr uint64_t kMaker = 0x2401e0 | 2 | 8 | uint64_t{1} << CAP_SETFCAP;
   for (const char* set : {"CapPrm", "CapEff", "CapBnd"}) {
     EXPECT_EQ(mask(LiveService({"--preserve"}).maker(), set), kMaker) << set;
     EXPECT_EQ(mask(LiveService({"--preserve", "--device-nodes"}).maker(), set), kMaker | uint64_t{1} << CAP_MKNOD) << set;

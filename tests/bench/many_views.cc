@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -51,7 +52,8 @@ std::string MakeView(const std::string& socket, const Ground& ground, int number
   hello.source = ground.source();
   const Fd source(static_cast<int>(Must(::open(ground.source().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), ground.source())));
   const int handed = source.get();
-  if (!sluice::os::send_message(peer->get(), sluice::wire::encode_hello(hello), {&handed, 1}).ok()) throw Failure("no hello");
+  const auto sent = sluice::os::send_message(peer->get(), sluice::wire::encode_hello(hello), {&handed, 1});
+  if (!sent.ok() && sent.failure().error != EPIPE) throw Failure("no hello");  // EPIPE: refused before it came
   std::vector<uint8_t> buffer(4096);
   auto message = sluice::os::receive_message(peer->get(), buffer, 1);
   // Who is refused before anything of it was read hears of that first, and then gets the answer.

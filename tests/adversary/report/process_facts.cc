@@ -43,6 +43,7 @@ std::string kind_of(const std::string& path) {
     if (kind.size() > 2 && kind.front() == '[') kind = kind.substr(1, kind.size() - 2);
     return kind;
   }
+  if (link.starts_with("mnt:")) return "mount namespace";
   if (::stat(path.c_str(), &stat) != 0) return "gone";
   if (S_ISDIR(stat.st_mode)) return "directory";
   if ((stat.st_mode & 0111) != 0 && S_ISREG(stat.st_mode)) return "program";

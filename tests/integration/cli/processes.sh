@@ -164,7 +164,7 @@ case_preserve() {
   expect_field worker "$WORKER" NoNewPrivs 1
   expect_field worker "$WORKER" Seccomp 2
   expect_no_match "worker: user namespace is its own" "^$(sed 's/[][]/\\&/g' <<< "$(namespace 1 user)")\$" "$(namespace "$WORKER" user)"
-  expect_service 00000000802001ea
+  expect_service 00000000802401ea
   end_view
 }
 # The process that serves has only what it takes to end the others; what it takes to make them is in
@@ -179,28 +179,28 @@ expect_service() { # capabilities of the maker
   maker=$(our_processes sluiced-maker)
   for kind in CapPrm CapEff CapBnd; do expect_field maker "$maker" $kind "$1"; done
   for kind in CapInh CapAmb; do expect_field maker "$maker" $kind 0000000000000000; done
-  expect_eq "maker: descriptors" "0 1 2 file file file socket " \
+  expect_eq "maker: descriptors" "0 1 2 file file file mounts socket " \
     "$(for fd in $(ls "/proc/$maker/fd" | sort -n); do [ "$fd" -le 2 ] && echo "$fd" || readlink "/proc/$maker/fd/$fd" |
-      sed -E 's/^socket.*/socket/; s|^/.*|file|'; done | sort | tr '\n' ' ')"
+      sed -E 's/^socket.*/socket/; s/^mnt:.*/mounts/; s|^/.*|file|'; done | sort | tr '\n' ' ')"
 }
 case_service() {
   start_service
-  expect_service 00000000002001e0
+  expect_service 00000000002401e0
   stop_service
 }
 case_service_for_preserve_views() {
   start_service --preserve
-  expect_service 00000000802001ea
+  expect_service 00000000802401ea
   stop_service
 }
 case_service_for_device_nodes() {
   start_service --preserve --device-nodes
-  expect_service 00000000882001ea
+  expect_service 00000000882401ea
   stop_service
 }
 case_private_service() {
   start --identity $USER_A || return
-  expect_service 00000000002001e0
+  expect_service 00000000002401e0
   end_view
 }
 # Descriptors and variables of whoever starts it do not reach the view's processes.

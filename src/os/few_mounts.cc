@@ -1,0 +1,113 @@
+#include "os/few_mounts.h"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "os/process.h"
+#include "os/root.h"
+#include "os/socket.h"
+
+namespace sluice::os {
+namespace {
+
+// What exec(2) of a program ends with whose libraries, or whose loader, are not found.
+constexpr int kNotFound = 127;
+
+struct Job {
+  std::span<const int> programs;
+  int reply;
+};
+
+core::Result<Fd> copy_of(const char* path, unsigned more = 0) {
+  return checked_fd(::syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | more));
+}
+
+// Without descriptors each ends as soon as it looks for the first.
+core::Outcome try_program(int program) {
+  const pid_t pid = ::fork();
+  if (pid < 0) return failure();
+  if (pid == 0) {
+    const int null = ::open("/dev/null", O_RDWR);
+    if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(null, 1) < 0 || ::dup2(null, 2) < 0) ::_exit(kNotFound);
+    const auto number = static_cast<unsigned>(program);
+    if (number > 3) ::close_range(3, number - 1, 0);
+    ::close_range(number + 1, ~0u, 0);
+    char name[] = "sluice";
+    char* const words[] = {name, nullptr};
+    char* const environment[] = {nullptr};
+    ::syscall(SYS_execveat, program, "", words, environment, AT_EMPTY_PATH);
+    ::_exit(kNotFound);
+  }
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return failure();
+  }
+  const bool found = !WIFEXITED(status) || WEXITSTATUS(status) != kNotFound;
+  return found ? core::Outcome(core::Done{}) : core::Failure{ENOENT, core::Reason::kSystem};
+}
+
+core::Result<Fd> make(std::span<const int> programs) {
+  if (::unshare(CLONE_NEWNS) < 0) return failure();
+  auto made = checked_fd(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+  if (!made.ok()) return made;
+  // In a container /dev/fuse may be a mount of its own.
+  auto root = copy_of("/"), dev = copy_of("/dev", AT_RECURSIVE), proc = copy_of("/proc");
+  for (const auto* copy : {&root, &dev, &proc}) {
+    if (!copy->ok()) return copy->failure();
+  }
+  if (auto entered = enter_tree(*std::move(root)); !entered.ok()) return entered.failure();
+  for (const auto& [copy, path] : {std::pair(&dev, "/dev"), std::pair(&proc, "/proc")}) {
+    if (::syscall(SYS_move_mount, (*copy)->get(), "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0) return failure();
+  }
+  for (const int program : programs) {
+    if (auto tried = try_program(program); !tried.ok()) return tried.failure();
+  }
+  return made;
+}
+
+void reply_with_namespace(void* argument) {
+  const Job& job = *static_cast<const Job*>(argument);
+  const auto made = make(job.programs);
+  const uint8_t error = made.ok() ? 0 : static_cast<uint8_t>(made.failure().error);
+  const int fd = made.ok() ? made->get() : -1;
+  (void)send_message(job.reply, {&error, 1}, {&fd, made.ok() ? size_t{1} : size_t{0}});
+}
+
+}  // namespace
+
+core::Result<Fd> few_mounts(std::span<const int> programs) {
+  auto pair = socket_pair();
+  if (!pair.ok()) return pair.failure();
+  Job job{programs, pair->second.get()};
+  std::vector<int> keep(programs.begin(), programs.end());
+  keep.push_back(job.reply);
+  auto helper = fork_helper(keep, reply_with_namespace, &job);
+  if (!helper.ok()) return helper.failure();
+  pair->second.reset();
+  uint8_t error = EPIPE;
+  auto message = receive_message(pair->first.get(), {&error, 1}, 1);
+  end_child(*helper);
+  if (!message.ok()) return message.failure();
+  if (error != 0 || message->fds.size() != 1) return core::Failure{error, core::Reason::kSystem};
+  return std::move(message->fds[0]);
+}
+
+bool may_go_to_mounts() {
+  capng_setpid(0);
+  return capng_get_caps_process() == 0 && capng_have_capability(CAPNG_PERMITTED, CAP_SYS_CHROOT) != 0 &&
+         capng_have_capability(CAPNG_BOUNDING_SET, CAP_SYS_CHROOT) != 0;
+}
+
+core::Outcome go_to_mounts(int mount_namespace) { return checked(::setns(mount_namespace, CLONE_NEWNS)); }
+
+}  // namespace sluice::os
