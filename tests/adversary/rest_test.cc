@@ -1,6 +1,7 @@
 // Workers that rest. Invariants: a view without a worker is to its users as one with a worker, and to what is changed behind it
 // (src/worker/worker.cc, can_rest()); what comes in the moment in which one ends is served; resting is no death, and whatever
 // becomes of the view meanwhile finds it as it should be (src/service/rests.cc).
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -107,7 +108,18 @@ ATTACK_WITHIN(RestAttack, WhatChangesBehindAViewThatRestsIsSeen, 60) {
     EXPECT_EQ(::stat("../other", &stat), 0);
     EXPECT_EQ(::access("absent", F_OK), -1);
     EXPECT_EQ(::access(view.path("absent").c_str(), F_OK), -1);
+    // Who has a directory open, and asks nobody for its names.
+    DIR* const open = ::opendir(".");
+    ASSERT_NE(open, nullptr);
+    const auto lists = [&](const std::string& name) {
+      ::rewinddir(open);
+      bool found = false;
+      while (const struct dirent* entry = ::readdir(open)) found = found || name == entry->d_name;
+      return found;
+    };
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(lists("inner") && !lists("absent"));
     ASSERT_TRUE(eventually(20'000, [&] { return ::access(changed.c_str(), F_OK) == 0; }));
+    EXPECT_TRUE(lists("absent")) << "names from before";
     EXPECT_EQ(::stat(view.path("file").c_str(), &stat), -1) << "a file that was removed";
     EXPECT_EQ(::stat("inner", &stat), 0);
     EXPECT_EQ(stat.st_size, 12) << "attributes from before";
