@@ -22,6 +22,10 @@ struct Place {
 struct Goal {
   double disk = 0;
   double memory = 0;
+  // What bindfs took on the machine that the goals are of. To wake another process costs several times as much on one machine
+  // as on another, beside what a system call does; so a ratio to native says less than which part of bindfs's time it is.
+  double bindfs_disk = 0;
+  double bindfs_memory = 0;
 };
 
 struct Measure {

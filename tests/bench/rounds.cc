@@ -153,10 +153,12 @@ void Rounds::OneRound(const Measure& measure, size_t number, std::vector<Result>
 std::vector<Result> Rounds::Run(const Measure& measure, int rounds) {
   std::vector<Result> results;
   seconds_.assign(sides_.size(), {});
-  const double goal = ground_.name == "tmpfs" ? measure.goal.memory : measure.goal.disk;
+  const bool in_memory = ground_.name == "tmpfs";
+  const double goal = in_memory ? measure.goal.memory : measure.goal.disk;
+  const double bindfs = in_memory ? measure.goal.bindfs_memory : measure.goal.bindfs_disk;
   for (size_t i = 1; i < sides_.size(); ++i) {
     results.push_back({measure.name, ground_.name, sides_[i].name, measure.curve, measure.at,
-                       measure.better, goal});
+                       measure.better, goal, bindfs == 0 ? 0 : goal / bindfs});
   }
   const auto can_tell = [&] {
     return std::all_of(results.begin(), results.end(), [](const Result& one) {

@@ -26,6 +26,7 @@ struct Result {
   double at = 0;
   Measure::Better better = Measure::Better::kLower;
   double goal = 0;                      // 0: none
+  double goal_of_bindfs = 0;            // as part of what bindfs takes; 0: none
   std::vector<double> ratios = {};      // one of each round
   std::vector<double> cpu_ratios = {};  // of the processor time of all who took part
   double native_seconds = 0;            // of one operation, median; to look at, not to compare with

@@ -93,7 +93,7 @@ class Peer : public Mounted {
   // With the options by which each shows the directory itself, and writes to it.
   std::vector<std::string> Words() const {
     const std::string source = ground_.source(), target = directory();
-    if (name_ == "bindfs") return {"/usr/bin/bindfs", "-f", source, target};
+    if (name_ == kBindfs) return {"/usr/bin/bindfs", "-f", source, target};
     if (name_ == "mergerfs") {
       return {"/usr/bin/mergerfs",
               "-f",
@@ -132,7 +132,7 @@ class Peer : public Mounted {
   std::unique_ptr<Child> server_;
 };
 
-constexpr const char* kPeers[] = {"bindfs", "fuse-overlayfs", "mergerfs"};
+constexpr const char* kPeers[] = {kBindfs, "fuse-overlayfs", "mergerfs"};
 
 }  // namespace
 

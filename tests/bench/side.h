@@ -26,6 +26,7 @@ class Side {
 
 inline constexpr char kNative[] = "native";
 inline constexpr char kView[] = "view";
+inline constexpr char kBindfs[] = "bindfs";
 inline constexpr char kBefore[] = "before";  // a view by the programs of another build
 
 // The names of the sides of which this machine has the programs, native first.

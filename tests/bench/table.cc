@@ -31,6 +31,13 @@ std::string GoalText(const Result& result) {
   return (result.better == Measure::Better::kHigher ? ">= " : "<= ") + Printed("%g", result.goal);
 }
 
+// The part of bindfs's time that the view takes, and is to take.
+std::string PartText(const Result& view, const Result* bindfs) {
+  if (view.goal_of_bindfs == 0 || bindfs == nullptr || view.side != kView) return "";
+  if (!view.can_tell() || !bindfs->can_tell()) return "too busy to tell";
+  return Printed("%.2f", view.ratio().median / bindfs->ratio().median) + Printed(" (<= %.2f)", view.goal_of_bindfs);
+}
+
 std::string CellText(const Result& result) {
   return result.failed ? "fails" : result.can_tell() ? Text(result.ratio()) : "too busy to tell";
 }
@@ -63,11 +70,11 @@ std::string TableText(const std::vector<Result>& results, bool markdown) {
   const auto sides = Distinct(results, [](const Result& one) { return one.side; });
   std::vector<std::string> head = {"ratio to native", "on", "goal"};
   head.insert(head.end(), sides.begin(), sides.end());
-  head.insert(head.end(), {"processor time", "context switches", "requests of one operation"});
+  head.insert(head.end(), {"part of bindfs's time", "processor time", "context switches", "requests of one operation"});
   std::vector<std::vector<std::string>> lines = {head};
   for (const auto& name : Distinct(results, [](const Result& one) { return one.measure; })) {
     for (const auto& on : Distinct(results, [](const Result& one) { return one.filesystem; })) {
-      const Result* ours = nullptr;
+      const Result *ours = nullptr, *bindfs = nullptr;
       std::vector<std::string> cells;
       for (const std::string& side : sides) {
         const auto at = std::find_if(results.begin(), results.end(), [&](const Result& one) {
@@ -75,12 +82,13 @@ std::string TableText(const std::vector<Result>& results, bool markdown) {
         });
         cells.push_back(at == results.end() ? "" : CellText(*at));
         if (at != results.end() && (ours == nullptr || side == kView)) ours = &*at;
+        if (at != results.end() && side == kBindfs) bindfs = &*at;
       }
       if (ours == nullptr) continue;
       std::vector<std::string> line = {name, on, GoalText(*ours)};
       line.insert(line.end(), cells.begin(), cells.end());
       const bool told = ours->can_tell();
-      line.insert(line.end(), {told ? Printed("%.2f", Median(ours->cpu_ratios)) : "",
+      line.insert(line.end(), {PartText(*ours, bindfs), told ? Printed("%.2f", Median(ours->cpu_ratios)) : "",
                                told ? Printed("%.2f", ours->switches_each()) : "",
                                ours->requests.empty() ? "" : RequestsText(*ours)});
       lines.push_back(line);
@@ -91,7 +99,8 @@ std::string TableText(const std::vector<Result>& results, bool markdown) {
          "where\n"
          "the goal is at least, time otherwise. Processor time is that of all who take part, as "
          "ratio to\n"
-         "native's; it, switches and requests are the view's.\n";
+         "native's; it, switches and requests are the view's. The part of bindfs's time is to be what the goals\n"
+         "were on the machine that they are of: what waking a process costs is in both.\n";
 }
 
 bool AllCanTell(const std::vector<Result>& results) {
