@@ -247,6 +247,7 @@ class View {
 }  // namespace
 
 namespace sluice::worker {
+void Forgetter::forget_listings(std::vector<uint64_t>) {}
 bool Forgetter::forget(uint64_t directory, std::string_view name) {
   if (!g_told->has_room) return false;
   g_told->names.insert({directory, std::string(name)});

@@ -69,7 +69,7 @@ wire::FacetRecord facet(fuzz::Choices& choices) {
 
 wire::PlacesRecord places(fuzz::Choices& choices) {
   wire::PlacesRecord record{};
-  record.directory = choices.byte() % 4;
+  record.handle = choices.byte() % 4;
   record.first = choices.flag() ? (choices.byte() % 4) * wire::PlacesRecord::kPlaces : choices.byte();
   record.count = choices.flag() ? wire::PlacesRecord::kPlaces : choices.byte();
   return record;

@@ -231,13 +231,14 @@ absl::StatusOr<wire::Totals> totals_of(const std::string& socket) {
 
 namespace {
 
-// Nor is about to: a service that is just starting has its socket, and refuses for a moment.
-bool nobody_listens(const std::string& socket) {
-  for (int tries = 0; tries < kTriesToListen; ++tries) {
+// Nor is about to: a service that is just starting has its socket, and refuses for a moment. tries: of all sockets together.
+bool nobody_listens(const std::string& socket, int* tries) {
+  for (;;) {
     if (auto alive = os::connect_to(socket); alive.ok() || alive.failure().error != ECONNREFUSED) return false;
+    if (*tries <= 0) return true;
+    --*tries;
     ::usleep(kMicrosecondsBetween);
   }
-  return true;
 }
 
 }  // namespace
@@ -250,12 +251,13 @@ absl::StatusOr<std::vector<ListedView>> list_views(const std::string& socket) {
   }
   DIR* directory = ::opendir(kRunDirectory);
   if (directory == nullptr) return views;
+  int tries = kTriesToListen;
   while (const struct dirent* entry = ::readdir(directory)) {
     if (!absl::StartsWith(entry->d_name, kPrivatePrefix)) continue;
     const std::string private_socket = absl::StrCat(kRunDirectory, "/", entry->d_name);
     if (list_at(private_socket, views).ok()) continue;
     // One that was killed leaves its socket behind, and answers no more.
-    if (nobody_listens(private_socket)) ::unlink(private_socket.c_str());
+    if (nobody_listens(private_socket, &tries)) ::unlink(private_socket.c_str());
   }
   ::closedir(directory);
   return views;

@@ -28,8 +28,14 @@ struct Job {
   int reply;
 };
 
-core::Result<Fd> copy_of(const char* path, unsigned more = 0) {
-  return checked_fd(::syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | more));
+// What is mounted or taken off there by the host, or here, is nothing to the other.
+core::Result<Fd> copy_of(const char* path) {
+  auto copy = checked_fd(::syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!copy.ok()) return copy;
+  struct mount_attr attributes {};
+  attributes.propagation = MS_PRIVATE;
+  if (::syscall(SYS_mount_setattr, copy->get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0) return failure();
+  return copy;
 }
 
 // Without descriptors each ends as soon as it looks for the first.
@@ -60,14 +66,19 @@ core::Result<Fd> make(std::span<const int> programs) {
   if (::unshare(CLONE_NEWNS) < 0) return failure();
   auto made = checked_fd(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
   if (!made.ok()) return made;
-  // In a container /dev/fuse may be a mount of its own.
-  auto root = copy_of("/"), dev = copy_of("/dev", AT_RECURSIVE), proc = copy_of("/proc");
-  for (const auto* copy : {&root, &dev, &proc}) {
-    if (!copy->ok()) return copy->failure();
+  auto root = copy_of("/");
+  if (!root.ok()) return root;
+  // In a container each device may be a mount of its own.
+  constexpr const char* kPlaces[] = {"/dev", "/dev/fuse", "/dev/null", "/proc"};
+  std::vector<Fd> copies;
+  for (const char* place : kPlaces) {
+    auto copy = copy_of(place);
+    if (!copy.ok()) return copy;
+    copies.push_back(*std::move(copy));
   }
   if (auto entered = enter_tree(*std::move(root)); !entered.ok()) return entered.failure();
-  for (const auto& [copy, path] : {std::pair(&dev, "/dev"), std::pair(&proc, "/proc")}) {
-    if (::syscall(SYS_move_mount, (*copy)->get(), "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0) return failure();
+  for (size_t i = 0; i < copies.size(); ++i) {
+    if (::syscall(SYS_move_mount, copies[i].get(), "", AT_FDCWD, kPlaces[i], MOVE_MOUNT_F_EMPTY_PATH) < 0) return failure();
   }
   for (const int program : programs) {
     if (auto tried = try_program(program); !tried.ok()) return tried.failure();

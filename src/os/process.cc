@@ -68,20 +68,6 @@ void make_room_for_fds(const ChildSpec& spec, int held) {
   must(copy >= 0 && ::close(copy) == 0, "room for descriptors");
 }
 
-// Somebody waits for each thing that it does, and each is short: it comes to its turn before who computes, and for no longer than a
-// tenth of a millisecond at a time. No more of a processor than anybody's share. Linux 6.12, kernel/sched/syscalls.c: the slice of an
-// ordinary process; older kernels take no notice.
-void ask_for_short_turns() {
-  struct {
-    uint32_t size, policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime, deadline, period;
-  } attributes{48, SCHED_OTHER, 0, 0, 0, 100'000, 0, 0};
-  (void)::syscall(SYS_sched_setattr, 0, &attributes, 0);
-}
-
 void take_identity(const ChildSpec& spec) {
   // The ids first, keeping what is permitted; then exactly the wanted capabilities, and the bounding
   // set empty, which SETPCAP among them allows. In this order, because nothing can be made
@@ -124,7 +110,6 @@ void take_identity(const ChildSpec& spec) {
   const struct rlimit files {spec.most_files, spec.most_files};
   must(::setrlimit(RLIMIT_NOFILE, &files) == 0, "rlimit nofile");
   make_room_for_fds(spec, kExecutable);
-  ask_for_short_turns();
   take_identity(spec);
   must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
   char* const argv[] = {const_cast<char*>(spec.name), nullptr};

@@ -118,7 +118,9 @@ os::Fd few_mounts(const Executables& executables) {
   if (!os::may_go_to_mounts()) return os::Fd();
   const int programs[] = {executables.broker.get(), executables.worker.get()};
   auto made = os::few_mounts(programs);
-  return made.ok() ? *std::move(made) : os::Fd();
+  if (made.ok()) return *std::move(made);
+  log(Level::kNotice, "many-mounts", {{"reason", describe(made.failure())}});
+  return os::Fd();
 }
 
 // Names what the kernel lacks. What is allowed to be missing is said too, each time.

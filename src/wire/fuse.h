@@ -50,6 +50,7 @@ inline constexpr uint64_t kInitAsyncRead = 1ull << 0;
 inline constexpr uint64_t kInitAtomicTrunc = 1ull << 3;
 inline constexpr uint64_t kInitBigWrites = 1ull << 5;
 inline constexpr uint64_t kInitDontMask = 1ull << 6;
+inline constexpr uint64_t kInitAutoInvalData = 1ull << 12;
 inline constexpr uint64_t kInitDoReaddirplus = 1ull << 13;
 inline constexpr uint64_t kInitReaddirplusAuto = 1ull << 14;
 inline constexpr uint64_t kInitAsyncDio = 1ull << 15;

@@ -17,7 +17,8 @@ constexpr uint64_t kNeeded = kInitExt | kInitPassthrough | kInitHandleKillprivV2
 constexpr uint64_t kWanted =
     kNeeded | kInitAsyncRead | kInitAtomicTrunc | kInitBigWrites | kInitDontMask |
     kInitDoReaddirplus | kInitReaddirplusAuto | kInitAsyncDio | kInitParallelDirops |
-    kInitCacheSymlinks | kInitRequestTimeout;
+    kInitCacheSymlinks | kInitRequestTimeout |
+    kInitAutoInvalData;  // for listings: see worker/told_listing.cc
 
 }  // namespace
 

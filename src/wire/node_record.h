@@ -50,11 +50,11 @@ struct NameCell {
 };
 static_assert(sizeof(NameCell) == 64);
 
-// Places in a directory that is open, or whose listing the kernel remembers, in the order of their numbers: what cookies of listings
-// stand for where names may be hidden. The others need nothing: their cookies are the filesystem's own.
+// Places in a directory that is open, in the order of their numbers: what cookies of listings stand for where names may be
+// hidden. The others need nothing: their cookies are the filesystem's own.
 struct PlacesRecord {
   static constexpr uint32_t kPlaces = 126;
-  uint64_t directory;  // its nodeid; 0: free. Stored last
+  uint64_t handle;  // of the open directory; 0: free. Stored last
   uint32_t first;   // number of the first place, a multiple of kPlaces
   uint32_t count;   // stored after the place
   int64_t places[kPlaces];

@@ -152,7 +152,7 @@ class TableReader {
     std::map<std::pair<uint64_t, uint32_t>, uint32_t> order;
     for (uint32_t i = 0; i < count; ++i) {
       const auto record = take<PlacesRecord>(table_, kTablePlacesAt + i * sizeof(PlacesRecord));
-      if (record.directory != 0) order.try_emplace({record.directory, record.first}, i);
+      if (record.handle != 0) order.try_emplace({record.handle, record.first}, i);
     }
     for (const auto& [key, i] : order) {
       LeftListing& listing = left_.listings[key.first];

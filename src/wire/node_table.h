@@ -39,7 +39,7 @@ struct LeftNode {
   uint32_t write_opens() const { return static_cast<uint32_t>(record.opens); }
 };
 
-// Places of a directory that is open: the first one's number is 1.
+// Places of an open directory: the first one's number is 1.
 struct LeftListing {
   std::vector<int64_t> places;
   std::vector<uint32_t> records;  // in which they are
@@ -50,7 +50,7 @@ struct LeftTable {
   std::vector<LeftNode> nodes;         // by slot; no two are the same file by the same facet
   std::vector<uint32_t> generations;   // by slot, of what is to be at each that is free, or becomes free
   std::vector<bool> cells;             // whose names are in use, by their number
-  std::map<uint64_t, LeftListing> listings;  // by the nodeid of the directory
+  std::map<uint64_t, LeftListing> listings;  // by the handle of the open directory
   uint32_t places;                     // records of places that are in use or were
   IntentRecord intent;                 // as it is
   uint64_t workers;

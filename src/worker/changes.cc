@@ -21,11 +21,11 @@ bool Worker::may_tell(const Node* directory, std::string_view name, bool is_dire
   return rules.empty() || !rules.hides(rules.decide(directory, name).of(is_directory));
 }
 
-void Worker::forget_inode(uint64_t nodeid, bool listing_too) {
+void Worker::forget_attributes(uint64_t nodeid) {
   struct {
     wire::FuseOutHeader header;
     wire::FuseNotifyInvalInode what;
-  } notice{{sizeof(notice), wire::kNotifyInvalInode, 0}, {nodeid, listing_too ? 0 : -1, 0}};
+  } notice{{sizeof(notice), wire::kNotifyInvalInode, 0}, {nodeid, -1, 0}};
   // Fails where the kernel has forgotten the inode meanwhile.
   (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&notice), sizeof(notice)});
 }
@@ -60,13 +60,7 @@ bool Worker::take_change(const wire::ChangeEvent& event) {
       continue;
     }
     if (!may_tell(directory, event.name, (event.what & wire::kChangedDirectory) != 0)) continue;
-    if ((event.what & wire::kChangedNames) != 0) {
-      if (directory->listing != nullptr) {
-        forget_listing(directory);
-      } else {
-        forget_attributes(id);
-      }
-    }
+    if ((event.what & wire::kChangedNames) != 0) forget_attributes(id);
     if ((event.what & wire::kNameMade) != 0) forget_links(directory, event.name);
     if (!forgetter.forget(id, event.name)) return false;
   }
@@ -76,8 +70,9 @@ bool Worker::take_change(const wire::ChangeEvent& event) {
 // Attributes that the kernel is told to forget while it waits for them do not arrive. Of any other
 // inode it then has older ones, of the root none, with which everybody is refused: so much time for
 // the first to arrive.
+constexpr int64_t kTimeToArrive = 50'000'000;
+
 void Worker::root_told() {
-  constexpr int64_t kTimeToArrive = 50'000'000;
   if (changes_due == INT64_MAX) changes_due = nanoseconds() + kTimeToArrive;
 }
 
@@ -90,15 +85,19 @@ int Worker::milliseconds_to_changes() const {
 // What was told of changes while there was no worker is lost, and the attributes of what is open are not remembered.
 void Worker::go_on() {
   forget_names();
-  const bool all = config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds;
-  table.for_each([&](const Node* node) {
-    if (node->is_directory() && node != table.root()) left_listings.push_back(node->id);
-    if (node != table.root() && (all || node->opens > 0)) forget_attributes(node->id);
-  });
+  attributes_due = nanoseconds() + kTimeToArrive;
   root_told();
   // Last: what is sent again is for who can serve it from then on, however much there was to tell.
   const wire::FuseOutHeader resend{sizeof(resend), wire::kNotifyResend, 0};
   (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&resend), sizeof(resend)});
+}
+
+void Worker::forget_old_attributes() {
+  attributes_due = INT64_MAX;
+  const bool all = config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds;
+  table.for_each([&](const Node* node) {
+    if (node != table.root() && (all || node->opens > 0)) forget_attributes(node->id);
+  });
 }
 
 void Worker::take_changes() {
@@ -111,12 +110,12 @@ void Worker::take_changes() {
   wire::ChangeEvents events({bytes.data(), *length});
   while (!events.finished()) {
     const auto event = events.next();
-    if (event.ok() && event->own) continue;  // the kernel has our answer
+    // The kernel has our answer, of the one place where this directory is in the view.
+    if (event.ok() && event->own && watches.nodes_of(event->directory).size() < 2) continue;
     if (!event.ok() || !take_change(*event)) all_told = false;
   }
   if (all_told) return;
   forget_names();
-  forget_listings();
   forget_attributes(table.root()->id);
 }
 

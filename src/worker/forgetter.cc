@@ -1,6 +1,7 @@
 #include "worker/forgetter.h"
 
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "core/limits.h"
@@ -30,16 +31,33 @@ bool Forgetter::forget(uint64_t directory, std::string_view name) {
   return true;
 }
 
+void Forgetter::forget_listings(std::vector<uint64_t> directories) {
+  const std::lock_guard lock(mutex_);
+  listings_ = std::move(directories);  // all that there are: those that wait are among them, or are forgotten
+  work_.notify_one();
+}
+
 void Forgetter::run() {
   for (;;) {
     std::deque<Name> names;
+    std::vector<uint64_t> listings;
     {
       std::unique_lock lock(mutex_);
-      work_.wait(lock, [this] { return !names_.empty(); });
+      work_.wait(lock, [this] { return !names_.empty() || !listings_.empty(); });
       names.swap(names_);
+      listings.swap(listings_);
     }
+    for (const uint64_t directory : listings) carry_out(directory);
     for (const Name& name : names) carry_out(name);
   }
+}
+
+void Forgetter::carry_out(uint64_t directory) const {
+  struct {
+    wire::FuseOutHeader header;
+    wire::FuseNotifyInvalInode what;
+  } notice{{sizeof(notice), wire::kNotifyInvalInode, 0}, {directory, 0, 0}};
+  (void)os::write_message(device_, {reinterpret_cast<const uint8_t*>(&notice), sizeof(notice)});
 }
 
 // The name only loses its time: a name that still leads where it led stays what it is to who uses

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "worker/thread.h"
 
@@ -25,6 +26,8 @@ class Forgetter {
 
   // False: it has as much to do as it may remember. Then all names have to be forgotten at once.
   bool forget(uint64_t directory, std::string_view name);
+  // The listings of these directories: for each the kernel waits for who is copying names out of it.
+  void forget_listings(std::vector<uint64_t> directories);
 
  private:
   struct Name {
@@ -33,11 +36,13 @@ class Forgetter {
   };
   void run();
   void carry_out(const Name& name) const;
+  void carry_out(uint64_t directory) const;
 
   const int device_;
   std::mutex mutex_;
   std::condition_variable work_;
   std::deque<Name> names_;
+  std::vector<uint64_t> listings_;
   Thread thread_;
 };
 

@@ -53,17 +53,17 @@ void Legacy::count_by(const core::Rules& rules) {
 void Legacy::take_places(const wire::LeftTable& left) {
   put(header().places, uint64_t{left.places});
   std::vector<bool> used(left.places);
-  for (const auto& [directory, listing] : left.listings) {
+  for (const auto& [handle, listing] : left.listings) {
     for (const uint32_t record : listing.records) used[record] = true;
   }
   for (uint32_t record = 0; record < left.places; ++record) {
     if (used[record]) continue;
-    put(places_at(record).directory, uint64_t{0});
+    put(places_at(record).handle, uint64_t{0});
     free_places_.push_back(record);
   }
 }
 
-void Legacy::add_place(uint64_t directory, uint32_t index, int64_t place, std::vector<uint32_t>& records) {
+void Legacy::add_place(uint64_t handle, uint32_t index, int64_t place, std::vector<uint32_t>& records) {
   constexpr uint32_t kPlaces = wire::PlacesRecord::kPlaces;
   if (index / kPlaces > records.size()) return;  // there was no room for what comes before
   if (index / kPlaces == records.size()) {
@@ -79,7 +79,7 @@ void Legacy::add_place(uint64_t directory, uint32_t index, int64_t place, std::v
     }
     put(places_at(record).first, index);
     put(places_at(record).count, uint32_t{0});
-    put(places_at(record).directory, directory);
+    put(places_at(record).handle, handle);
     records.push_back(record);
   }
   wire::PlacesRecord& into = places_at(records[index / kPlaces]);
@@ -89,7 +89,7 @@ void Legacy::add_place(uint64_t directory, uint32_t index, int64_t place, std::v
 
 void Legacy::drop_places(std::vector<uint32_t>& records) {
   for (const uint32_t record : records) {
-    put(places_at(record).directory, uint64_t{0});
+    put(places_at(record).handle, uint64_t{0});
     free_places_.push_back(record);
   }
   records.clear();

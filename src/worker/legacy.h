@@ -51,13 +51,9 @@ class Legacy {
 
   // A handle of an open directory, which no worker before has given.
   uint64_t new_handle() { return (header().workers + 1) << 40 | ++handles_; }
-  // The next place of a directory, by its nodeid. records: where its places are; grows.
-  void add_place(uint64_t directory, uint32_t index, int64_t place, std::vector<uint32_t>& records);
+  // Its next place. records: where its places are; grows.
+  void add_place(uint64_t handle, uint32_t index, int64_t place, std::vector<uint32_t>& records);
   void drop_places(std::vector<uint32_t>& records);
-  // As much as half of it is free.
-  bool has_room_for_places() {
-    return header().places - free_places_.size() < wire::kTablePlaces / 2;
-  }
 
  private:
   wire::TableHeader& header() { return *reinterpret_cast<wire::TableHeader*>(table_); }

@@ -15,15 +15,21 @@ constexpr uint64_t kNumbered = 1;
 
 }  // namespace
 
-Listing::Listing(os::Fd fd, std::shared_ptr<Numbering> numbering)
-    : fd_(std::make_shared<const os::Fd>(std::move(fd))), numbering_(std::move(numbering)) {}
+Listing::Listing(Legacy& legacy, uint64_t handle, os::Fd fd, bool numbered, const wire::LeftListing* left)
+    : legacy_(legacy), handle_(handle), fd_(std::make_shared<const os::Fd>(std::move(fd))), numbered_(numbered) {
+  if (left == nullptr) return;
+  places_ = left->places;
+  records_ = left->records;
+  for (size_t i = 0; i < places_.size(); ++i) numbers_.try_emplace(places_[i], static_cast<int64_t>(i) + 1);
+}
 
 core::Outcome Listing::go_to(int64_t cookie) {
   int64_t place = cookie;
-  if (numbering_ != nullptr && cookie != 0) {
-    const auto found = numbering_->place_of(cookie);
-    if (!found.has_value()) return core::Failure{EINVAL, core::Reason::kNone};
-    place = *found;
+  if (numbered_ && cookie != 0) {
+    if (cookie < 0 || static_cast<uint64_t>(cookie) > places_.size()) {
+      return core::Failure{EINVAL, core::Reason::kNone};
+    }
+    place = places_[static_cast<size_t>(cookie) - 1];
   }
   if (place == next_) return core::Done{};
   start_ = end_ = 0;
@@ -45,7 +51,14 @@ core::Result<const RawEntry*> Listing::peek() {
 }
 
 int64_t Listing::cookie_behind(const RawEntry* entry) {
-  return numbering_ == nullptr ? entry->next : numbering_->number_of(entry->next);
+  if (!numbered_) return entry->next;
+  const auto [known, is_new] =
+      numbers_.try_emplace(entry->next, static_cast<int64_t>(places_.size()) + 1);
+  if (is_new) {
+    legacy_.add_place(handle_, static_cast<uint32_t>(places_.size()), entry->next, records_);
+    places_.push_back(entry->next);
+  }
+  return known->second;
 }
 
 void Listing::advance(const RawEntry* entry) {
@@ -53,26 +66,9 @@ void Listing::advance(const RawEntry* entry) {
   next_ = entry->next;
 }
 
-std::shared_ptr<Numbering> Listings::numbering_of(uint64_t directory) {
-  std::weak_ptr<Numbering>& known = numberings_[directory];
-  if (auto numbering = known.lock(); numbering != nullptr) return numbering;
-  const auto left = left_.find(directory);
-  auto numbering = std::make_shared<Numbering>(legacy_, directory, left == left_.end() ? nullptr : &left->second);
-  known = numbering;
-  if (left != left_.end()) {
-    left_.erase(left);
-    left_open_.try_emplace(directory, numbering);
-  }
-  if (numberings_.size() >= most_numberings_) {
-    absl::erase_if(numberings_, [](const auto& one) { return one.second.expired(); });
-    most_numberings_ = 2 * numberings_.size() + 64;
-  }
-  return numbering;
-}
-
-uint64_t Listings::add(uint64_t directory, os::Fd fd, bool numbered) {
+uint64_t Listings::add(os::Fd fd, bool numbered) {
   const uint64_t handle = legacy_.new_handle() << 1 | (numbered ? kNumbered : 0);
-  listings_[handle] = std::make_unique<Listing>(std::move(fd), numbered ? numbering_of(directory) : nullptr);
+  listings_[handle] = std::make_unique<Listing>(legacy_, handle, std::move(fd), numbered, nullptr);
   return handle;
 }
 
@@ -81,17 +77,19 @@ Listing* Listings::find(uint64_t handle) {
   return found == listings_.end() ? nullptr : found->second.get();
 }
 
-Listing* Listings::add_again(uint64_t handle, uint64_t directory, os::Fd fd) {
+Listing* Listings::add_again(uint64_t handle, os::Fd fd) {
+  const auto left = left_.find(handle);
   auto& listing = listings_[handle];
-  listing = std::make_unique<Listing>(std::move(fd), (handle & kNumbered) != 0 ? numbering_of(directory) : nullptr);
+  listing = std::make_unique<Listing>(legacy_, handle, std::move(fd), (handle & kNumbered) != 0,
+                                      left == left_.end() ? nullptr : &left->second);
+  if (left != left_.end()) left_.erase(left);
   return listing.get();
 }
 
-void Listings::remove(uint64_t handle) { listings_.erase(handle); }
-
-void Listings::forget(uint64_t directory) {
-  left_open_.erase(directory);
-  const auto left = left_.find(directory);
+void Listings::remove(uint64_t handle) {
+  listings_.erase(handle);
+  // Nobody has listed it since another worker did: only what is written down is left.
+  const auto left = left_.find(handle);
   if (left == left_.end()) return;
   legacy_.drop_places(left->second.records);
   left_.erase(left);

@@ -1,7 +1,9 @@
 // Directories that are open, by the handle that the kernel has for each: a number, which the worker after this one knows
 // as well.
 //
-// Cookies are the filesystem's own, which stay valid under change; where names may be hidden they are numbered instead.
+// Cookies are the filesystem's own, which stay valid under change. Where names may be hidden they are numbered
+// instead: the filesystem's tell of the name that comes next, seen or not. What a number stands for is written
+// down, so that a listing goes on where it was, in another worker too.
 //
 // Used by the main thread only; the descriptors by others as well.
 #pragma once
@@ -12,10 +14,10 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "os/fd.h"
 #include "worker/legacy.h"
-#include "worker/numbering.h"
 
 namespace sluice::worker {
 
@@ -30,13 +32,13 @@ struct RawEntry {
 
 class Listing {
  public:
-  // numbering: nullptr: cookies are the filesystem's.
-  Listing(os::Fd fd, std::shared_ptr<Numbering> numbering);
+  // left: what a worker before this one has numbered; nullptr: nothing.
+  Listing(Legacy& legacy, uint64_t handle, os::Fd fd, bool numbered, const wire::LeftListing* left);
+  ~Listing() { legacy_.drop_places(records_); }
   Listing(const Listing&) = delete;
   Listing& operator=(const Listing&) = delete;
 
   const std::shared_ptr<const os::Fd>& fd() const { return fd_; }
-  const std::shared_ptr<Numbering>& numbering() const { return numbering_; }
 
   core::Outcome go_to(int64_t cookie);
   // The entry at the cookie; nullptr at the end. Stays until the next call.
@@ -46,8 +48,13 @@ class Listing {
   void advance(const RawEntry* entry);
 
  private:
+  Legacy& legacy_;
+  const uint64_t handle_;
   std::shared_ptr<const os::Fd> fd_;
-  const std::shared_ptr<Numbering> numbering_;
+  const bool numbered_;
+  std::vector<int64_t> places_;  // of each number, from 1 on
+  absl::flat_hash_map<int64_t, int64_t> numbers_;
+  std::vector<uint32_t> records_;  // where they are written down
   int64_t next_ = 0;  // place
   size_t start_ = 0;
   size_t end_ = 0;
@@ -56,29 +63,21 @@ class Listing {
 
 class Listings {
  public:
-  // legacy: borrowed. left: of a worker before this one, by directory.
+  // legacy: borrowed. left: of a worker before this one, by handle.
   Listings(Legacy& legacy, std::map<uint64_t, wire::LeftListing> left) : legacy_(legacy), left_(std::move(left)) {}
 
-  // directory: its nodeid. The handle.
-  uint64_t add(uint64_t directory, os::Fd fd, bool numbered);
+  // The handle.
+  uint64_t add(os::Fd fd, bool numbered);
   // nullptr: this worker has not opened it.
   Listing* find(uint64_t handle);
   // fd: of the directory that a worker before this one had opened as this handle.
-  Listing* add_again(uint64_t handle, uint64_t directory, os::Fd fd);
+  Listing* add_again(uint64_t handle, os::Fd fd);
   void remove(uint64_t handle);
-  // The kernel has forgotten the directory: nobody has it open.
-  void forget(uint64_t directory);
 
  private:
-  std::shared_ptr<Numbering> numbering_of(uint64_t directory);
-
   Legacy& legacy_;
-  std::map<uint64_t, wire::LeftListing> left_;  // that nobody has asked for here yet
+  std::map<uint64_t, wire::LeftListing> left_;  // that are not open here yet
   absl::flat_hash_map<uint64_t, std::unique_ptr<Listing>> listings_;
-  absl::flat_hash_map<uint64_t, std::weak_ptr<Numbering>> numberings_;  // by directory
-  size_t most_numberings_ = 64;  // with as many it is looked which of them nobody uses any more
-  // Of directories that somebody may have open since a worker before this one.
-  absl::flat_hash_map<uint64_t, std::shared_ptr<Numbering>> left_open_;
 };
 
 }  // namespace sluice::worker

@@ -30,15 +30,13 @@ struct FileKey {
 // is another node, with other attributes.
 using Facet = uint32_t;
 
-class Numbering;
-
-// What the kernel remembers of a directory: its listing, so that who lists it again asks nobody (Worker::tell_listing).
+// What the kernel remembers of a directory: its listing, so that who lists it again asks nobody (told_listing.cc).
 struct ToldListing {
-  uint64_t state;             // what it was made of, as a number: the directory, its path and the rules as they were
-  int64_t at;                 // when, in milliseconds
-  bool is_told;               // false: it was listed once, and the next listing is to be remembered
-  bool with_attributes;       // those of its files came with the names
-  std::shared_ptr<Numbering> numbering;  // of its places; nullptr: they have no numbers
+  uint64_t state;         // what it was made of, as a number: the times of the directory
+  int64_t at;             // when, in milliseconds
+  bool is_told;           // false: it was listed once, and the next listing is to be remembered
+  bool with_attributes;   // those of its files came with the names
+  uint64_t handle;        // the one that is open and by which the kernel remembers it; 0: none
 };
 
 struct Node {

@@ -40,9 +40,11 @@ void opendir(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
   auto fd = open_to_list(worker, node);
   if (!fd.ok()) return fail(req, fd.failure());
   const int directory = fd->get();
-  file->fh = worker.listings.add(nodeid, *std::move(fd), !worker.rules.empty());
+  file->fh = worker.listings.add(*std::move(fd), !worker.rules.empty());
   worker.tell_listing(node, directory, file);
-  if (fuse_reply_open(req, file) != 0) worker.listings.remove(file->fh);
+  if (fuse_reply_open(req, file) == 0) return;
+  worker.listings.remove(file->fh);
+  worker.listing_closed(node, file->fh);
 }
 
 // The listing of a directory that is open; one that the worker before this one had is opened anew.
@@ -52,11 +54,13 @@ core::Result<Listing*> listing_of(Worker& worker, fuse_ino_t nodeid, const fuse_
   if (node == nullptr) return kStale;
   auto fd = open_to_list(worker, node);
   if (!fd.ok()) return fd.failure();
-  return worker.listings.add_again(file->fh, nodeid, *std::move(fd));
+  return worker.listings.add_again(file->fh, *std::move(fd));
 }
 
-void releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info* file) {
-  worker_of(req).listings.remove(file->fh);
+void releasedir(fuse_req_t req, fuse_ino_t nodeid, fuse_file_info* file) {
+  Worker& worker = worker_of(req);
+  worker.listings.remove(file->fh);
+  if (Node* node = worker.table.get(nodeid); node != nullptr) worker.listing_closed(node, file->fh);
   fuse_reply_err(req, 0);
 }
 
@@ -104,6 +108,7 @@ void list(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset, fuse_fil
   if (node == nullptr) return fail(req, kStale);
   const auto found = listing_of(worker, nodeid, file);
   if (!found.ok()) return fail(req, found.failure());
+  if (worker.is_told_too_much(node, file->fh)) return fail(req, kStale);
   Listing& listing = **found;
   if (auto moved = listing.go_to(offset); !moved.ok()) return fail(req, moved.failure());
   const int dir = listing.fd()->get();

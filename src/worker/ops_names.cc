@@ -36,9 +36,7 @@ void forget_one(Worker& worker, uint64_t nodeid, uint64_t lookups) {
   Node* node = worker.table.get(nodeid);
   if (node == nullptr) return;
   if (node->lookups <= lookups) worker.files.drop_idle(node);
-  const bool is_directory = node->is_directory();
   worker.table.forget(node, lookups);
-  if (is_directory && worker.table.get(nodeid) == nullptr) worker.listings.forget(nodeid);
 }
 
 void forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t lookups) {

@@ -29,7 +29,6 @@ class ViewRules {
 
   bool empty() const { return matcher_->rules().empty(); }
   bool are_timed() const { return matcher_->is_timed(); }
-  uint32_t epoch() const { return epoch_; }  // other rules, another number
 
   // Before each request: rules may have begun or ended to hold.
   void look_at_clock();

@@ -176,10 +176,7 @@ core::Outcome Worker::take_word() {
   const auto said = std::span(bytes).first(*length);
   if (std::equal(said.begin(), said.end(), std::begin(wire::kRest), std::end(wire::kRest))) {
     rests = can_rest();
-    if (rests) {
-      files.tell_broker();
-      forget_listings();
-    }
+    if (rests) files.tell_broker();
     return rests ? core::Outcome(core::Failure{ECANCELED, core::Reason::kNone}) : core::Done{};
   }
   auto taken = core::Rules::decode(said);
@@ -200,6 +197,14 @@ void Worker::note_open(Node* node) {
 
 int Worker::tick() {
   int due = files.expire();
+  if (attributes_due != INT64_MAX) {
+    const int64_t left = (attributes_due - nanoseconds()) / 1'000'000 + 1;
+    if (left <= 1) {
+      forget_old_attributes();
+    } else if (due < 0 || left < due) {
+      due = static_cast<int>(left);
+    }
+  }
   const int64_t time = OpenFiles::now();
   while (!fresh.empty()) {
     const int64_t left = fresh.front().at + kFreshMilliseconds - time;
@@ -213,12 +218,9 @@ int Worker::tick() {
     node->watched = true;
     forget_attributes(node->id);
   }
-  if (!forget_left_listings()) due = 0;
-  if (table.take_unwatched()) {
-    table.for_each([&](Node* node) {
-      if (node->listing != nullptr && !node->announced) forget_listing(node);
-    });
-    if (config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds) forget_names();
+  if (table.take_unwatched() && config.coherence_milliseconds > core::Limits::kCoherenceMilliseconds) {
+    forget_names();
+    for (const uint64_t id : told_open) forget_attributes(id);
   }
   counters.nodes.store(table.size(), std::memory_order_relaxed);
   return due;

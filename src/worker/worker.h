@@ -3,6 +3,8 @@
 // Main thread only, except data_thread's own.
 #pragma once
 
+#include <absl/container/flat_hash_set.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
@@ -10,7 +12,6 @@
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "os/metadata.h"
 #include "wire/change_event.h"
@@ -52,6 +53,9 @@ struct Worker {
   };
   std::deque<Fresh> fresh;
   ListingHabit habit = {};
+  // In nanoseconds: when the kernel is told to forget the attributes that it has from the worker before this one.
+  int64_t attributes_due = INT64_MAX;
+  absl::flat_hash_set<uint64_t> told_open = {};  // nodeids: whose listing the kernel remembers by a handle that is open
   uint64_t last_opened = 0;      // nodeid
   uint64_t unique = 0;           // of the kernel's request that is being served
   uint32_t umask = 0;            // of this process, set as the last caller's was
@@ -64,9 +68,6 @@ struct Worker {
   // of one before it.
   const int64_t started_at = realtime(CLOCK_REALTIME_COARSE) - 1;  // by which times of birth are counted
   int64_t lost_until = started_at;
-
-  // Directories whose listings the kernel may remember from the worker before this one, by nodeid: told a few at a time.
-  std::vector<uint64_t> left_listings = {};
 
   Intent& intent() { return table.legacy().intent(); }
 
@@ -129,14 +130,18 @@ struct Worker {
   void begin(uint64_t number);
   // The kernel has been told the attributes of the root, without which it lets nobody in.
   void root_told();
+  void forget_old_attributes();
   void forget_names();
-  void forget_attributes(uint64_t nodeid) { forget_inode(nodeid, false); }
-  void forget_inode(uint64_t nodeid, bool listing_too);
+  void forget_attributes(uint64_t nodeid);
   // A directory is opened: says to the kernel whether it is to remember the listing, and whether what it remembers is as good.
   void tell_listing(Node* node, int directory, fuse_file_info* file);
-  void forget_listing(Node* node);
+  void listing_closed(Node* node, uint64_t handle);
+  // What the kernel remembers by this handle would hold for longer than rules do that end by the clock.
+  bool is_told_too_much(const Node* node, uint64_t handle) const {
+    return rules.are_timed() && node->listing != nullptr && node->listing->handle == handle;
+  }
+  // Other rules: what the kernel remembers by a handle that is open is none of them.
   void forget_listings();
-  bool forget_left_listings();  // some; true: all are forgotten
   // Does what is due; milliseconds until the next time, -1: nothing is waiting.
   int tick();
 
