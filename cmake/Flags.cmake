@@ -41,7 +41,8 @@ target_compile_options(sluice_noexcept INTERFACE -fno-exceptions -fno-rtti)
 
 # sluice_compiled_together(TARGET [APART FILE...] [GROUP FILE...]...): with SLUICE_TOGETHER the files of a group, or
 # eight at a time of all of them, are compiled as one, since most of the time goes to the headers that they share.
-# APART: those by themselves, which name things as others of the target do.
+# APART: those by themselves, which name things as others of the target do. What is no error is worse: a function of the
+# same name with other parameters is one more that a call may mean.
 # What is packaged, linted and changed by tests/adversary/removals is compiled one by one.
 function(sluice_compiled_together target)
   # Not for the fuzz targets, which put single files of a library in the place of its own.
