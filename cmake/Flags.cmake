@@ -39,8 +39,10 @@ endif()
 add_library(sluice_noexcept INTERFACE)
 target_compile_options(sluice_noexcept INTERFACE -fno-exceptions -fno-rtti)
 
-# sluice_compiled_together(TARGET [GROUP FILE...]...): with SLUICE_TOGETHER the files of a group, or eight at a
-# time of all of them, are compiled as one, since most of the time goes to the headers that they share.
+# sluice_compiled_together(TARGET [APART FILE...] [GROUP FILE...]...): with SLUICE_TOGETHER the files of a group, or
+# eight at a time of all of them, are compiled as one, since most of the time goes to the headers that they share.
+# APART: those by themselves, which name things as others of the target do. What is no error is worse: a function of the
+# same name with other parameters is one more that a call may mean.
 # What is packaged, linted and changed by tests/adversary/removals is compiled one by one.
 function(sluice_compiled_together target)
   # Not for the fuzz targets, which put single files of a library in the place of its own.
@@ -49,10 +51,16 @@ function(sluice_compiled_together target)
   endif()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   set(group 0)
+  set(apart OFF)
   foreach(word ${ARGN})
-    if(word STREQUAL GROUP)
+    if(word STREQUAL APART)
+      set(apart ON)
+    elseif(word STREQUAL GROUP)
+      set(apart OFF)
       math(EXPR group "${group} + 1")
       set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+    elseif(apart)
+      set_source_files_properties(${word} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
     else()
       set_source_files_properties(${word} PROPERTIES UNITY_GROUP ${group})
     endif()

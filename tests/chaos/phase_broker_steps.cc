@@ -1,4 +1,4 @@
-// Each operation, with the broker killed at the beginning and at the end of each of the system calls that it makes for it: the
+// Each operation, with the broker killed at the beginning and at the end of each of the system calls that it makes for it (some_steps.h): the
 // result is that of a plain directory, once; and the kernel has no id that no ledger knows of.
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,6 +11,7 @@
 #include <string>
 
 #include "tests/chaos/acts.h"
+#include "tests/chaos/some_steps.h"
 #include "tests/chaos/tracer.h"
 #include "tests/integration/model/checks.h"
 #include "tests/integration/model/stage.h"
@@ -79,17 +80,17 @@ bool play_one(const Stage& stage, pid_t broker, const Act& act, const Place& pla
 }
 
 // In a view of its own, until so many brokers have died. False: there is nothing more.
-bool play_some(const Stage& stage, const MountedView& view, Place& place) {
+bool play_some(const Stage& stage, const MountedView& view, const SomeSteps& steps, Place& place) {
   int deaths = 0;
   pid_t dead = 0;
   while (place.act < acts().size()) {
     const pid_t broker = broker_after(view, dead);
     const bool died = play_one(stage, broker, acts()[place.act], place);
     if (died) dead = broker;
-    ++place.step;
+    place.step += steps.stride;
     if (!died || place.step > kMostSteps) {
       expect(!died, std::string(acts()[place.act].name) + ": has an end");
-      place = {place.act + 1, 1, place.deaths};
+      place = {place.act + 1, steps.first, place.deaths};
     } else if (++place.deaths; ++deaths == kDeathsOfAView) {
       return true;
     }
@@ -105,9 +106,10 @@ void expect_equal_ids(const MountedView& view, const std::string& what) {
 }
 
 // The first grant of a connection: of that there is nothing in the ledger before.
-int play_first(const Stage& stage) {
-  int step = 1;
-  for (bool died = true; died && step < kMostSteps; ++step) {
+int play_first(const Stage& stage, const SomeSteps& steps) {
+  int deaths = 0;
+  bool died = true;
+  for (int step = steps.first; died && step < kMostSteps; step += steps.stride) {
     const auto view = stage.mount();
     const pid_t broker = broker_after(*view, 0);
     Tracer tracer(broker);
@@ -115,26 +117,28 @@ int play_first(const Stage& stage) {
     const std::string said = told(tracer, step, [&] { return read_file(stage.view() + "/broker-steps/first"); });
     expect(said == "first", what + ": said \"" + said + "\"");
     died = tracer.has_ended();
+    deaths += died;
     (void)broker_after(*view, died ? broker : 0);
     expect_equal_ids(*view, what);
   }
-  return step - 2;
+  return deaths;
 }
 
 }  // namespace
 
 void play_broker_steps(Stage& stage) {
-  Place place;
+  const SomeSteps steps = some_steps();
+  Place place{.step = steps.first};
   stage.make_directory("broker-steps");
   const std::string first = stage.under() + "/broker-steps/first";
   expect(write_file(first, O_EXCL, "first") && ::chmod(first.c_str(), 0644) == 0, first);
-  place.deaths = play_first(stage);
+  place.deaths = play_first(stage, steps);
   const int before = failures();
   int views = 0;
   for (bool more = true; more && failures() - before < 5;) {
     const auto view = stage.mount();
     const int files = view->files_of_broker();  // none of the source's
-    more = play_some(stage, *view, place);
+    more = play_some(stage, *view, steps, place);
     if (++views % kViewsWithoutALook == 1 || !more) {
       expect(within(4000, [&] { return view->files_of_broker() == files && view->grants() == 0; }), "no file stays granted");
     }
@@ -142,7 +146,7 @@ void play_broker_steps(Stage& stage) {
     expect_equal_ids(*view, "after " + std::to_string(place.deaths) + " deaths");
   }
   std::printf("%d deaths\n", place.deaths);
-  expect(place.deaths > 100, "brokers died");
+  expect(place.deaths * steps.stride > 100, "brokers died");
 }
 
 }  // namespace sluice::model

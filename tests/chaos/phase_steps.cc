@@ -1,4 +1,4 @@
-// Each operation, with the worker killed at each of its steps: the result is that of a plain directory, once.
+// Each operation, with the worker killed at each of its steps (some_steps.h): the result is that of a plain directory, once.
 //
 // Needs a worker that is built to die at a step (worker/step.h): it is told of at which by a name that is looked up.
 #include <sys/stat.h>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/chaos/acts.h"
+#include "tests/chaos/some_steps.h"
 #include "tests/integration/model/checks.h"
 #include "tests/integration/model/stage.h"
 #include "tests/integration/model/tree.h"
@@ -43,6 +44,7 @@ struct Kind {
   const char* without = "";  // an act that this view cannot do
   std::span<const Act> acts = model::acts();
   uid_t user = kUser;
+  SomeSteps steps = some_steps();
 };
 
 // In a view of its own, until so many workers have died. seen: the view, or its source. False: there is nothing more.
@@ -64,10 +66,10 @@ bool play_some(const std::string& plain, const std::string& view, const std::str
     expect(got == wanted, what + ": said " + got + ", and a plain directory " + wanted);
     const std::string differs = differences(tree_of(plain + name), tree_of(seen + name), "plain", "view");
     expect(differs.empty(), what + ":\n" + differs);
-    ++place.step;
+    place.step += kind.steps.stride;
     if (!died || place.step > kMostSteps) {
       expect(!died, what + ": has an end");
-      place = {place.act + 1, 1, place.deaths};
+      place = {place.act + 1, kind.steps.first, place.deaths};
     } else if (++place.deaths; ++deaths == kDeathsOfAView) {
       return true;
     }
@@ -76,7 +78,7 @@ bool play_some(const std::string& plain, const std::string& view, const std::str
 }
 
 void play_kind(Stage& stage, const Kind& kind) {
-  Place place;
+  Place place{.step = kind.steps.first};
   int views = 0;
   stage.make_directory("steps");
   for (const std::string& side : {stage.plain(), stage.under()}) make_others(side + "/steps");
@@ -104,7 +106,7 @@ void play_kind(Stage& stage, const Kind& kind) {
     view->expect_passthrough();
   }
   std::printf("%d deaths\n", place.deaths);
-  expect(place.deaths > 3 * static_cast<int>(kind.acts.size()), "workers died");
+  expect(place.deaths * kind.steps.stride > 3 * static_cast<int>(kind.acts.size()), "workers died");
 }
 
 }  // namespace

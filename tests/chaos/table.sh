@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 OUTPUT=$(realpath "${1:-docs/dependability.md}")
 BUILD=$(realpath "${SLUICE_BUILD:-build/dev}")
 ROUNDS=${SLUICE_ROUNDS:-1200}
-export SLUICE_KILLS=${SLUICE_KILLS:-50} SLUICE_REQUIRE_ALL=1 SLUICE_CLI_SECONDS=3600
+export SLUICE_LONG=1 SLUICE_KILLS=${SLUICE_KILLS:-50} SLUICE_REQUIRE_ALL=1 SLUICE_CLI_SECONDS=3600
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A server that calls libfuse 3.17's fuse_passthrough_open(), compiled and run in a Debian 13, under `sluice exec`.
 #   debian13.sh BUILD_DIRECTORY SERVER_SOURCE      with SLUICE_BIN=
+#   debian13.sh BUILD_DIRECTORY --root-only        makes the root directory, if it is not there yet
 # SLUICE_CACHE: where the root directory is kept between runs, otherwise the build directory. SLUICE_MIRROR: where
 # packages come from; otherwise from where this host's apt has Debian.
 if [ -z "${SLUICE_CLI_INSIDE:-}" ]; then
@@ -13,14 +14,8 @@ if [ -z "${SLUICE_CLI_INSIDE:-}" ]; then
     exit 77
   fi
   mkdir -p "$CACHE"
-  if [ "$(cat "$ROOT.made" 2> /dev/null)" != "$PACKAGES" ]; then
-    mirror=${SLUICE_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-      'Label: Debian' 2> /dev/null | grep -m1 '^https\?:' || true)}
-    rm -rf --one-file-system "$ROOT" "$ROOT.made"
-    mmdebstrap --quiet --variant=minbase --include="$PACKAGES" trixie "$ROOT" ${mirror:+"$mirror"} > "$ROOT.log" 2>&1 ||
-      { tail -5 "$ROOT.log"; exit 1; }
-    echo "$PACKAGES" > "$ROOT.made"
-  fi
+  "$(dirname "$0")/../systemd/container.sh" root "$ROOT" trixie "$PACKAGES" || exit 1
+  [ "$2" != --root-only ] || exit 0
   cp "${2:?the source of the server}" "$ROOT/tmp/server.c"
   timeout 120 chroot "$ROOT" sh -c 'cc -O1 -Wall -Wextra -Werror /tmp/server.c -o /usr/bin/server $(pkg-config --cflags --libs "fuse3 >= 3.17")' ||
     exit 1

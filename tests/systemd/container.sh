@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Boots a real systemd as the first process of a container, on a host that need not run systemd itself.
-#   container.sh root DIRECTORY RELEASE              makes a root directory of Debian's RELEASE, if it is not there yet
+#   container.sh root DIRECTORY RELEASE [PACKAGES]   makes a root directory of Debian's RELEASE, if it is not there yet
 #   container.sh up NAME ROOT UPPER [OPTIONS]        boots it and returns when the system is up; what is
 #                                                    written goes to UPPER, and is there at the next boot
 #   container.sh in NAME COMMAND...                  runs a command in it, as root
@@ -26,6 +26,7 @@ make_root() { # directory release
   echo "$PACKAGES" > "$stamp"
 }
 if [ "$ACTION" = root ]; then
+  PACKAGES=${4:-$PACKAGES}
   make_root "$2" "$3"
   exit
 fi

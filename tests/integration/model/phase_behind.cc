@@ -122,7 +122,7 @@ void change_own(const std::string& source, const std::string& view) {
   }
 }
 
-void play_with(const Stage& stage, const char* name, const char* coherence, int64_t most) {
+void play_coherence(const Stage& stage, const char* name, const char* coherence, int64_t most) {
   std::vector<std::string> options;
   if (coherence != nullptr) options = {"--coherence", coherence};
   for (const std::string part : {"behind-", "own-"}) stage.make_directory(part + name);
@@ -140,10 +140,10 @@ void play_with(const Stage& stage, const char* name, const char* coherence, int6
 }  // namespace
 
 void play_behind(Stage& stage) {
-  if (stage.options().self_check) return play_with(stage, "plain", nullptr, 0);
-  play_with(stage, "default", nullptr, kDefaultCoherence + kGrace);
-  play_with(stage, "none", "0s", 0);
-  play_with(stage, "long", "1d", kAtOnce);
+  if (stage.options().self_check) return play_coherence(stage, "plain", nullptr, 0);
+  play_coherence(stage, "default", nullptr, kDefaultCoherence + kGrace);
+  play_coherence(stage, "none", "0s", 0);
+  play_coherence(stage, "long", "1d", kAtOnce);
 }
 
 }  // namespace sluice::model

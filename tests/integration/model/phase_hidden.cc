@@ -109,7 +109,7 @@ void attempt_everything(const std::string& source, const std::string& view) {
   expect_visible(view);
 }
 
-void play_with(const Stage& stage, const std::string& identity, const char* coherence, uid_t uid) {
+void play_identity(const Stage& stage, const std::string& identity, const char* coherence, uid_t uid) {
   std::vector<std::string> options = hiding_options();
   options.insert(options.end(), {"--coherence", coherence});
   const auto view = stage.mount_as(identity, options);
@@ -127,9 +127,9 @@ void play_hidden(Stage& stage) {
   expect_done(::chown(stage.under().c_str(), kUser, kUser) == 0, "chown");
   run_as(kUser, "tree", [&] { make_hidden_tree(stage.under()); });
   const std::string user = std::to_string(kUser);
-  play_with(stage, user, "0s", kUser);  // every look-up reaches the view
-  play_with(stage, user, "10s", kUser);
-  play_with(stage, "preserve", "1s", 0);
+  play_identity(stage, user, "0s", kUser);  // every look-up reaches the view
+  play_identity(stage, user, "10s", kUser);
+  play_identity(stage, "preserve", "1s", 0);
   // What comes to be behind the view is hidden from the start.
   const auto view = stage.mount(hiding_options());
   run_as(kUser, "made behind", [&] {

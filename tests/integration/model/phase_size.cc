@@ -99,7 +99,7 @@ void change_length_of_new(const std::string& source, const std::string& view) {
   expect(least <= kWhile, "a new length is seen after " + std::to_string(least) + " ms");
 }
 
-void play_with(const Stage& stage, const std::string& coherence) {
+void play_size_of(const Stage& stage, const std::string& coherence) {
   stage.make_directory(coherence);
   const auto view = stage.mount({"--coherence", coherence});
   const std::string in = "/" + coherence + "/top/";
@@ -114,7 +114,7 @@ void play_with(const Stage& stage, const std::string& coherence) {
 }  // namespace
 
 void play_size(Stage& stage) {
-  for (const char* coherence : {"1s", "0s", "10s"}) play_with(stage, coherence);
+  for (const char* coherence : {"1s", "0s", "10s"}) play_size_of(stage, coherence);
 }
 
 }  // namespace sluice::model

@@ -123,7 +123,7 @@ void read_again(const std::string& source, const std::string& view, int64_t most
 }
 
 // most: for so many milliseconds a name may be remembered.
-void play_with(const Stage& stage, const std::string& coherence, int64_t most) {
+void play_stale_of(const Stage& stage, const std::string& coherence, int64_t most) {
   stage.make_directory(coherence);
   const auto view = stage.mount({"--coherence", coherence});
   const std::string top = "/" + coherence + "/top";
@@ -138,9 +138,9 @@ void play_with(const Stage& stage, const std::string& coherence, int64_t most) {
 }  // namespace
 
 void play_stale(Stage& stage) {
-  play_with(stage, "0s", 0);
-  play_with(stage, "1s", 1200);
-  play_with(stage, "10s", 300);  // by what the kernel tells of changes
+  play_stale_of(stage, "0s", 0);
+  play_stale_of(stage, "1s", 1200);
+  play_stale_of(stage, "10s", 300);  // by what the kernel tells of changes
 }
 
 }  // namespace sluice::model
