@@ -148,9 +148,18 @@ void list_again(const MountedView& served, const std::string& source, const std:
   }
   for (int i = 0; i < 2; ++i) expect(names_of(above) == all, "a listing");  // of so large a directory not the first one
   const auto parts = [&] { return served.requests("READDIR") + served.requests("READDIRPLUS"); };
-  const int64_t before = parts();
-  for (int i = 0; i < 3; ++i) expect(names_of(above) == all, "a listing again");
-  expect_equal(parts() > before, !hidden.empty(), "requests for a listing that is remembered");
+  // In one of some tries: the end of a listing may come to the worker after the beginning of the next, which is not remembered then.
+  const auto expect_remembered = [&](const auto& list, const std::string& what) {
+    bool asked = true;
+    for (int tries = 0; asked && tries < 10; ++tries) {
+      sleep_milliseconds(20);
+      const int64_t before = parts();
+      expect(list() == all, what);
+      asked = parts() > before;
+    }
+    expect_equal(asked, !hidden.empty(), what + ": requests for what is remembered");
+  };
+  expect_remembered([&] { return names_of(above); }, "a listing again");
 
   const auto see = [&](const char* what) {
     expect(within(kAtOnce, [&] { return names_of(above) == all; }), std::string(what) + " is not listed");
@@ -174,12 +183,10 @@ void list_again(const MountedView& served, const std::string& source, const std:
 
   // By who has it open, and nobody else; then beside others.
   {
+    sleep_milliseconds(100);
     const Stream open(::opendir(above.c_str()), ::closedir);
     expect_done(open != nullptr, "opendir");
-    for (int i = 0; i < 2; ++i) expect(names_of(open.get()) == all, "a listing");
-    const int64_t again = parts();
-    for (int i = 0; i < 3; ++i) expect(names_of(open.get()) == all, "a listing again");
-    expect_equal(parts() > again, !hidden.empty(), "requests of who has it open");
+    expect_remembered([&] { return names_of(open.get()); }, "a listing by who has it open");
     const auto see_alone = [&](const char* what) {
       expect(within(kLongest, [&] { return names_of(open.get()) == all; }), std::string(what) + " is not listed where it was open");
     };
