@@ -227,6 +227,7 @@ int run(int argc, char** argv) {
   if (!may_start(allowed_missing)) return 1;
   auto executables = open_executables(keep_views);
   if (!executables.ok()) return fail("broker and worker beside sluiced", executables.failure());
+  executables->few_mounts = few_mounts(*executables);  // before anybody can connect, and finds two processes of this name
   os::Listener listener;
   Given given;
   if (listen_fds) {
@@ -260,7 +261,6 @@ int run(int argc, char** argv) {
   if (!poller.ok()) return fail("poller", poller.failure());
   // Brokers and workers are made by set-up processes that exit; then they are ours.
   if (auto done = os::become_reaper(); !done.ok()) return fail("reaper", done.failure());
-  executables->few_mounts = few_mounts(*executables);
   auto maker = Maker::start(*executables, {preserve, device_nodes, audit, allowed_missing});
   if (!maker.ok()) return fail("maker", maker.failure());
   Options options;
