@@ -28,7 +28,7 @@ namespace {
 
 constexpr uid_t kFirstUser = 700'000;
 // How long a worker does without a request: all views are to be made and looked at before.
-int IdleSeconds(int views) { return 15 + views / 25; }
+int IdleSeconds(int views) { return 15 + views / 50; }
 // Who makes them at the same time: so many for each processor.
 constexpr int kMakersEach = 3;
 constexpr const char* kTooManyAtOnce = "limit-setups";
