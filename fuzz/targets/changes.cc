@@ -95,6 +95,11 @@ class View {
         (void)worker_.milliseconds_to_changes();
       } else if (step % 32 == 30) {
         forget();
+      } else if (step % 32 == 29) {
+        // As after another worker.
+        worker_.go_on();
+        worker_.forget_old_attributes();
+        notices();
       } else {
         turn();
       }
@@ -208,6 +213,7 @@ class View {
       FUZZ_HOLDS(length >= static_cast<ssize_t>(sizeof(header)));
       std::memcpy(&header, notice, sizeof(header));
       FUZZ_HOLDS(header.len == length && header.unique == 0);
+      if (header.error == wire::kNotifyResend) continue;
       if (header.error == wire::kNotifyIncEpoch) {
         told_.all = true;
         continue;
