@@ -10,23 +10,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
 #include <vector>
 
 #include "os/process.h"
 #include "os/root.h"
-#include "os/socket.h"
 
 namespace sluice::os {
 namespace {
 
 // What exec(2) of a program ends with whose libraries, or whose loader, are not found.
 constexpr int kNotFound = 127;
-
-struct Job {
-  std::span<const int> programs;
-  int reply;
-};
 
 // What is mounted or taken off there by the host, or here, is nothing to the other.
 core::Result<Fd> copy_of(const char* path) {
@@ -86,31 +79,10 @@ core::Result<Fd> make(std::span<const int> programs) {
   return made;
 }
 
-void reply_with_namespace(void* argument) {
-  const Job& job = *static_cast<const Job*>(argument);
-  const auto made = make(job.programs);
-  const uint8_t error = made.ok() ? 0 : static_cast<uint8_t>(made.failure().error);
-  const int fd = made.ok() ? made->get() : -1;
-  (void)send_message(job.reply, {&error, 1}, {&fd, made.ok() ? size_t{1} : size_t{0}});
-}
-
 }  // namespace
 
 core::Result<Fd> few_mounts(std::span<const int> programs) {
-  auto pair = socket_pair();
-  if (!pair.ok()) return pair.failure();
-  Job job{programs, pair->second.get()};
-  std::vector<int> keep(programs.begin(), programs.end());
-  keep.push_back(job.reply);
-  auto helper = fork_helper(keep, reply_with_namespace, &job);
-  if (!helper.ok()) return helper.failure();
-  pair->second.reset();
-  uint8_t error = EPIPE;
-  auto message = receive_message(pair->first.get(), {&error, 1}, 1);
-  end_child(*helper);
-  if (!message.ok()) return message.failure();
-  if (error != 0 || message->fds.size() != 1) return core::Failure{error, core::Reason::kSystem};
-  return std::move(message->fds[0]);
+  return made_by_helper(programs, [](void* of) { return make(*static_cast<std::span<const int>*>(of)); }, &programs);
 }
 
 bool may_go_to_mounts() {

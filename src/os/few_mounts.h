@@ -13,9 +13,9 @@ namespace sluice::os {
 // Whether this process has CAP_SYS_CHROOT, and may keep it.
 bool may_go_to_mounts();
 
-// Service, before there is any view. The namespace, kept by its descriptor alone: copies of what is mounted at /, /dev and /proc, of
-// the devices that views are made with, and nothing else, tied to nothing of the host's, in which programs (borrowed) find what they are linked with. ENOENT: they do not, since a part of the
-// system is a mount of its own. Needs CAP_SYS_ADMIN.
+// Service, before there is any view. The namespace, kept by its descriptor alone: copies of what is mounted at /, /dev and /proc,
+// of the devices that views are made with, and nothing else, tied to nothing of the host's, in which programs (borrowed) find
+// what they are linked with. ENOENT: they do not, since a part of the system is a mount of its own. Needs CAP_SYS_ADMIN.
 core::Result<Fd> few_mounts(std::span<const int> programs);
 
 // Set-up process, once it needs no mount of the host's any more. Needs CAP_SYS_ADMIN and CAP_SYS_CHROOT (setns(2)). This process

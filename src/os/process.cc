@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "os/kernel_abi_more.h"
 #include "os/socket.h"
@@ -194,6 +195,37 @@ core::Result<Child> fork_helper(std::span<const int> keep, void (*body)(void*), 
     ::_exit(0);
   }
   return Child{static_cast<pid_t>(pid), Fd(pidfd)};
+}
+
+core::Result<Fd> made_by_helper(std::span<const int> keep, core::Result<Fd> (*make)(void*), void* argument) {
+  auto pair = socket_pair();
+  if (!pair.ok()) return pair.failure();
+  struct Job {
+    core::Result<Fd> (*make)(void*);
+    void* argument;
+    int reply;
+  } job{make, argument, pair->second.get()};
+  std::vector<int> kept(keep.begin(), keep.end());
+  kept.push_back(job.reply);
+  auto helper = fork_helper(kept, [](void* of) {
+    const Job& mine = *static_cast<Job*>(of);
+    const auto made = mine.make(mine.argument);
+    const int error = made.ok() ? 0 : made.failure().error;
+    uint8_t bytes[sizeof(error)];
+    std::memcpy(bytes, &error, sizeof(error));
+    const int fd = made.ok() ? made->get() : -1;
+    (void)send_message(mine.reply, bytes, {&fd, made.ok() ? size_t{1} : size_t{0}});
+  }, &job);
+  if (!helper.ok()) return helper.failure();
+  pair->second.reset();
+  int error = EPIPE;
+  uint8_t bytes[sizeof(error)] = {};
+  auto message = receive_message(pair->first.get(), bytes, 1);
+  end_child(*helper);
+  if (!message.ok()) return message.failure();
+  if (message->length == sizeof(bytes)) std::memcpy(&error, bytes, sizeof(error));
+  if (error != 0 || message->fds.size() != 1) return core::Failure{error, core::Reason::kSystem};
+  return std::move(message->fds[0]);
 }
 
 core::Outcome become_reaper() { return checked(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)); }

@@ -58,5 +58,8 @@ void reap_child(pid_t pid);
 // Service. A copy of this process that runs body and exits; descriptors other than 0 to 2 and `keep`
 // (< 0: none) are closed in it, so that it pins no other view. It is killed when its time is over.
 core::Result<Child> fork_helper(std::span<const int> keep, void (*body)(void*), void* argument);
+// Service. What `make` makes in such a copy, which is then ended: for what a process can make only by giving up, or going
+// away from, what this one still needs.
+core::Result<Fd> made_by_helper(std::span<const int> keep, core::Result<Fd> (*make)(void*), void* argument);
 
 }  // namespace sluice::os

@@ -25,10 +25,10 @@ struct Executables {
   os::Fd worker;
   os::Fd few_mounts;  // where they are started (os/few_mounts.h), or none: among all that the host has mounted
 };
-// Set-up process, once it needs no mount of the host's any more.
-core::Outcome leave_mounts(const Executables& executables);
 // They lie beside the service's own executable.
 core::Result<Executables> open_executables(bool with_keeper);
+// Set-up process, once it needs no mount of the host's any more.
+core::Outcome leave_mounts(const Executables& executables);
 
 struct Identity {
   uint32_t uid;

@@ -177,14 +177,17 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   const auto stuck = std::count_if(ending_.begin(), ending_.end(), [&](const auto& entry) {
     return !entry.second.ours && entry.second.uid == identity->uid;
   });
+  const auto refuse = [&](const core::Failure& why) {
+    (void)os::set_nonblocking(peer.get());
+    (void)os::send_message(peer.get(), wire::encode_reply({why.error, why.reason, 0, {}}));
+    ++totals_.refused_peers[static_cast<size_t>(why.reason)];
+  };
   const bool busy =
       setups >= core::Limits::kSetupsPerHost || mine + stuck >= core::Limits::kSetupsPerUser;
   if (busy || maker_gone_) {
     const core::Failure why = busy ? core::Failure{EAGAIN, core::Reason::kLimitSetups}
                                    : core::Failure{EIO, core::Reason::kChildFailed};
-    (void)os::set_nonblocking(peer.get());
-    (void)os::send_message(peer.get(), wire::encode_reply({why.error, why.reason, 0, {}}));
-    ++totals_.refused_peers[static_cast<size_t>(why.reason)];
+    refuse(why);
     log(Level::kWarning, "refused",
         {{"peer_uid", absl::StrCat(identity->uid)}, {"verdict", "refused"}, {"reason", describe(why)}});
     return;
@@ -194,9 +197,7 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   const uint64_t id = next_id();
   if (auto asked = maker_.ask(id, log_refusal && log_has_room(), peer.get(), report->second.get()); !asked.ok()) {
     log(Level::kError, "maker-busy", {{"reason", describe(asked.failure())}});
-    (void)os::set_nonblocking(peer.get());
-    (void)os::send_message(peer.get(), wire::encode_reply({EAGAIN, core::Reason::kLimitSetups, 0, {}}));
-    return;
+    return refuse({EAGAIN, core::Reason::kLimitSetups});
   }
   (void)poller_.add(report->first.get(), tag(id, kReport));
   ++totals_.peers;

@@ -107,6 +107,14 @@ struct FuseNotifyInvalEntry {  // the name follows, with a NUL
 static_assert(sizeof(FuseNotifyInvalEntry) == 16);
 inline constexpr uint32_t kExpireOnly = 1;
 inline constexpr int32_t kNotifyInvalInode = 2;
+struct InvalInodeNotice {
+  FuseOutHeader header;
+  FuseNotifyInvalInode what;
+};
+// from: as off above.
+inline InvalInodeNotice inval_inode(uint64_t nodeid, int64_t from) {
+  return {{sizeof(InvalInodeNotice), kNotifyInvalInode, 0}, {nodeid, from, 0}};
+}
 inline constexpr int32_t kNotifyInvalEntry = 3;
 inline constexpr int32_t kNotifyResend = 7;
 inline constexpr int32_t kNotifyIncEpoch = 8;  // Linux 6.16

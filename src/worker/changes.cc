@@ -5,6 +5,7 @@
 #include "core/limits.h"
 #include "os/channel.h"
 #include "wire/change_event.h"
+#include "worker/due.h"
 #include "worker/worker.h"
 
 namespace sluice::worker {
@@ -14,6 +15,10 @@ constexpr size_t kBytesOfOneTurn = 16 * 1024;
 // What changes again and again is forgotten no more often, and our own changes wake nobody each
 // time.
 constexpr int64_t kBetweenTurns = core::Limits::kChangesMilliseconds * int64_t{1'000'000};
+// Attributes that the kernel is told to forget while it waits for them do not arrive. Of any other
+// inode it then has older ones, of the root none, with which everybody is refused: so much time for
+// the first to arrive.
+constexpr int64_t kTimeToArrive = 50'000'000;
 
 }  // namespace
 
@@ -22,10 +27,7 @@ bool Worker::may_tell(const Node* directory, std::string_view name, bool is_dire
 }
 
 void Worker::forget_attributes(uint64_t nodeid) {
-  struct {
-    wire::FuseOutHeader header;
-    wire::FuseNotifyInvalInode what;
-  } notice{{sizeof(notice), wire::kNotifyInvalInode, 0}, {nodeid, -1, 0}};
+  const wire::InvalInodeNotice notice = wire::inval_inode(nodeid, -1);
   // Fails where the kernel has forgotten the inode meanwhile.
   (void)os::write_message(device, {reinterpret_cast<const uint8_t*>(&notice), sizeof(notice)});
 }
@@ -67,19 +69,12 @@ bool Worker::take_change(const wire::ChangeEvent& event) {
   return true;
 }
 
-// Attributes that the kernel is told to forget while it waits for them do not arrive. Of any other
-// inode it then has older ones, of the root none, with which everybody is refused: so much time for
-// the first to arrive.
-constexpr int64_t kTimeToArrive = 50'000'000;
-
 void Worker::root_told() {
   if (changes_due == INT64_MAX) changes_due = nanoseconds() + kTimeToArrive;
 }
 
 int Worker::milliseconds_to_changes() const {
-  if (!watches.are_on() || changes_due == INT64_MAX) return -1;
-  const int64_t left = changes_due - nanoseconds();
-  return left <= 0 ? 0 : static_cast<int>(left / 1'000'000 + 1);
+  return watches.are_on() ? milliseconds_until(changes_due, nanoseconds()) : -1;
 }
 
 // What was told of changes while there was no worker is lost, and the attributes of what is open are not remembered.

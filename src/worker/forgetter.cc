@@ -53,10 +53,7 @@ void Forgetter::run() {
 }
 
 void Forgetter::carry_out(uint64_t directory) const {
-  struct {
-    wire::FuseOutHeader header;
-    wire::FuseNotifyInvalInode what;
-  } notice{{sizeof(notice), wire::kNotifyInvalInode, 0}, {directory, 0, 0}};
+  const wire::InvalInodeNotice notice = wire::inval_inode(directory, 0);
   (void)os::write_message(device_, {reinterpret_cast<const uint8_t*>(&notice), sizeof(notice)});
 }
 

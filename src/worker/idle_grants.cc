@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/limits.h"
+#include "worker/due.h"
 #include "worker/open_files.h"
 
 namespace sluice::worker {
@@ -35,7 +36,6 @@ int OpenFiles::expire() {
                                            ? core::Limits::kContestedMilliseconds
                                            : core::Limits::kNamelessGrantMilliseconds);
   const int c = read_write_.asked_ahead() + read_only_link_.asked_ahead() > 0 ? kAheadMilliseconds : -1;
-  const auto sooner = [](int x, int y) { return x < 0 ? y : y < 0 ? x : std::min(x, y); };
   return sooner(sooner(a, b), c);
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/recovery_limits.h"
 #include "os/channel.h"
+#include "worker/due.h"
 #include "worker/step.h"
 
 namespace sluice::worker {
@@ -35,19 +36,19 @@ constexpr size_t kMostAtFirst = 65536;
 constexpr uint32_t kMoreThanOne = 2;
 
 // Served as it is read: what gets no answer, what is only handed on to the other thread or the broker, so that any number of
-// them may be unanswered, and the end of a listing, which nobody waits for: the next one is remembered only after it (told_listing.cc). Source: include/uapi/linux/fuse.h, enum fuse_opcode.
+// them may be unanswered, and the end of a listing, which nobody waits for: the next one is remembered only after it
+// (told_listing.cc). Source: include/uapi/linux/fuse.h, enum fuse_opcode.
 bool is_handed_on(uint32_t opcode) {
-  constexpr uint32_t kForget = 2, kRead = 15, kFsync = 20, kReleaseDirectory = 29, kFsyncDirectory = 30, kInterrupt = 36, kBatchForget = 42,
-                     kAllocate = 43, kSeek = 46, kCopy = 47;
-  constexpr uint64_t kAll = 1ull << kForget | 1ull << kRead | 1ull << kFsync | 1ull << kReleaseDirectory | 1ull << kFsyncDirectory | 1ull << kInterrupt |
-                            1ull << kBatchForget | 1ull << kAllocate | 1ull << kSeek | 1ull << kCopy;
+  constexpr uint32_t kForget = 2, kRead = 15, kFsync = 20, kReleaseDirectory = 29, kFsyncDirectory = 30, kInterrupt = 36,
+                     kBatchForget = 42, kAllocate = 43, kSeek = 46, kCopy = 47;
+  constexpr uint64_t kAll = 1ull << kForget | 1ull << kRead | 1ull << kFsync | 1ull << kReleaseDirectory |
+                            1ull << kFsyncDirectory | 1ull << kInterrupt | 1ull << kBatchForget | 1ull << kAllocate |
+                            1ull << kSeek | 1ull << kCopy;
   return opcode < 64 && (kAll >> opcode & 1) != 0;
 }
 
 // The connection has ended: unmounted (ENODEV) or aborted (ECONNABORTED). ENOENT: a request was given up.
 bool is_over(const core::Failure& why) { return why.error != EINTR && why.error != ENOENT; }
-
-int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
 }  // namespace
 

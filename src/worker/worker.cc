@@ -12,6 +12,7 @@
 #include "os/channel.h"
 #include "wire/event.h"
 #include "wire/worker_start.h"
+#include "worker/due.h"
 
 namespace sluice::worker {
 namespace {
@@ -197,19 +198,17 @@ void Worker::note_open(Node* node) {
 
 int Worker::tick() {
   int due = files.expire();
-  if (attributes_due != INT64_MAX) {
-    const int64_t left = (attributes_due - nanoseconds()) / 1'000'000 + 1;
-    if (left <= 1) {
-      forget_old_attributes();
-    } else if (due < 0 || left < due) {
-      due = static_cast<int>(left);
-    }
+  const int attributes = milliseconds_until(attributes_due, nanoseconds());
+  if (attributes == 0) {
+    forget_old_attributes();
+  } else {
+    due = sooner(due, attributes);
   }
   const int64_t time = OpenFiles::now();
   while (!fresh.empty()) {
     const int64_t left = fresh.front().at + kFreshMilliseconds - time;
     if (left > 0) {
-      if (due < 0 || left < due) due = static_cast<int>(left);
+      due = sooner(due, static_cast<int>(left));
       break;
     }
     Node* node = table.get(fresh.front().nodeid);

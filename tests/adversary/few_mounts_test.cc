@@ -3,11 +3,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -18,10 +19,6 @@
 namespace sluice::adversary {
 namespace {
 
-std::string program_path(const std::string& name) {
-  const char* programs = std::getenv("SLUICE_BIN");
-  return std::string(programs != nullptr ? programs : ".") + "/" + name;
-}
 os::Fd held(const std::string& path) { return os::Fd(::open(path.c_str(), O_PATH | O_CLOEXEC)); }
 
 // What is mounted in the namespace and is none of this; -1: it cannot be looked at.
@@ -35,7 +32,8 @@ int others_in(int mounts) {
       std::istringstream words(line);
       std::string id, parent, device, root, point;
       words >> id >> parent >> device >> root >> point;
-      if (point != "/" && point != "/proc" && point != "/dev" && !point.starts_with("/dev/")) ++others;
+      const bool ours = point == "/" || point == "/proc" || point == "/dev" || point == "/dev/fuse" || point == "/dev/null";
+      if (!ours) ++others;
     }
     ::_exit(all >= 3 && ::access("/dev/fuse", F_OK) == 0 ? others : 254);
   }
@@ -51,6 +49,28 @@ TEST(FewMounts, HaveNothingElse) {
   const auto made = os::few_mounts(programs);
   ASSERT_TRUE(made.ok()) << made.failure().error;
   EXPECT_EQ(others_in(made->get()), 0);
+}
+
+// Nor is anything of it shared with the host, where the host shares all of its own, as one that systemd has booted does.
+TEST(FewMounts, AreNobodyElses) {
+  const Tree tree;
+  const auto program = held(program_path("sluice-worker"));
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr) != 0) ::_exit(2);
+    const int programs[] = {program.get()};
+    const auto made = os::few_mounts(programs);
+    if (!made.ok() || !os::go_to_mounts(made->get()).ok()) ::_exit(3);
+    std::ifstream file("/proc/self/mountinfo");
+    for (std::string line; std::getline(file, line);) {
+      if (line.find(" shared:") != std::string::npos || line.find(" master:") != std::string::npos) ::_exit(4);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 // Where a part of the system is a mount of its own, what is started would not come up.

@@ -44,6 +44,11 @@ os::Fd open_path(const std::string& path, int flags) { return os::Fd(::open(path
 
 }  // namespace
 
+std::string program_path(const std::string& name) {
+  const char* programs = std::getenv("SLUICE_BIN");
+  return std::string(programs != nullptr ? programs : ".") + "/" + name;
+}
+
 Tree::Tree() {
   const char* base = std::getenv("TMPDIR");
   root_ = std::string(base != nullptr ? base : "/var/tmp") + "/sluice-adversary-XXXXXX";
@@ -110,9 +115,7 @@ void HostileWorker::start_broker() {
   std::pair<os::Fd, os::Fd> pairs[4];
   for (auto& pair : pairs) pair = must(os::socket_pair(), "socketpair");
   const os::Fd null = open_path("/dev/null", O_RDWR);
-  const char* programs = std::getenv("SLUICE_BIN");
-  const os::Fd executable =
-      open_path(std::string(programs != nullptr ? programs : ".") + "/sluice-broker", O_PATH);
+  const os::Fd executable = open_path(program_path("sluice-broker"), O_PATH);
   os::ChildSpec spec{};
   spec.executable = executable.get();
   spec.name = "sluice-broker";

@@ -32,6 +32,9 @@ class Tree {
   std::string root_;
 };
 
+// A program of those that are tested.
+std::string program_path(const std::string& name);
+
 struct Reply {
   int error;  // errno; -1: the broker hung up
   core::Reason reason;

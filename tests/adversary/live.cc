@@ -49,8 +49,7 @@ LiveService::LiveService(const std::vector<std::string>& options) {
   prepare_run();
   static int number = 0;
   log_ = "/run/log" + std::to_string(++number);
-  const char* programs = std::getenv("SLUICE_BIN");
-  const std::string program = std::string(programs != nullptr ? programs : ".") + "/sluiced";
+  const std::string program = program_path("sluiced");
   std::vector<const char*> argv = {program.c_str(), "--listen", kSocket, "--mode", "0666"};
   for (const std::string& option : options) argv.push_back(option.c_str());
   argv.push_back(nullptr);

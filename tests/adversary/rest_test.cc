@@ -74,7 +74,12 @@ ATTACK_WITHIN(RestAttack, WhatIsOpenGoesOnAndTheNextRequestIsServed, 40) {
     }
   }));
   ASSERT_TRUE(rests(service));
-  const std::string metrics = status_of("--metrics");
+  // The service hears of the end of a worker a moment after it.
+  std::string metrics;
+  (void)eventually(2000, [&] {
+    metrics = status_of("--metrics");
+    return metrics.find("sluice_view_resting{service=\"/run/sluice.sock\",view=\"view-1\"} 1\n") != std::string::npos;
+  });
   EXPECT_NE(metrics.find("sluice_service_workers_replaced_total{service=\"/run/sluice.sock\"} 0\n"), std::string::npos) << metrics;
   EXPECT_NE(metrics.find("sluice_service_workers_rested_total{service=\"/run/sluice.sock\"} 3\n"), std::string::npos) << metrics;
   EXPECT_NE(metrics.find("sluice_view_resting{service=\"/run/sluice.sock\",view=\"view-1\"} 1\n"), std::string::npos) << metrics;

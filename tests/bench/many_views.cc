@@ -196,8 +196,8 @@ class Services {
   long bare_kib_ = 0, bare_descriptors_ = 0;
 };
 
-// Makes the views from `first` on, several at a time; "": all were given, else what the first that was not lacks.
-std::string MakeViews(const Services& services, const Ground& ground, int first, int views, const Deadline& deadline) {
+// Makes the views from `first` on, several at a time.
+void MakeViews(const Services& services, const Ground& ground, int first, int views, const Deadline& deadline) {
   const int makers = kMakersEach * static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
   std::vector<std::unique_ptr<Child>> children;
   for (int maker = 0; maker < makers; ++maker) {
@@ -211,13 +211,11 @@ std::string MakeViews(const Services& services, const Ground& ground, int first,
       }
     }));
   }
-  std::string limit;
   for (const auto& child : children) {
     while (!child->Ended(deadline.Left(1000, "views"))) {
     }
-    if (child->exit_status() != 0) limit = "too many for this host: what the first of them lacked is written above";
+    if (child->exit_status() != 0) throw Failure("too many for this host: what the first of them lacked is written above");
   }
-  return limit;
 }
 
 }  // namespace
@@ -229,7 +227,7 @@ std::string ManyViews(const Ground& ground, int views, const Deadline& deadline)
   if (const std::string lacks = MakeView(services.socket_of(0), ground, 0); !lacks.empty()) throw Failure("the first view: " + lacks);
   const double with_one = MicrosecondsOfAGrant(ground, 0, deadline);
   const double from = Now();
-  if (const std::string limit = MakeViews(services, ground, 1, views, deadline); !limit.empty()) throw Failure(limit);
+  MakeViews(services, ground, 1, views, deadline);
   const double seconds = Now() - from;
   const double with_all = MicrosecondsOfAGrant(ground, kWarm + kGrants, deadline);
   const Sum brokers = services.sum_of("sluice-broker"), workers = services.sum_of("sluice-worker");

@@ -134,8 +134,9 @@ Names names_of(const std::string& path) {
 }
 
 // Listings are remembered, by who has the directory open as by who opens it again: until something changes in it, on whichever
-// side. Where some names, those that end so, are hidden, all are asked for each time.
-void list_again(const MountedView& served, const std::string& source, const std::string& view, const std::string& hidden) {
+// side. Not by two who have it open, nor where the view is none of one user without rules. hidden: how names end that are.
+void list_again(const MountedView& served, const std::string& source, const std::string& view, bool remembered,
+                const std::string& hidden = "") {
   const std::string below = source + "/listed", above = view + "/listed";
   expect_done(::mkdir(below.c_str(), 0755) == 0, "mkdir");
   // More than one answer has room for: a listing goes on in the middle, too.
@@ -157,7 +158,7 @@ void list_again(const MountedView& served, const std::string& source, const std:
       expect(list() == all, what);
       asked = parts() > before;
     }
-    expect_equal(asked, !hidden.empty(), what + ": requests for what is remembered");
+    expect_equal(asked, !remembered, what + ": requests for what is remembered");
   };
   expect_remembered([&] { return names_of(above); }, "a listing again");
 
@@ -187,6 +188,9 @@ void list_again(const MountedView& served, const std::string& source, const std:
     const Stream open(::opendir(above.c_str()), ::closedir);
     expect_done(open != nullptr, "opendir");
     expect_remembered([&] { return names_of(open.get()); }, "a listing by who has it open");
+    const int64_t beside = parts();
+    expect(names_of(above) == all, "a listing beside");
+    expect(parts() > beside, "what is remembered by one handle is remembered by another");
     const auto see_alone = [&](const char* what) {
       expect(within(kLongest, [&] { return names_of(open.get()) == all; }), std::string(what) + " is not listed where it was open");
     };
@@ -413,7 +417,7 @@ void play_watch(Stage& stage) {
     run_as(kUser, "changes behind", [&] {
       see_each(below, above);
       see_storm(below, above);
-      list_again(*view, below, above, "");
+      list_again(*view, below, above, true);
       look_into_many(below, above);
       be_notified(below, above);
     });
@@ -421,11 +425,16 @@ void play_watch(Stage& stage) {
     lose_some(*view, below, above);
     view->expect_passthrough();
   }
-  stage.make_directory("hidden");
-  const auto view = stage.mount({"--coherence", "1d", "--hide", "*.key", "--hide", "build-*.key/"});
-  const std::string below = stage.under() + "/hidden/top", above = stage.view() + "/hidden/top";
-  tell_nothing_hidden(*view, below, above);
-  run_as(kUser, "listings where names are hidden", [&] { list_again(*view, below, above, ".key"); });
+  {
+    stage.make_directory("hidden");
+    const auto view = stage.mount({"--coherence", "1d", "--hide", "*.key", "--hide", "build-*.key/"});
+    const std::string below = stage.under() + "/hidden/top", above = stage.view() + "/hidden/top";
+    tell_nothing_hidden(*view, below, above);
+    run_as(kUser, "listings where names are hidden", [&] { list_again(*view, below, above, false, ".key"); });
+  }
+  stage.make_directory("everybody");
+  const auto view = stage.mount_as("preserve", {"--coherence", "1d"});
+  list_again(*view, stage.under() + "/everybody/top", stage.view() + "/everybody/top", false);
 }
 
 }  // namespace sluice::model
