@@ -28,9 +28,11 @@ constexpr size_t kMostConfigBytes = 256 * 1024;
 
 int run() {
   // One arena for all threads, and all of it the heap: anything else would be made with calls that the
-  // policy forbids. So nothing can be mapped here any more.
+  // policy forbids. So nothing can be mapped here any more. The heap has no more than is asked for: what is to be zero is written
+  // to where the heap has it already, used or not, and is then this process's.
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TOP_PAD, 0);
   Events events(sandbox::kFdEvents);
   must(events, "undumpable", os::become_undumpable());
   auto bytes = os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes);

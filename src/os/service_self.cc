@@ -1,6 +1,7 @@
 #include "os/service_self.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -38,6 +39,7 @@ core::Outcome hold_standard_descriptors() {
   }
 }
 
+core::Outcome leave_host_namespaces() { return checked(::unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)); }
 core::Outcome refuse_new_privileges() { return checked(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
 void close_others(int keep, int count) {
   if (keep < 3) {

@@ -19,6 +19,9 @@ core::Outcome set_real_uid(uid_t uid);
 // children have as their standard error.
 core::Outcome hold_standard_descriptors();
 
+// Maker, before it starts anybody: network, IPC and host name namespaces with nothing in them, for itself and for what it
+// starts. Needs CAP_SYS_ADMIN. ENOSPC: the host allows no more of them (user.max_net_namespaces and others, namespaces(7)).
+core::Outcome leave_host_namespaces();
 // No exec gives this process more than it has (PR_SET_NO_NEW_PRIVS).
 core::Outcome refuse_new_privileges();
 // Closes what its caller left open, but for 0 to 2 and `count` from keep on (< 0: none).

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -53,7 +54,7 @@ core::Outcome start_keeper(const std::string& path, int executable) {
   keeper.uid = keeper.gid = kKeeperUid;
   keeper.capabilities = {CAP_SETPCAP};  // until it has locked its securebits
   // Not of processes: an administrator ends it, and it is no init.
-  keeper.namespaces = kNamespaces & ~uint64_t{CLONE_NEWNS | CLONE_NEWPID};
+  keeper.namespaces = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   keeper.most_files = std::min(wire::kMostKept + 64, os::most_files());
   auto child = os::spawn(keeper);
   if (!child.ok()) return child.failure();

@@ -77,6 +77,12 @@ void serve_worker(const Workshop& workshop, const Order& order, std::span<const 
 
 void work(const Workshop& workshop) {
   os::name_process("sluiced-maker");
+  // One of each for all that it starts: none of them can make a socket or an object of IPC, and a network namespace takes as
+  // much of the kernel's memory, which is counted to nobody, as all else of a view that rests.
+  if (auto left = os::leave_host_namespaces(); !left.ok()) {
+    log(Level::kError, "cannot-start", {{"step", "namespaces of the maker"}, {"reason", describe(left.failure())}});
+    return;
+  }
   os::let_children_go();
   std::vector<uint8_t> bytes(sizeof(Order) + core::kMaxRulesBytes);
   for (;;) {

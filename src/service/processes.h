@@ -45,9 +45,8 @@ struct Processes {
   os::Fd park;  // none where no other worker can be started
 };
 
-// What each of them has of its own.
-inline constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-                                        CLONE_NEWUTS | CLONE_NEWCGROUP;
+// What each of them has of its own. The maker has left the host's others (os::leave_host_namespaces()).
+inline constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWCGROUP;
 // The real uid of a view's processes: nobody else has it.
 inline uint32_t private_uid_of(uint64_t view) {
   return core::Limits::kFirstPrivateUid + static_cast<uint32_t>(view % core::Limits::kPrivateUids);

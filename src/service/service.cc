@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "core/zeroed_memory.h"
 #include "os/channel.h"
 #include "os/listener.h"
 #include "os/memory_file.h"
@@ -242,10 +243,10 @@ void Service::take_report(uint64_t id) {
   const auto found = pending_.find(id);
   if (found == pending_.end()) return;
   Pending& pending = *found->second;
-  std::vector<uint8_t> buffer(wire::kReportMost);
-  auto message = os::receive_message(pending.report.get(), buffer, kViewFds + 1);
+  const auto buffer = core::zeroed_memory<uint8_t>(wire::kReportMost);
+  auto message = os::receive_message(pending.report.get(), {buffer.get(), wire::kReportMost}, kViewFds + 1);
   if (!message.ok() || message->length == 0) return finish_setup(id, true);
-  auto report = wire::decode_report({buffer.data(), message->length});
+  auto report = wire::decode_report({buffer.get(), message->length});
   const bool made = report.ok() && report->kind == wire::ReportKind::kMade;
   const bool connection = report.ok() && report->kind == wire::ReportKind::kMadeConnection;
   const bool worker = report.ok() && (report->kind == wire::ReportKind::kMadeWorker ||

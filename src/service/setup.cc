@@ -10,6 +10,7 @@
 #include "core/filesystem.h"
 #include "core/limits.h"
 #include "core/unit_name.h"
+#include "core/zeroed_memory.h"
 #include "os/file.h"
 #include "os/fuse_device.h"
 #include "os/landlock.h"
@@ -274,11 +275,11 @@ core::Outcome reload_view(const Setup& setup, Hello hello) {
 }
 
 core::Outcome serve(const Setup& setup) {
-  std::vector<uint8_t> buffer(wire::kHelloMost);
-  auto message = os::receive_message(setup.peer, buffer, 1 + core::kMostGrafts);
+  const auto buffer = core::zeroed_memory<uint8_t>(wire::kHelloMost);
+  auto message = os::receive_message(setup.peer, {buffer.get(), wire::kHelloMost}, 1 + core::kMostGrafts);
   if (!message.ok()) return message.failure();
   if (message->length == 0) return Failure{0, Reason::kNone};  // only looked whether we are there
-  const auto bytes = std::span(buffer).first(message->length);
+  const std::span bytes(buffer.get(), message->length);
   if (wire::is_foreign_hello(bytes)) {
     const auto foreign = wire::check_foreign_hello(bytes);
     if (!foreign.ok()) return foreign.failure();

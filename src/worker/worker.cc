@@ -1,5 +1,6 @@
 #include "core/limits.h"
 #include "core/recovery_limits.h"
+#include "core/zeroed_memory.h"
 #include "worker/worker.h"
 
 #include <sys/sysmacros.h>
@@ -171,10 +172,11 @@ bool Worker::can_rest() {
 }
 
 core::Outcome Worker::take_word() {
-  std::vector<uint8_t> bytes(core::kMaxRulesBytes + 1);
-  auto length = os::read_message(service, bytes);
+  constexpr size_t kMost = core::kMaxRulesBytes + 1;
+  const auto bytes = core::zeroed_memory<uint8_t>(kMost);
+  auto length = os::read_message(service, {bytes.get(), kMost});
   if (!length.ok()) return length.failure();
-  const auto said = std::span(bytes).first(*length);
+  const std::span said(bytes.get(), *length);
   if (std::equal(said.begin(), said.end(), std::begin(wire::kRest), std::end(wire::kRest))) {
     rests = can_rest();
     if (rests) files.tell_broker();

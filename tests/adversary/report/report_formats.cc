@@ -125,7 +125,7 @@ std::string as_markdown(const std::vector<ProcessFacts>& processes) {
   std::ostringstream out;
   out << "| process | uid | capabilities | system calls | of those with arguments, with conditions "
          "|"
-         " namespaces of its own | descriptors, idle |\n|---|---|---|---|---|---|---|\n";
+         " namespaces, not the host's | descriptors, idle |\n|---|---|---|---|---|---|---|\n";
   for (const ProcessFacts& process : processes) {
     std::string calls = "all", conditions = "none";
     if (!process.filters.empty()) {
