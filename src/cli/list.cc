@@ -98,7 +98,8 @@ json details(const ListedView& view) {
   for (const core::Protection& protection : core::kProtections) {
     if ((info.missing & protection.bit) != 0) out["missing"].push_back(protection.name);
   }
-  out["processes"] = {process("broker", info.broker_pid)};
+  // Not in braces alone, which for one element mean a list to g++ and the element itself to clang.
+  out["processes"] = json::array({process("broker", info.broker_pid)});
   if (info.foreign) {
     out["refused"] = json::object();
     for (size_t i = 1; i < wire::kReasons; ++i) {
