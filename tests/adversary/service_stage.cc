@@ -265,6 +265,8 @@ std::string KernelLog::damage() const {
     if (length < 0 && errno == EPIPE) continue;  // overwritten meanwhile: go on with the next
     if (length <= 0) break;
     record[length] = '\0';
+    // The fault of a program, which is what becomes of one that is refused even its exit (Linux, arch/x86/kernel/traps.c).
+    if (std::strstr(record, ";traps: ") != nullptr) continue;
     for (const char* sign :
          {"WARNING:", "BUG:", "Oops", "general protection", "blocked for more than"}) {
       if (std::strstr(record, sign) != nullptr) found += record;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "host.h"
 #include "measure.h"
 #include "ratio.h"
 #include "rounds.h"
@@ -112,6 +113,7 @@ bool MeetsBars(const Grounds& grounds, const Deadline& deadline) {
   bool all_met = true;
   for (const Ground& ground : grounds.all()) all_met = JudgeMeasures(ground, deadline) && all_met;
   const Ground& first = grounds.all().front();
+  const double factor = HostFactor();
   // A constant load of others delays every start alike, so no spread tells of it: where the first
   // attempt missed the bar, the next ones come before others.
   const auto starts = [&](int attempt) {
@@ -119,14 +121,14 @@ bool MeetsBars(const Grounds& grounds, const Deadline& deadline) {
     if (attempt > 1) real_time.emplace();
     return RatioOf(SecondsToServe(first, kStarts, deadline));
   };
-  all_met = Judge({"seconds to a served view", false, kMostSecondsToServe, starts}) && all_met;
+  all_met = Judge({"seconds to a served view", false, kMostSecondsToServe * factor, starts}) && all_met;
   const Listener service(grounds.base() + "/bar.sock", deadline);
   const auto runs = [&](int attempt) {
     std::optional<RealTime> real_time;
     if (attempt > 1) real_time.emplace();
     return RatioOf(SecondsToRunTrue(first, kStarts, deadline, grounds.base() + "/bar.sock").more);
   };
-  all_met = Judge({"seconds of sluice run -- true more than true", false, kMostSecondsToRun, runs}) && all_met;
+  all_met = Judge({"seconds of sluice run -- true more than true", false, kMostSecondsToRun * factor, runs}) && all_met;
   return JudgeMemory(first, deadline) && all_met;
 }
 
