@@ -7,7 +7,7 @@
 #   SLUICE_VICTIM=worker                   what is killed, as `sluice status --json` names it: or broker
 #   SLUICE_SIGNAL=KILL                     KILL, or STOP: then the service finds that it hangs
 #   SLUICE_KILLS=3                         so many for each program, at least
-#   SLUICE_CLI_SECONDS=280                 how long all of it may take
+#   SLUICE_CLI_SECONDS=560                 how long all of it may take
 . "$(dirname "$0")/../integration/cli/common.sh"
 
 PROGRAMS=${SLUICE_PROGRAMS:-git sqlite fio tar}

@@ -29,7 +29,7 @@ if [ -z "${SLUICE_CLI_INSIDE:-}" ]; then
   done
   unshare -m -p --fork true 2> /dev/null || skip "may not make namespaces"
   export SLUICE_CLI_INSIDE=1
-  exec timeout -k 5 "${SLUICE_CLI_SECONDS:-280}" unshare --mount --propagation slave --pid --fork --kill-child=KILL \
+  exec timeout -k 5 "${SLUICE_CLI_SECONDS:-560}" unshare --mount --propagation slave --pid --fork --kill-child=KILL \
     --mount-proc bash "$0" "$@"
 fi
 

@@ -18,7 +18,7 @@ struct Options {
   size_t steps = 400;  // of a round
   size_t rounds = 12;  // of each process
   size_t processes = 4;
-  int deadline_seconds = 240;
+  int deadline_seconds = 540;
   bool one_round = false;   // --seed: the round with this very seed, and nothing else
   bool keep_going = false;  // after a mismatch, with the next round
   bool self_check = false;  // both sides plain: finds the test's own mistakes
