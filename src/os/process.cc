@@ -26,7 +26,7 @@ namespace sluice::os {
 namespace {
 
 constexpr uint32_t kRoomForFds = 2048;  // 16 KiB of the kernel's memory; with more it grows
-constexpr size_t kStackBytes = size_t{64} * 1024;
+constexpr size_t kStackBytes = size_t{64} * 1024;  // of a child, until it is another program
 constexpr int kFirstFreeNumber = 64;  // above every number that a child's fd table names
 
 // In the child from here to exec: a failure ends it, and the service sees that it did not come up.
@@ -135,10 +135,13 @@ core::Outcome write_map(pid_t pid, const char* file) {
 core::Result<Child> spawn_within(const ChildSpec& spec) {
   alignas(16) std::array<uint8_t, kStackBytes> stack;
   int pidfd = -1;
+  void* capabilities = capng_save_state();  // what libcap-ng knows of this process, where the child writes what it knows of itself
   const auto flags = static_cast<int>(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | spec.namespaces);
   const pid_t pid = ::clone([](void* of) -> int { become(*static_cast<const ChildSpec*>(of)); }, stack.data() + stack.size(),
                             flags, const_cast<ChildSpec*>(&spec), &pidfd);
-  if (pid < 0) return failure();
+  auto outcome = checked(pid);
+  capng_restore_state(&capabilities);
+  if (!outcome.ok()) return outcome.failure();
   return Child{pid, Fd(pidfd)};
 }
 

@@ -10,7 +10,7 @@ uint32_t slot_of(uint64_t nodeid) { return static_cast<uint32_t>(nodeid) - 1; }
 
 }  // namespace
 
-Legacy::Legacy(std::span<uint8_t> table, const wire::LeftTable* left) : table_(table.data()), intent_(header().intent, left) {
+Legacy::Legacy(std::span<uint8_t> table, const wire::LeftTable* left) : table_(table.data()), has_counted_(left != nullptr), intent_(header().intent, left) {
   wire::TableHeader& header = this->header();
   if (left == nullptr) {
     put(header.facets, uint64_t{1});
@@ -44,10 +44,11 @@ void Legacy::count_by(const core::Rules& rules) {
   uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
   for (const uint8_t byte : rules.bytes()) hash = (hash ^ byte) * 0x100000001B3;
   if (header().rules == hash) return;
-  // By no rules nothing was counted, and to look at what is not there makes it (memfd_create(2): it is sparse).
-  for (size_t rule = 0; header().rules != 0 && rule < wire::kTableMade; ++rule) {
+  // The first worker has counted nothing, and to look at what is not there makes it (memfd_create(2): it is sparse).
+  for (size_t rule = 0; has_counted_ && rule < wire::kTableMade; ++rule) {
     if (made()[rule] != 0) put(made()[rule], uint64_t{0});
   }
+  has_counted_ = true;
   put(header().rules, hash);
 }
 

@@ -72,6 +72,7 @@ class Legacy {
   void free_names(uint32_t first);
 
   uint8_t* const table_;
+  bool has_counted_;  // this worker or one before it, whatever the table says
   uint32_t first_generation_ = 0;
   wire::PlacesRecord& places_at(uint32_t record) {
     return reinterpret_cast<wire::PlacesRecord*>(table_ + wire::kTablePlacesAt)[record];
