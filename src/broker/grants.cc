@@ -117,7 +117,8 @@ core::Result<Granted> Grants::open(Domain domain, const wire::DecodedRequest& re
   if (core::Grant* grant = ledger_.find(file); grant != nullptr) {
     if (write) {
       if (!grant->writable) return Failure{EBUSY, Reason::kGrantReadOnly};
-      if (grant->write_fd < 0) grant->write_fd = write_fd.release();
+      // What could not be read when it was opened for writing may be read by now.
+      if (grant->write_fd < 0 || (read && grant->file_fd < 0)) os::Fd(std::exchange(grant->write_fd, write_fd.release()));
     } else {
       auto fd = open_checked(roots, request.path, decision, O_RDONLY, file, &stat);
       if (!fd.ok()) return fd.failure();
@@ -181,8 +182,7 @@ core::Outcome Grants::drop_write(core::GrantId id) {
 
 core::Outcome Grants::close(core::GrantId id) {
   const std::lock_guard lock(book_.mutex);
-  core::Grant* grant = ledger_.get(id);
-  if (grant != nullptr) give_back(grant);
+  if (core::Grant* grant = ledger_.get(id); grant != nullptr) give_back(grant);
   return core::Done{};
 }
 

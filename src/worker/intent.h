@@ -57,6 +57,8 @@ class Intent {
   bool is_resumed() const { return resumed_; }
   // What that one was at, until it has come or another request has been written down; 0: nothing.
   uint64_t left() const { return left_; }
+  // The worker before this one was giving something another name, and names below it may lead there or here.
+  bool leaves_names_open() const { return left_ != 0 && record_.asked == static_cast<uint64_t>(wire::BrokerOp::kRename); }
   // The worker before this one had noted what it found: it may have done the rest.
   bool was_noted() const { return resumed_ && (record_.stage & kNoted) != 0; }
 

@@ -33,6 +33,12 @@ core::Outcome Listing::go_to(int64_t cookie) {
   }
   if (place == next_) return core::Done{};
   start_ = end_ = 0;
+  // ext4 takes the place of the first read for the beginning: one that began at the end would list nothing ever after
+  // (fs/ext4/dir.c, ext4_dx_readdir: where it is at its end it returns before it remembers where it was; Linux 6.18).
+  if (!has_read_) {
+    if (auto read = os::read_directory(fd_->get(), buffer_); !read.ok()) return read.failure();
+    has_read_ = true;
+  }
   auto moved = os::seek(fd_->get(), place, SEEK_SET);
   if (!moved.ok()) return moved.failure();
   next_ = place;
@@ -43,6 +49,7 @@ core::Result<const RawEntry*> Listing::peek() {
   if (start_ == end_) {
     auto length = os::read_directory(fd_->get(), buffer_);
     if (!length.ok()) return length.failure();
+    has_read_ = true;
     start_ = 0;
     end_ = *length;
     if (end_ == 0) return nullptr;

@@ -56,6 +56,7 @@ class Listing {
   absl::flat_hash_map<int64_t, int64_t> numbers_;
   std::vector<uint32_t> records_;  // where they are written down
   int64_t next_ = 0;  // place
+  bool has_read_ = false;
   size_t start_ = 0;
   size_t end_ = 0;
   alignas(8) char buffer_[16384];

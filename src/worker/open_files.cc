@@ -135,7 +135,7 @@ core::Outcome OpenFiles::take_over() {
     node->writable = node->write_opens > 0;
     if (node->writable) ++users.writers;
     node->watched = true;
-    table_.find_again(node);
+    if (!table_.legacy().intent().leaves_names_open()) table_.find_again(node);
     if (found->second->file.bare != 0) bare.push_back(node);
   });
   // Of a file without a name, or that may not be opened any more, only the data go on.

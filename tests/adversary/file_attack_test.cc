@@ -171,5 +171,27 @@ ATTACK(FileAttack, FullFilesystem) {
   });
 }
 
+// A file that its owner could not read when it was first opened for writing is granted for that alone. Who opens it for both, once
+// they may, has more: what the broker does for them goes by what they have opened.
+ATTACK(FileAttack, WhatCouldNotBeRead) {
+  const RunningService service;
+  const std::string source = make_source("source", kVictim);
+  const View view(source, kVictim);
+  in_process(kVictim, 10, [&] {
+    const std::string path = view.path("file");
+    ASSERT_EQ(::chmod(path.c_str(), 0200), 0);
+    const os::Fd first(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    ASSERT_TRUE(first) << errno;
+    ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+    const os::Fd both(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(both) << errno;
+    off_t from = 0, to = 100;
+    EXPECT_EQ(::copy_file_range(both.get(), &from, both.get(), &to, 8, 0), 8) << errno;
+    char bytes[9] = {};
+    EXPECT_EQ(::pread(both.get(), bytes, 8, 100), 8) << errno;
+    EXPECT_STREQ(bytes, "content\n");
+  });
+}
+
 }  // namespace
 }  // namespace sluice::adversary

@@ -73,6 +73,11 @@ const Act kActs[] = {
     {"rename onto a file", [](const std::string& at) { return said(::rename((at + "/a").c_str(), (at + "/b").c_str())); }},
     {"rename of a directory",
      [](const std::string& at) { return said(::rename((at + "/sub").c_str(), (at + "/new").c_str())); }},
+    {"rename of a directory in which a file is open", [](const std::string& at) {
+       const Descriptor file(open_at(at + "/sub/open", O_CREAT | O_RDWR));
+       if (file.fd < 0 || ::rename((at + "/sub").c_str(), (at + "/new").c_str()) < 0) return error_name();
+       return said(::fgetxattr(file.fd, "user.none", nullptr, 0)) + said(::fsetxattr(file.fd, "user.new", "v", 1, 0));
+     }, true},
     {"rename, no replacement",
      [](const std::string& at) { return said(rename_with(at + "/a", at + "/new", RENAME_NOREPLACE) ? 0 : -1); }},
     {"exchange", [](const std::string& at) { return said(rename_with(at + "/a", at + "/b", RENAME_EXCHANGE) ? 0 : -1); }},
@@ -136,6 +141,21 @@ const Act kActs[] = {
          result += file.fd < 0 ? error_name() : said(::read(file.fd, &byte, 1));
        }
        return result + said(::rmdir((at + "/row").c_str()));
+     }},
+    // Of ext4, where who begins at the end finds nothing at the beginning. By the second handle, for which the kernel asks.
+    {"list to the end, and anew", [](const std::string& at) {
+       const Descriptor first(open_at(at + "/row", O_RDONLY | O_DIRECTORY));
+       DIR* const open = ::opendir((at + "/row").c_str());
+       if (open == nullptr) return error_name();
+       while (::readdir(open) != nullptr) {
+       }
+       std::string result = said(::mkdir((at + "/new").c_str(), 0700));
+       if (::readdir(open) != nullptr) result += " more";
+       ::rewinddir(open);
+       int names = 0;
+       while (::readdir(open) != nullptr) ++names;
+       ::closedir(open);
+       return result + " " + said(names);
      }},
     {"list and remove", [](const std::string& at) {
        DIR* directory = ::opendir(at.c_str());

@@ -23,7 +23,12 @@ namespace {
 
 // The service has another ready at once for one that lived for a second, and forgives one end in that time
 // (core::RecoveryLimits).
-constexpr int64_t kBetweenKills = 1010;
+struct Between {
+  int64_t least, most;  // milliseconds
+};
+constexpr Between kBetweenKills{1010, 1210};
+// Of a service that does not count them: before there is a spare worker, and after.
+constexpr Between kOften{40, 700};
 constexpr int64_t kMostPauseMilliseconds = 5000;
 
 // Asked by a byte, says how many microseconds a look at a name took that nobody remembers.
@@ -91,7 +96,8 @@ constexpr std::initializer_list<const char*> kNotOfTheNextBroker = {
     "fchmod",  "fchown", "futimens", "reopen", "unlink", "rename",    "open_temp", "link_file",      "chmod",
     "chown",   "umask",  "restore",  "sync",   "map_sync", "ftruncate", "fallocate", "seek_data_hole", "copy_file_range"};
 
-void play_deaths(Stage& stage, pid_t (MountedView::*victim)() const, std::initializer_list<const char*> without) {
+void play_deaths(Stage& stage, pid_t (MountedView::*victim)() const, std::initializer_list<const char*> without,
+                 Between between = kBetweenKills) {
   const auto view = stage.mount();
   const int files = view->files_of_broker();  // none of the source's
   std::vector<int64_t> pauses;
@@ -102,7 +108,8 @@ void play_deaths(Stage& stage, pid_t (MountedView::*victim)() const, std::initia
     std::thread killer([&] {
       Random random(stage.options().seed);
       while (!ended) {
-        sleep_milliseconds(kBetweenKills + random.between(0, 200));
+        const bool soon = random.chance(70);
+        sleep_milliseconds(random.between(between.least, soon ? between.least + (between.most - between.least) / 4 : between.most));
         const pid_t process = (*view.*victim)();
         if (process <= 0 || ended) continue;
         if (::kill(process, SIGKILL) < 0) continue;
@@ -112,6 +119,7 @@ void play_deaths(Stage& stage, pid_t (MountedView::*victim)() const, std::initia
       }
     });
     Catalogue catalogue;
+    catalogue.expect_deaths();
     for (const char* operation : without) catalogue.remove(operation);
     contest_in(stage, catalogue);
     ended = true;
@@ -129,6 +137,7 @@ void play_deaths(Stage& stage, pid_t (MountedView::*victim)() const, std::initia
 }  // namespace
 
 void play_killed(Stage& stage) { play_deaths(stage, &MountedView::worker, kNotOfTheNextWorker); }
+void play_killed_often(Stage& stage) { play_deaths(stage, &MountedView::worker, kNotOfTheNextWorker, kOften); }
 void play_killed_brokers(Stage& stage) { play_deaths(stage, &MountedView::broker, kNotOfTheNextBroker); }
 
 }  // namespace sluice::model

@@ -3,7 +3,8 @@
 # docs/dependability.md when all of it went well. Where something did not, it says so, writes nothing and ends with 1.
 #   tests/chaos/table.sh [FILE]
 #   SLUICE_BUILD=build/dev   the build
-#   SLUICE_ROUNDS=1200       of random operations, 400 in each, while workers are killed, and as many while brokers are
+#   SLUICE_ROUNDS=1200       of random operations, 400 in each, while workers are killed, as many while they are killed often, and
+#                            while brokers are
 #   SLUICE_KILLS=50          for each program and signal
 set -eu -o pipefail
 cd "$(dirname "$0")/../.."
@@ -23,6 +24,7 @@ run() { # name of a file in $WORK, command...
 model() { run "$1" env SLUICE_BIN="$BUILD/$2" "$BUILD/bin/model_test" --only "$1" --deadline 3600 "${@:3}"; }
 
 model killed bin --rounds "$ROUNDS"
+model killed-often often --rounds "$ROUNDS"
 model killed-brokers bin --rounds "$ROUNDS"
 for phase in steps steps-hidden steps-preserved; do model $phase steps; done
 model broker-steps bin
@@ -36,6 +38,7 @@ deaths_of() { sed -n 's/^\([0-9]*\) deaths$/\1/p' "$WORK/$1"; }
 # Of the one line of the phase: kills, and how long somebody waited.
 waited() { grep -E '^\| [0-9]+ \|' "$WORK/$1" | tr -d ' ' | sed 's/ms/ ms/g'; }
 IFS='|' read -r _ kills p50 p99 longest _ < <(waited killed)
+IFS='|' read -r _ often often_p50 often_p99 often_longest _ < <(waited killed-often)
 IFS='|' read -r _ broker_kills broker_p50 broker_p99 broker_longest _ < <(waited killed-brokers)
 commit=$(git rev-parse --short HEAD 2> "$WORK/err" || echo unknown)
 [ -z "$(git status --porcelain --untracked-files=no 2> "$WORK/err")" ] || commit="$commit and changes"
@@ -49,6 +52,7 @@ serves a view, a broker what grants its files; the application is in the view al
 | the application | what becomes of the processes | how often | bytes lost | operations that failed wrongly | left over |
 |---|---|---|---|---|---|
 | random operations, of several processes | workers killed, at random | $kills | 0 | 0 | 0 |
+| the same | workers killed, at random, several a second | $often | 0 | 0 | 0 |
 | the same, of what keeps its name | brokers killed, at random | $broker_kills | 0 | 0 | 0 |
 | each operation, in a view without rules | the worker killed, at each of its steps | $(deaths_of steps) | 0 | 0 | 0 |
 | the same, in a view that hides names | the same | $(deaths_of steps-hidden) | 0 | 0 | 0 |
@@ -69,7 +73,8 @@ so wherever there is a table: it is not written otherwise. A look at a name that
 
 | of a | half of the times at most | 99 of 100 at most | at the longest |
 |---|---|---|---|
-| worker | $p50 | $p99 | $longest |
+| worker, once a second | $p50 | $p99 | $longest |
+| worker, several times a second | $often_p50 | $often_p99 | $often_longest |
 | broker | $broker_p50 | $broker_p99 | $broker_longest |
 
 One that is stopped is first found to be: in about a second.

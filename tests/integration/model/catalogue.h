@@ -23,10 +23,14 @@ class Catalogue {
   // Leaves out an operation, by name.
   void remove(const char* name);
   Operation make(Random& random, const World& world) const;
+  // Workers or brokers of the view end meanwhile: more differences are known.
+  void expect_deaths() { deaths_ = true; }
+  bool expects_deaths() const { return deaths_; }
 
  private:
   std::vector<Entry> entries_;
   unsigned weight_ = 0;
+  bool deaths_ = false;
 };
 
 void add_open_operations(Catalogue& catalogue);       // ops_open.cc

@@ -44,13 +44,6 @@ bool is_known(const Operation& operation, const Mismatch& mismatch) {
   // The broker finds a file by its path below the view's root, so every directory on the way must
   // let the identity through: neither a descriptor of a directory nor one in /proc is a way around.
   if ((name == "reopen" || name == "link_file" || operation.directory >= 0) && error == EACCES) return true;
-  // Another worker opens a directory anew, by its path.
-  if (name == "list_held" && error == EACCES) return true;
-  // A worker is not told who has a pipe open: when another takes its place, one that was removed is forgotten.
-  if (name == "fstat" && error == ESTALE && S_ISFIFO(mode_in(mismatch.plain.data)) &&
-      mismatch.plain.data.find(" nlink=0 ") != std::string::npos) {
-    return true;
-  }
   // A directory that was removed has no path. Filesystems differ here too.
   if (name == "open_temp" && error == ESTALE) return true;
   // A view is a read-only filesystem, and says so before it looks at the mode; a bind mount after.

@@ -48,6 +48,7 @@ constexpr Phase kPhases[] = {
     {"shared-tmpfs", true, play_shared},
     {"killed", false, play_killed, true},
     {"killed-tmpfs", true, play_killed, true},
+    {"killed-often", false, play_killed_often, true},
     {"killed-brokers", false, play_killed_brokers, true},
     {"steps", false, play_steps, true},
     {"steps-hidden", false, play_steps_hidden, true},

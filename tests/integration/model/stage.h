@@ -63,6 +63,7 @@ void play_killed_brokers(Stage& stage);
 void play_steps(Stage& stage);      // phase_steps.cc
 void play_steps_hidden(Stage& stage);
 void play_steps_preserved(Stage& stage);
+void play_killed_often(Stage& stage);
 void play_flood(Stage& stage);      // phase_flood.cc
 void play_broker_steps(Stage& stage);  // phase_broker_steps.cc
 void play_steps_devices(Stage& stage);
