@@ -26,5 +26,6 @@ inline constexpr int kFdGrafts = 12;
 // says whether there was another one before it: what is in the table, that one may have forged.
 inline constexpr int kFdTable = 30;      // worker: of nobody yet
 inline constexpr int kFdLeftTable = 31;  // worker: of the one before
+inline constexpr int kFdSpareTable = 32; // worker that waits for its turn: of the one that still serves
 
 }  // namespace sluice::sandbox

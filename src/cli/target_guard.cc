@@ -12,7 +12,7 @@
 
 #include "cli/output.h"
 #include "os/mount.h"
-#include "os/service_self.h"
+#include "os/process_name.h"
 
 namespace sluice::cli {
 namespace {

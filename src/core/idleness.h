@@ -25,6 +25,7 @@ class Idleness {
   bool is_over(int64_t now, uint64_t answered, bool busy);
   // Whether it ends because it was asked: of one that was not, it is a death like any other. Once for each time.
   bool take_asked() { return std::exchange(asked_, false); }
+  bool is_asked() const { return asked_; }
 
  private:
   int64_t least_ = 0, look_ = 0, used_at_ = 0;

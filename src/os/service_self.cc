@@ -50,7 +50,6 @@ void close_others(int keep, int count) {
   ::close_range(static_cast<unsigned>(keep + count), ~0u, 0);
 }
 core::Outcome leave_working_directory() { return checked(::chdir("/")); }
-void name_process(const char* name) { ::prctl(PR_SET_NAME, name, 0, 0, 0); }
 void let_children_go() { ::signal(SIGCHLD, SIG_IGN); }
 void keep_children() { ::signal(SIGCHLD, SIG_DFL); }
 void ignore_broken_pipes() { ::signal(SIGPIPE, SIG_IGN); }

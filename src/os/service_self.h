@@ -28,8 +28,6 @@ core::Outcome refuse_new_privileges();
 void close_others(int keep, int count = 1);
 // So that no filesystem is kept busy by it.
 core::Outcome leave_working_directory();
-// What ps(1) shows; 15 bytes.
-void name_process(const char* name);
 // Its children are reaped by the kernel; or again by itself, whatever it was started with.
 void let_children_go();
 void keep_children();

@@ -123,4 +123,10 @@ bool is_program(int own, int held) {
          path_of(held) == path_of(own);
 }
 
+bool is_same_file(int one, int other) {
+  const Looked a(one), b(other);
+  return a.flags >= 0 && b.flags >= 0 && a.stat.stx_ino == b.stat.stx_ino && a.stat.stx_dev_major == b.stat.stx_dev_major &&
+         a.stat.stx_dev_minor == b.stat.stx_dev_minor;
+}
+
 }  // namespace sluice::os

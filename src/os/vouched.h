@@ -36,5 +36,7 @@ core::Result<HeldProcess> look_at_process(int pidfd);
 // Whether `held` is what now lies, or lay before it was replaced, where the program `own` lies, in the same mount, and is
 // no less its owner's own.
 bool is_program(int own, int held);
+// Whether it is that one, and not only in its place.
+bool is_same_file(int one, int other);
 
 }  // namespace sluice::os

@@ -28,6 +28,7 @@ void Service::attend(uint64_t id, View& view) {
   if (!view.look_planned) looks_.push_back({now + Limits::kLookMilliseconds, id});
   view.look_planned = true;
   if (view.progress.answered != before.answered) view.patience = Limits::kPatienceMilliseconds;
+  if (goes_on) consider_spare(id, view);
   if (!goes_on || view.progress != before || !view.worker) {
     view.progressed_at = now;
     return;

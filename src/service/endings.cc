@@ -2,6 +2,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/reason_text.h"
 #include "service/clock.h"
@@ -34,13 +35,19 @@ bool Service::reap(const Ending& ending) {
   // Its parent, a set-up process, may not be quite gone; then it is ours, and is tried again.
   // What cannot even be killed any more was reaped by it.
   if (!end.ok()) return end.failure().error == ECHILD && !os::kill_process(ending.process.get());
-  const bool killed_here = ending.kill_at == 0;
-  if (!end->exited && !killed_here) {
+  if (end->by_policy() && ending.worker_of != 0) violated_.push_back(ending.worker_of);
+  const bool killed_here = ending.kill_at == 0 || ending.worker_of != 0;
+  if (!end->exited && (!killed_here || end->by_policy())) {
     log(Level::kError,
         end->by_policy() ? core::reason_name(core::Reason::kConfinementViolated) : "killed",
         {{"view", ending.view}, {"process", ending.name}, {"signal", absl::StrCat(end->code)}});
   }
   return true;
+}
+
+// Who did what no worker does gets no second try, also where that is known late.
+void Service::end_violated() {
+  for (const uint64_t id : std::exchange(violated_, {})) end_view(id, "worker violated its confinement");
 }
 
 void Service::kill_late() {
@@ -68,18 +75,22 @@ void Service::reap_ended(uint64_t id) {
 }
 
 void Service::reap_orphans() {
-  // What ends in order, which is asked how it ended, comes first.
-  absl::erase_if(ending_, [&](const auto& entry) {
-    const bool gone = entry.second.ours && reap(entry.second);
-    if (gone) poller_.remove(entry.second.process.get());
-    return gone;
-  });
+  // What ends in order, which is asked how it ended, comes first; also what did while others were looked for.
+  const auto reap_ours = [this] {
+    return absl::erase_if(ending_, [&](const auto& entry) {
+      const bool gone = entry.second.ours && reap(entry.second);
+      if (gone) poller_.remove(entry.second.process.get());
+      return gone;
+    });
+  };
+  reap_ours();
   for (pid_t pid = os::ended_child(); pid > 0; pid = os::ended_child()) {
     const bool of_view = std::any_of(views_.begin(), views_.end(), [pid](const auto& entry) {
-      return entry.second->info.broker_pid == pid || entry.second->info.worker_pid == pid;
+      return entry.second->info.broker_pid == pid || entry.second->info.worker_pid == pid ||
+             entry.second->spare.pid == pid;
     });
     if (of_view) return;  // until its view has ended
-    os::reap_child(pid);
+    if (reap_ours() == 0) os::reap_child(pid);
   }
 }
 

@@ -30,11 +30,18 @@ void Service::take_event(View& view, bool from_broker) {
   if (!length.ok() && length.failure().error == EAGAIN) return;  // another worker's, of the one before this
   if (!length.ok() || *length == 0) {
     poller_.remove(events.get());  // its process is ending, which is noticed by itself
-    if (!from_broker) view.silent_since = now_milliseconds();  // or not: mend()
+    if (from_broker) return;
+    view.silent_since = now_milliseconds();
+    if (view.worker) os::kill_process(view.worker.get());  // it may be at something all the same: mend()
     return;
   }
   auto event = wire::decode_event({message, *length});
   if (!event.ok()) return;
+  if (event->header.kind == wire::EventKind::kReady) {
+    if (from_broker || !std::exchange(view.beginning, false)) return;
+    lacking_.erase(view.info.id);
+    return worker_serves(view.info.id, view, false);
+  }
   if (event->header.kind == wire::EventKind::kReloaded) {
     return go_on_reloading(view, from_broker, event->header.op);
   }

@@ -4,6 +4,7 @@
 
 #include "os/channel.h"
 #include "os/poller.h"
+#include "os/process_name.h"
 #include "os/self.h"
 #include "os/service_self.h"
 #include "os/socket.h"
@@ -14,7 +15,7 @@
 namespace sluice::service {
 namespace {
 
-enum class For : uint32_t { kPeer, kWorker, kBoth };
+enum class For : uint32_t { kPeer, kWorker, kBoth, kSpare };
 
 // Between two processes forked from one program; nobody else is on the channel. Behind it the other rules, where there
 // are any.
@@ -68,7 +69,8 @@ void serve_worker(const Workshop& workshop, const Order& order, std::span<const 
     const Executables* executables;
     Replacement replacement;
   } task{workshop.executables, {fds[kOrderReport], fds[kOrderDevice], fds[kOrderCounters], fds[kOrderPark],
-                                order.other_rules != 0 ? &*decoded : nullptr, order.what == For::kBoth}};
+                                order.other_rules != 0 ? &*decoded : nullptr, order.what == For::kBoth,
+                                order.what == For::kSpare}};
   start(workshop, order.id, {fds.begin(), fds.end()}, [](void* argument) {
     const auto& of = *static_cast<Task*>(argument);
     run_replacement(*of.executables, of.replacement);
@@ -120,7 +122,8 @@ core::Outcome Maker::ask(uint64_t id, bool log_refusal, int peer, int report) co
 
 core::Outcome Maker::ask_for_worker(uint64_t id, const Replacement& replacement) const {
   wire::Writer writer;
-  writer.put(Order{id, 0, replacement.with_broker ? For::kBoth : For::kWorker, replacement.rules == nullptr ? 0u : 1u});
+  const For what = replacement.with_broker ? For::kBoth : replacement.spare ? For::kSpare : For::kWorker;
+  writer.put(Order{id, 0, what, replacement.rules == nullptr ? 0u : 1u});
   if (replacement.rules != nullptr) writer.put_bytes(replacement.rules->bytes());
   const int fds[] = {replacement.report, replacement.device, replacement.counters, replacement.park};
   return os::send_message(channel_.get(), writer.finish(), fds);

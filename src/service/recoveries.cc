@@ -41,6 +41,7 @@ void Service::broker_ended(uint64_t id, View& view) {
   poller_.remove(view.broker.get());
   view.without_broker = true;
   view.broker_ended_at = now_milliseconds();
+  drop_spare(id, view);  // of the channels of that one
   watch_connection(id, view);
   if (view.info.resting) wake(id, view);
   if (view.worker) os::kill_process(view.worker.get());
@@ -69,15 +70,22 @@ void Service::mend(uint64_t id, View& view) {
     const bool is_there = !end.ok() && may_be_reaped(view.worker, view.worker_of_another, view.ended_at);
     // It was killed, if it had not ended: nothing of it runs any more. What is left waits in the kernel for the lock of a
     // directory (worker/forgetter.h), which somebody holds who waits for an answer of the next worker.
-    const bool is_left = view.silent_since != 0 && now_milliseconds() - view.silent_since >= kLeaveMilliseconds;
+    const int64_t most = view.idleness.is_asked() ? kLeaveToRestMilliseconds : kLeaveMilliseconds;
+    const bool is_left = view.silent_since != 0 && now_milliseconds() - view.silent_since >= most;
     if (is_there && !is_left) {
       view.mend_at = now_milliseconds() + kMendAgainMilliseconds;
       return;
     }
     poller_.remove(view.worker.get());
-    if (is_there) put_end({std::move(view.worker), true, view.info.name, "worker"});
+    if (is_there) {
+      Ending left{std::move(view.worker), true, view.info.name, "worker"};
+      left.worker_of = id;
+      put_end(std::move(left));
+    }
     view.worker.reset();
     view.info.worker_pid = 0;
+    view.beginning = false;
+    std::erase(ended_workers_, id);  // or the next one, which may be there at once, would be taken for it
     const bool asked = view.idleness.take_asked();
     if (asked && !view.without_broker && end.ok() && end->exited && end->code == wire::kExitResting) return rest(id, view);
     const bool violated = end.ok() && end->by_policy();
@@ -93,19 +101,14 @@ void Service::mend(uint64_t id, View& view) {
   if (view.without_broker && view.broker && !see_off_broker(id, view)) return;
   if (view.mend_at > now_milliseconds()) return;
   if (maker_gone_) return end_view(id, "worker ended");
+  if (!view.without_broker && use_spare(id, view)) return;
   // Nobody's views keep another's waiting for long.
-  const auto of_owner = replacements_of_.find(view.info.owner);
-  if (replacements_ >= core::RecoveryLimits::kReplacements ||
-      (of_owner != replacements_of_.end() && of_owner->second >= core::RecoveryLimits::kReplacementsPerOwner)) {
+  if (!can_ask_for_worker(view.info.owner, 1)) {
     view.mend_at = now_milliseconds() + kMendAgainMilliseconds;
     return;
   }
-  if (!begin_replacement(id, view)) {
-    plan_replacement(id, view, view.recovery.failed(now_milliseconds()));
-    return;
-  }
-  ++replacements_;
-  ++replacements_of_[view.info.owner];
+  view.replacement = ask_for_worker(id, view, false);
+  if (view.replacement == 0) plan_replacement(id, view, view.recovery.failed(now_milliseconds()));
 }
 
 // Whether it is gone, as it has to be before there is another; if not, it is to be looked for again, or the view has ended.
@@ -125,14 +128,21 @@ bool Service::see_off_broker(uint64_t id, View& view) {
   return !violated;
 }
 
-bool Service::begin_replacement(uint64_t id, View& view) {
+// part: of how many at a time this may be one.
+bool Service::can_ask_for_worker(uint32_t owner, uint32_t part) const {
+  const auto of_owner = replacements_of_.find(owner);
+  return replacements_ < core::RecoveryLimits::kReplacements / part &&
+         (of_owner == replacements_of_.end() || of_owner->second < core::RecoveryLimits::kReplacementsPerOwner / part);
+}
+
+uint64_t Service::ask_for_worker(uint64_t id, View& view, bool spare) {
   auto report = os::socket_pair();
-  if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return false;
+  if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return 0;
   const uint64_t pending = next_id();
   const auto asked = maker_.ask_for_worker(
       pending, {report->second.get(), view.device.get(), view.counters.get(), view.park.get(), view.reloaded ? &view.rules : nullptr,
-                view.without_broker});
-  if (!asked.ok()) return false;
+                view.without_broker, spare});
+  if (!asked.ok()) return 0;
   (void)poller_.add(report->first.get(), tag(pending, kReport));
   auto process = std::make_unique<Pending>();
   process->report = std::move(report->first);
@@ -140,9 +150,11 @@ bool Service::begin_replacement(uint64_t id, View& view) {
   process->deadline = now_milliseconds() + int64_t{core::Limits::kSetupSeconds} * 1000;
   process->worker_of = id;
   process->owner_of_view = view.info.owner;
+  process->spare = spare;
   pending_[pending] = std::move(process);
-  view.replacement = pending;
-  return true;
+  ++replacements_;
+  ++replacements_of_[view.info.owner];
+  return pending;
 }
 
 // Whether there is to be another worker; if not, the view has ended.
@@ -155,24 +167,39 @@ bool Service::plan_replacement(uint64_t id, View& view, std::optional<int64_t> w
   return true;
 }
 
-core::Result<wire::Reply> Service::take_worker(const Pending& pending, const wire::Report& report, std::vector<os::Fd> fds) {
-  const auto found = views_.find(pending.worker_of);
+core::Result<wire::Reply> Service::take_worker(uint64_t pending, uint64_t id, const wire::Report& report,
+                                               std::vector<os::Fd> fds) {
+  const auto found = views_.find(id);
   if (found == views_.end()) return core::Failure{ENOENT, core::Reason::kNoSuchView};
-  const uint64_t id = found->first;
   View& view = *found->second;
   const bool both = report.kind == wire::ReportKind::kMadeBoth;
-  // Its broker may have ended meanwhile.
-  if (view.worker || both != view.without_broker) return core::Failure{EPROTO, core::Reason::kProtocol};
+  const bool spare = view.spare_maker == pending;
+  // Its broker may have ended meanwhile, and a spare one may be of no use any more.
+  const bool fits = spare ? !both && !view.without_broker && !view.spare.process
+                          : view.replacement == pending && !view.worker && both == view.without_broker;
+  if (!fits) return core::Failure{EPROTO, core::Reason::kProtocol};
   if (auto set = os::set_nonblocking(fds[kWorkerEventsEnd].get()); !set.ok()) return set.failure();
   if (both) {
     if (auto set = os::set_nonblocking(fds[kBrokerEventsEnd].get()); !set.ok()) return set.failure();
     take_broker(id, view, static_cast<pid_t>(report.uid), fds);
   }
+  os::Fd process = std::move(fds[kWorkerProcess]), events = std::move(fds[kWorkerEventsEnd]);
+  const auto pid = static_cast<pid_t>(report.after);
+  if (spare) {
+    take_spare(id, view, std::move(process), std::move(events), pid);
+  } else {
+    put_worker(id, view, std::move(process), std::move(events), pid);
+    worker_serves(id, view, both);
+  }
+  return wire::Reply{};
+}
+
+void Service::put_worker(uint64_t id, View& view, os::Fd process, os::Fd events, pid_t pid) {
   poller_.remove(view.worker_events.get());
-  view.worker = std::move(fds[kWorkerProcess]);
+  view.worker = std::move(process);
   view.worker_of_another = false;
-  view.worker_events = std::move(fds[kWorkerEventsEnd]);
-  view.info.worker_pid = static_cast<pid_t>(report.after);
+  view.worker_events = std::move(events);
+  view.info.worker_pid = pid;
   view.info.resting = false;
   view.recovery.started(now_milliseconds());
   view.progressed_at = now_milliseconds();
@@ -181,14 +208,17 @@ core::Result<wire::Reply> Service::take_worker(const Pending& pending, const wir
   (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   lacking_.erase(id);
   (void)store(view);
+}
+
+void Service::worker_serves(uint64_t id, View& view, bool with_broker) {
   const bool woken = std::exchange(view.woken, false);
   ++(woken ? totals_.workers_woken : totals_.workers_replaced);
   log(woken ? Level::kInfo : Level::kNotice, woken ? "worker-woken" : "worker-replaced",
-      {{"view", view.info.name}, {"worker", absl::StrCat(report.after)}}, !woken);
+      {{"view", view.info.name}, {"worker", absl::StrCat(view.info.worker_pid)}}, !woken);
   begin_idleness(id, view);
+  plan_spare(view);
   // It began with the rules that its predecessor was to take, as the broker did, and says so when it gets them once more.
-  if (view.reload != 0 && (view.broker_has_rules || both)) go_on_reloading(view, true, 0);
-  return wire::Reply{};
+  if (view.reload != 0 && (view.broker_has_rules || with_broker)) go_on_reloading(view, true, 0);
 }
 
 void Service::take_broker(uint64_t id, View& view, pid_t pid, std::vector<os::Fd>& fds) {
@@ -210,8 +240,10 @@ void Service::end_replacement(uint64_t id, const Pending& pending) {
   const auto of_owner = replacements_of_.find(pending.owner_of_view);
   if (--of_owner->second == 0) replacements_of_.erase(of_owner);
   const auto found = views_.find(pending.worker_of);
-  if (found == views_.end() || found->second->replacement != id) return;
+  if (found == views_.end()) return;
   View& view = *found->second;
+  if (pending.spare) return end_making_spare(found->first, view, id);
+  if (view.replacement != id) return;
   view.replacement = 0;
   if (!view.worker) plan_replacement(found->first, view, view.recovery.failed(now_milliseconds()));
 }

@@ -29,6 +29,7 @@ core::Outcome Service::begin_reload(uint64_t id, uint64_t which, core::Rules rul
   }
   view.reload = id;
   view.broker_has_rules = false;
+  drop_spare(which, view);  // it would begin with those of before
   return core::Done{};
 }
 
@@ -39,7 +40,7 @@ void Service::go_on_reloading(View& view, bool from_broker, uint32_t open) {
   if (from_broker) {
     view.broker_has_rules = true;
     if (view.info.resting) wake(view.info.id, view);
-    if (!view.worker) return;  // the next begins with them
+    if (!view.worker || view.beginning) return;  // the next begins with them, or hears of them when it serves
     const auto sent = os::send_message(view.worker_events.get(), view.rules.bytes());
     // One that has ended is followed by one that begins with them.
     const bool ended = !sent.ok() && (sent.failure().error == EPIPE || sent.failure().error == ECONNRESET);
@@ -49,6 +50,7 @@ void Service::go_on_reloading(View& view, bool from_broker, uint32_t open) {
   view.info.rules = static_cast<uint32_t>(view.rules.size());
   log(Level::kInfo, "view-reloaded", {{"view", view.info.name}, {"rules", absl::StrCat(view.info.rules)},
                                       {"open_by_old_rules", absl::StrCat(open)}}, true);
+  plan_spare(view);
   reply_to_setup(std::exchange(view.reload, 0), {0, core::Reason::kNone, open, {}});
 }
 

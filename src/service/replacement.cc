@@ -54,6 +54,8 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
   if (!start.ok()) return start.failure();
   auto together = check_parts(*start, replacement.device, std::span<const int>(kept).subspan(kKeptRoot));
   if (!together.ok()) return together;
+  // That of another version may not know how to wait.
+  if (replacement.spare && !os::is_same_file(executables.worker.get(), kept[kKeptProgram])) return core::Done{};
   const uint32_t private_uid = start->config.private_uid;
   std::vector<os::Fd> trees;
   for (const int tree : std::span<const int>(kept).subspan(kKeptRoot)) {
@@ -77,7 +79,8 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
   }
   if (auto gone = leave_mounts(executables); !gone.ok()) return gone;
   auto worker = spawn_worker(executables.worker.get(), replacement.device, replacement.counters, kept,
-                             numbers_of(trees), replacement.rules, Place::kLater);
+                             numbers_of(trees), replacement.rules,
+                             replacement.spare ? Place::kSpare : Place::kLater);
   auto done = worker.ok() ? core::Outcome(core::Done{}) : worker.failure();
   if (done.ok() && broker) done = await("broker", broker->events.get(), replacement.report);
   if (done.ok()) done = await("worker", worker->events.get(), replacement.report);
@@ -104,7 +107,8 @@ void run_replacement(const Executables& executables, const Replacement& replacem
   os::keep_children();
   (void)os::set_timeout(replacement.report, core::Limits::kSetupSeconds * 1000);
   if (auto done = replace(executables, replacement); !done.ok()) {
-    log(Level::kError, "worker-not-replaced", {{"reason", describe(done.failure())}});
+    log(replacement.spare ? Level::kNotice : Level::kError, replacement.spare ? "no-spare" : "worker-not-replaced",
+        {{"reason", describe(done.failure())}});
   }
 }
 

@@ -1,5 +1,5 @@
-// Another worker in the place of one that has ended, and another broker, where that one has: made by a set-up process of its own, which hears of nobody but the
-// main process.
+// Another worker in the place of one that has ended, or for when it will have, and another broker, where that one has ended:
+// made by a set-up process of its own, which hears of nobody but the main process.
 #pragma once
 
 #include "core/rules.h"
@@ -13,6 +13,7 @@ struct Replacement {
   int park;  // of the view
   const core::Rules* rules;  // other ones than the view began with, or nullptr
   bool with_broker;          // it has ended, too
+  bool spare;                // the worker is to wait: the view has one
 };
 
 // What goes along with a report of kMadeWorker, and with one of kMadeBoth: there what is kept comes last, since the channels are

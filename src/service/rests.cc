@@ -35,7 +35,7 @@ void Service::look_for_idle() {
     if (found == views_.end()) continue;
     View& view = *found->second;
     view.rest_planned = false;
-    if (!view.worker) continue;  // with the next one
+    if (!view.worker || view.beginning) continue;  // with the next one
     const View::Progress progress = progress_of(view);
     const bool is_left_alone = view.reload == 0 && !view.without_broker && !maker_gone_;
     if (is_left_alone && view.idleness.is_over(now, progress.answered, progress.busy)) {
@@ -50,6 +50,7 @@ void Service::rest(uint64_t id, View& view) {
   view.worker_events.reset();
   view.info.resting = true;
   view.silent_since = 0;
+  drop_spare(id, view);
   lacking_.erase(id);
   // What has come meanwhile is seen at once.
   watch_connection(id, view);

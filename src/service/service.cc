@@ -86,6 +86,7 @@ core::Outcome Service::run() {
     look_for_idle();
     mend_views(ended);
     kill_late();
+    end_violated();
   }
   (void)options_.notifier.say("STOPPING=1");
   pending_.clear();  // without this end of their report they end, with what they have made so far
@@ -158,6 +159,9 @@ void Service::handle_view(uint64_t id, Source source, bool ended) {
       return;
     case kWorkerEnd:
       worker_ended(id, *found->second);
+      return;
+    case kSpareEnd:
+      spare_ended(id, *found->second);
       return;
     case kPeer:
       end_view(id, "client ended");
@@ -268,7 +272,7 @@ void Service::take_report(uint64_t id) {
   }
   auto reply = made         ? add_view(id, report->uid, std::move(report->view), std::move(message->fds))
                : connection ? add_connection(id, std::move(report->view), std::move(message->fds))
-               : worker     ? take_worker(pending, *report, std::move(message->fds))
+               : worker     ? take_worker(id, pending.worker_of, *report, std::move(message->fds))
                             : answer(id, pending, *report);
   const wire::Reply wanted = reply.ok() ? *reply
                                         : wire::Reply{reply.failure().error, reply.failure().reason, 0, {}};

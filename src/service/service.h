@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,6 +60,7 @@ class Service {
  private:
   // Who waits for a reload whose set-up process has gone: no view has this number.
   static constexpr uint64_t kNobody = ~uint64_t{0};
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
   struct View : ViewFds {
     wire::ViewInfo info;
     StoredRecord record;           // where views are stored
@@ -82,6 +84,14 @@ class Service {
     int64_t mend_at = 0, ended_at = 0;
     bool worker_of_another = false, broker_of_another = false;  // service: it is no child of this one
     uint64_t replacement = 0;
+    // Its next worker, started ahead (spares.cc), the set-up process that makes one, and from when one may be made.
+    struct Spare {
+      os::Fd process, events;
+      pid_t pid = 0;
+    } spare;
+    uint64_t spare_maker = 0;
+    int64_t spare_at = kNever;
+    bool beginning = false;  // its worker was a spare one, and does not serve yet
     bool without_broker = false;  // it has ended, or is no use any more
     int64_t broker_ended_at = 0;
     int64_t silent_since = 0;  // its worker has closed what it says its events by; 0: it has not
@@ -104,6 +114,7 @@ class Service {
     int64_t deadline = 0;
     uint64_t worker_of = 0;  // the view for which it makes a worker; 0: it serves a peer
     uint32_t owner_of_view = 0;
+    bool spare = false;      // a spare one
   };
   struct Ending {
     os::Fd process;
@@ -114,12 +125,15 @@ class Service {
     uint32_t uid = ~0u;   // of a peer whose place is taken until the process, which it may keep from ending, is gone
     uint32_t grants = 0;  // and, of the broker of a connection, its share
     int64_t gone_at = 0;  // milliseconds; 0: it has not ended
+    uint64_t worker_of = 0;  // the view that goes on with another worker, unless this one turns out to have violated its confinement
   };
-  // So long a worker that has closed everything may take to end.
-  static constexpr int64_t kLeaveMilliseconds = 250;
+  // So long a worker that has closed everything, and is killed then, may take to end before another takes its place: those who wait
+  // for that one wait as long.
+  static constexpr int64_t kLeaveMilliseconds = 30;
+  static constexpr int64_t kLeaveToRestMilliseconds = 250;  // nobody waits for another
   // What a tag of the poller means: the kind in the lowest bits, the rest the id.
   enum Source : uint64_t { kListener, kSignals, kMaker, kReport, kConnection, kBrokerEvents,
-                           kWorkerEvents, kBrokerEnd, kWorkerEnd, kPeer, kEnding, kKeeper, kSources };
+                           kWorkerEvents, kBrokerEnd, kWorkerEnd, kSpareEnd, kPeer, kEnding, kKeeper, kSources };
   static uint64_t tag(uint64_t id, Source source) { return id * kSources + source; }
 
   // Of a view, or of a process. Its private uid is that of no view which is there: they begin anew after 65,536.
@@ -161,12 +175,24 @@ class Service {
   void wake(uint64_t id, View& view);
   View::Progress progress_of(const View& view) const;
   void mend(uint64_t id, View& view);
-  bool begin_replacement(uint64_t id, View& view);
+  bool can_ask_for_worker(uint32_t owner, uint32_t part) const;
+  // The set-up process; 0: there is none.
+  uint64_t ask_for_worker(uint64_t id, View& view, bool spare);
   bool plan_replacement(uint64_t id, View& view, std::optional<int64_t> when);
-  core::Result<wire::Reply> take_worker(const Pending& pending, const wire::Report& report, std::vector<os::Fd> fds);
+  core::Result<wire::Reply> take_worker(uint64_t pending, uint64_t id, const wire::Report& report, std::vector<os::Fd> fds);
+  void put_worker(uint64_t id, View& view, os::Fd process, os::Fd events, pid_t pid);
+  void worker_serves(uint64_t id, View& view, bool with_broker);
   void take_broker(uint64_t id, View& view, pid_t pid, std::vector<os::Fd>& fds);
   bool see_off_broker(uint64_t id, View& view);
   void end_replacement(uint64_t id, const Pending& pending);
+  // spares.cc
+  void plan_spare(View& view);
+  void consider_spare(uint64_t id, View& view);
+  void take_spare(uint64_t id, View& view, os::Fd process, os::Fd events, pid_t pid);
+  void end_making_spare(uint64_t id, View& view, uint64_t pending);
+  bool use_spare(uint64_t id, View& view);
+  void spare_ended(uint64_t id, View& view);
+  void drop_spare(uint64_t id, View& view);
   // A broker or worker without its view ends by itself; one that does not is killed a moment later,
   // a set-up process at once. It is reaped when it is gone, which may take a while: never waited for.
   void put_end(Ending ending);
@@ -176,6 +202,7 @@ class Service {
   void kill_late();
   // Whether it has ended. A signal that is not ours is an event of its own.
   bool reap(const Ending& ending);
+  void end_violated();
   void handle(const os::Poller::Event& event);
   void handle_view(uint64_t id, Source source, bool ended);
   void expire_setups();
@@ -204,9 +231,11 @@ class Service {
   absl::btree_map<uint64_t, std::unique_ptr<Pending>> pending_;
   absl::btree_map<uint64_t, Ending> ending_;
   std::vector<uint64_t> ended_workers_;  // views whose worker has ended since the last events
+  std::vector<uint64_t> violated_;       // views of which one did that has another by now
   absl::btree_set<uint64_t> lacking_;    // views without a worker
   uint32_t replacements_ = 0;            // under way
   absl::btree_map<uint32_t, uint32_t> replacements_of_;  // the same, by the owner of the view
+  absl::btree_set<uint64_t> spared_;     // views that have a spare worker, or are about to
   struct Look {
     int64_t at;  // milliseconds
     uint64_t view;

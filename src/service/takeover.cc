@@ -77,6 +77,7 @@ void Service::take_over_view(FoundView found) {
   } else {
     watch(id, *view);
     begin_idleness(id, *view);
+    plan_spare(*view);
   }
   if (!of.foreign && !view->worker && !of.resting) {
     view->mend_at = now_milliseconds();

@@ -54,6 +54,7 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, uint32_t trees, wire::V
   }
   watch(id, *view);
   begin_idleness(id, *view);
+  plan_spare(*view);
   (void)store(*view);
   const wire::ViewInfo& of = view->info;
   log(Level::kInfo, "view-started",
@@ -115,6 +116,7 @@ void Service::end_view(uint64_t id, const char* why) {
   if (of.foreign) --connections_here_;
   table_.release(id);
   lacking_.erase(id);
+  drop_spare(id, *view);
   for (const os::Fd* fd : {&view->device, &view->broker_events, &view->worker_events, &view->broker,
                            &view->worker, &view->peer}) {
     if (*fd) poller_.remove(fd->get());

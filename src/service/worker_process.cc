@@ -17,6 +17,22 @@
 
 namespace sluice::service {
 
+namespace {
+
+int table_of(Place place) {
+  switch (place) {
+    case Place::kFirst:
+      return sandbox::kFdTable;
+    case Place::kLater:
+      return sandbox::kFdLeftTable;
+    case Place::kSpare:
+      return sandbox::kFdSpareTable;
+  }
+  return -1;
+}
+
+}  // namespace
+
 core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, std::span<const int> kept,
                                          std::span<const int> trees, const core::Rules* rules, Place place) {
   // It is started with more than it keeps: nothing else is run with that, whatever the main process hands out.
@@ -50,7 +66,7 @@ core::Result<WorkerProcess> spawn_worker(int executable, int device, int counter
                 {events->second.get(), sandbox::kFdEvents},
                 {configuration->get(), sandbox::kFdConfig},
                 {counters, sandbox::kFdCounters},
-                {kept[kKeptTable], place == Place::kFirst ? sandbox::kFdTable : sandbox::kFdLeftTable}};
+                {kept[kKeptTable], table_of(place)}};
   for (size_t i = 1; i < trees.size(); ++i) {
     worker.fds.push_back({trees[i], sandbox::kFdGrafts + static_cast<int>(i) - 1});
   }

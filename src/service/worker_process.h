@@ -20,8 +20,9 @@ enum Kept { kKeptStart, kKeptTable, kKeptGrantRw, kKeptGrantRo, kKeptData, kKept
             kKeptBrokerProgram, kKeptRoot };
 inline constexpr size_t kKeptLeast = kKeptRoot + 1;
 
-// Whether the view had a worker before: it is told, and does not ask what that one left.
-enum class Place { kFirst, kLater };
+// Whether the view had a worker before, or still has one, whose end it is to wait for: it is told, and does not ask what that
+// one left.
+enum class Place { kFirst, kLater, kSpare };
 
 struct WorkerProcess {
   os::Child child;

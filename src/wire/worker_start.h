@@ -30,6 +30,8 @@ inline constexpr int kExitWithoutBroker = 3;
 // How one ends that rests. What asks it to, where the service sends other rules otherwise: no rules are as short.
 inline constexpr int kExitResting = 4;
 inline constexpr uint8_t kRest[] = {'r', 'e', 's', 't'};
+// What a spare worker, which is ready and waits, begins by: the one before it has ended.
+inline constexpr uint8_t kBegin[] = {'g', 'o'};
 
 inline constexpr size_t kWorkerStartMost = 512 * 1024;
 

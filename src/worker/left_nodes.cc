@@ -9,6 +9,7 @@ namespace sluice::worker {
 
 void Table::take_over(const wire::LeftTable& left) {
   slots_.resize(left.generations.size());
+  by_key_.reserve(1 + left.nodes.size());
   for (size_t slot = 1; slot < slots_.size(); ++slot) slots_[slot].generation = left.generations[slot];
   for (const wire::LeftNode& each : left.nodes) {
     const wire::NodeRecord& record = each.record;

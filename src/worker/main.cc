@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <numeric>
@@ -16,6 +17,7 @@
 #include "os/change_watch.h"
 #include "os/channel.h"
 #include "os/memory_file.h"
+#include "os/process_name.h"
 #include "os/random.h"
 #include "os/self.h"
 #include "os/shared_file.h"
@@ -66,14 +68,32 @@ void start_watches(Watches& watches, const wire::ViewConfig& config, std::span<c
   watches.start(sandbox::kFdWatch, roots, files_too ? os::Watched::kNamesAndFiles : os::Watched::kNames);
 }
 
+// Until the worker before it has ended: the service has then told it to begin. Where the service goes, or has another use for
+// the view, it ends. Confined, it has read its configuration and nothing that anybody else wrote.
+void wait_for_turn() {
+  os::name_process("sluice-spare");
+  report(wire::EventKind::kReady, {0, core::Reason::kNone}, "");
+  uint8_t word[sizeof(wire::kBegin) + 1];
+  const auto readable = os::wait_readable_while(sandbox::kFdEvents, sandbox::kFdEvents, -1);
+  const auto length = readable.ok() ? os::read_message(sandbox::kFdEvents, word) : readable.failure();
+  if (!length.ok() || !std::equal(word, word + *length, std::begin(wire::kBegin), std::end(wire::kBegin))) ::_exit(0);
+  os::name_process("sluice-worker");
+}
+
 // Whether another worker was here before, the service says by the number, and not the table: by what is there, a hostile one
 // would make the next believe that it is the first, and take each answer of the broker's for that to another question.
 std::span<uint8_t> map_table(bool* later) {
-  void* memory = os::map_counters(sandbox::kFdLeftTable, wire::kTableBytes, true);
-  *later = memory != nullptr;
-  if (!*later) memory = os::map_counters(sandbox::kFdTable, wire::kTableBytes, true);
+  void* memory = nullptr;
+  int number = -1;
+  for (const int each : {sandbox::kFdLeftTable, sandbox::kFdSpareTable, sandbox::kFdTable}) {
+    number = each;
+    memory = os::map_counters(number, wire::kTableBytes, true);
+    if (memory != nullptr) break;
+  }
   if (memory == nullptr) must("table", os::failure());
-  ::close(*later ? sandbox::kFdLeftTable : sandbox::kFdTable);
+  ::close(number);
+  *later = number != sandbox::kFdTable;
+  if (number == sandbox::kFdSpareTable) wait_for_turn();
   const std::span bytes(static_cast<uint8_t*>(memory), wire::kTableBytes);
   if (!*later && !wire::is_blank(bytes)) must("table", core::Failure{EPROTO, core::Reason::kProtocol});
   return bytes;
@@ -88,9 +108,11 @@ int run() {
       must_have("configuration", os::read_sealed_file(sandbox::kFdConfig, kMostConfigBytes));
   ::close(sandbox::kFdConfig);
   wire::ViewConfig config = must_have("configuration", wire::decode_view_config(bytes));
-  void* page = os::map_counters(sandbox::kFdCounters, wire::kCounterPage, true);
-  ::close(sandbox::kFdCounters);
-  if (page == nullptr) must("counters", os::failure());
+  const char* step = "";
+  const auto confined = confine(config, &step);
+  must(step, confined);
+
+  // From here on it reads what another worker wrote.
   bool later = false;
   const std::span<uint8_t> table_bytes = map_table(&later);
   std::optional<wire::LeftTable> left;
@@ -98,13 +120,13 @@ int run() {
     left = must_have("table", wire::read_table(table_bytes, static_cast<uint32_t>(config.grafts.size()) + 1));
   }
   const wire::LeftTable* before = left ? &*left : nullptr;
+  void* page = os::map_counters(sandbox::kFdCounters, wire::kCounterPage, true);
+  ::close(sandbox::kFdCounters);
+  if (page == nullptr) must("counters", os::failure());
   // What was counted goes on being counted; what that one was at is over.
   auto* counters = before != nullptr ? static_cast<wire::Counters*>(page) : new (page) wire::Counters;
   counters->busy.store(0, std::memory_order_relaxed);
 
-  const char* step = "";
-  const auto confined = confine(config, &step);
-  must(step, confined);
   std::vector<int> grafts(config.grafts.size());
   std::iota(grafts.begin(), grafts.end(), sandbox::kFdGrafts);
   Watches watches;
@@ -135,6 +157,8 @@ int run() {
     for (BrokerLink* link : {&read_only, &read_write}) {
       must("broker", link->catch_up(nonce, sandbox::kFdEvents, kCatchUpMilliseconds));
     }
+    // Where the service has gone meanwhile, the next one starts another, which has the channels for itself.
+    if (!os::wait_readable_while(sandbox::kFdEvents, sandbox::kFdEvents, 0).ok()) ::_exit(0);
     must("broker", files.take_over());
   }
   data.start(nonce, sandbox::kFdEvents);

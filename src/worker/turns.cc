@@ -8,8 +8,8 @@ namespace sluice::worker {
 void Turns::put(size_t length) {
   const uint8_t place = order_[used_];
   wire::FuseInHeader header;
-  std::memcpy(at(place), room_.data(), length);
-  std::memcpy(&header, at(place), sizeof(header));
+  std::memcpy(at(place, length), room_.data(), length);
+  std::memcpy(&header, room_.data(), sizeof(header));
   waiting_[place] = {header.unique, header.uid, header.pid, 0, length};
   ++used_;
 }
@@ -42,7 +42,7 @@ std::span<uint8_t> Turns::take(uint64_t first) {
   --used_;
   const uint8_t place = order_.back();
   count(waiting_[place]);
-  return {at(place), waiting_[place].length};
+  return {at(place, waiting_[place].length), waiting_[place].length};
 }
 
 void Turns::count(const Waiting& served) {

@@ -28,7 +28,7 @@ class Turns {
   static constexpr size_t kMost = 32;
   static constexpr uint32_t kMostPassed = 64;
 
-  Turns() : memory_(core::zeroed_memory<uint8_t>(kMost * kRoom)), room_(kRoom) {}
+  Turns() : memory_(core::zeroed_memory<uint8_t>(kMost * (kShort + kRoom))), room_(kRoom) {}
 
   size_t size() const { return used_; }
   bool is_full() const { return used_ == kMost; }
@@ -45,6 +45,8 @@ class Turns {
 
  private:
   static constexpr size_t kRoom = wire::kFuseBufferBytes;
+  // Most are no longer, and all those lie in a few pages.
+  static constexpr size_t kShort = 512;
   static constexpr size_t kShares = 64;
   static constexpr uint32_t kHalvedEvery = 64;
 
@@ -54,7 +56,10 @@ class Turns {
     uint32_t passed;
     size_t length;
   };
-  uint8_t* at(uint8_t place) { return memory_.get() + place * kRoom; }
+  // Behind each there is more of the same memory: libfuse may look there.
+  uint8_t* at(uint8_t place, size_t length) {
+    return memory_.get() + (length <= kShort ? place * kShort : kMost * kShort + place * kRoom);
+  }
   static size_t share_of(uint32_t id) { return (id * 0x9E3779B1u) >> 26; }
   size_t next(uint64_t first) const;
   void count(const Waiting& served);

@@ -285,6 +285,14 @@ std::vector<Found> processes() {
   return found;
 }
 
+std::vector<pid_t> named(const std::string& name) {
+  std::vector<pid_t> found;
+  for (const Found& process : processes()) {
+    if (process.name == name && process.state != 'Z') found.push_back(process.pid);
+  }
+  return found;
+}
+
 size_t descriptors_of(pid_t pid) {
   std::error_code ignored;
   size_t count = 0;

@@ -71,6 +71,7 @@ struct Found {
   char state;
 };
 std::vector<Found> processes();
+std::vector<pid_t> named(const std::string& name);  // that have not ended
 size_t descriptors_of(pid_t pid);
 std::string field_of(pid_t pid, const std::string& field);  // of /proc/PID/status
 

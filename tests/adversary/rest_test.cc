@@ -19,13 +19,6 @@ namespace {
 const std::vector<std::string> kIdle = {"--worker-idle", "1"};
 constexpr int kRestsMilliseconds = 8000;  // at the latest, on a machine that is busy with other things
 
-std::vector<pid_t> named(const std::string& name) {
-  std::vector<pid_t> found;
-  for (const Found& process : processes()) {
-    if (process.name == name && process.state != 'Z') found.push_back(process.pid);
-  }
-  return found;
-}
 bool rests(const RunningService& service) {
   const bool rested = eventually(kRestsMilliseconds, [] { return named("sluice-worker").empty(); });
   EXPECT_TRUE(rested) << "no worker rests: " << service.log();

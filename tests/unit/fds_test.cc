@@ -41,12 +41,13 @@ TEST(Fds, NumbersAreApartAndAboveStandardError) {
   expect_apart({kFdFuse, kFdRoot, kFdRootRw, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents, kFdConfig, kFdLedger});
   expect_apart(
       {kFdFuse, kFdRoot, kFdWatch, kFdGrantRw, kFdGrantRo, kFdData, kFdEvents, kFdConfig, kFdCounters, kFdTable,
-       kFdLeftTable});
+       kFdLeftTable, kFdSpareTable});
   // Above the trees of as many grafts as there may be.
   constexpr int kAbove = kFdGrafts + static_cast<int>(core::kMostGrafts);
   EXPECT_GE(kFdTable, kAbove);
   EXPECT_GE(kFdLedger, kFdGrafts + 2 * static_cast<int>(core::kMostGrafts));  // of each graft it has two
   EXPECT_GE(kFdLeftTable, kAbove);
+  EXPECT_GE(kFdSpareTable, kAbove);
 }
 
 // What stays for life lies below FD_FREE, where no policy lets it be closed or replaced.
@@ -62,6 +63,7 @@ TEST(Fds, FixedOnesAreBelowFree) {
   EXPECT_GE(static_cast<uint64_t>(kFdCounters), *free);
   EXPECT_GE(static_cast<uint64_t>(kFdTable), *free);
   EXPECT_GE(static_cast<uint64_t>(kFdLeftTable), *free);
+  EXPECT_GE(static_cast<uint64_t>(kFdSpareTable), *free);
   EXPECT_GT(*most, *free);
   EXPECT_LT(*most, uint64_t{1} << 31);  // no negative descriptor, nor AT_FDCWD
 }

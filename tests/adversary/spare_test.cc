@@ -1,0 +1,170 @@
+// Spare workers. Invariants: one that takes the place of a worker has the rules and the broker of now; what it is there for or not,
+// whatever becomes of it, the view goes on; it is of no use to who keeps many views busy (src/service/spares.cc).
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "core/recovery_limits.h"
+#include "running_service.h"
+
+namespace sluice::adversary {
+namespace {
+
+pid_t the(const std::string& name) {
+  const auto found = named(name);
+  return found.size() == 1 ? found[0] : -1;
+}
+
+// Somebody who keeps views in use for as long as this is there.
+class Use {
+ public:
+  explicit Use(std::vector<std::string> views) : program_([views = std::move(views)] {
+    if (::setresgid(kVictim, kVictim, kVictim) != 0 || ::setresuid(kVictim, kVictim, kVictim) != 0) ::_exit(3);
+    struct stat stat;
+    for (uint64_t i = 0;; ++i) {
+      for (const std::string& view : views) (void)::stat((view + "/absent" + std::to_string(i)).c_str(), &stat);
+      ::usleep(2000);
+    }
+  }) {}
+
+ private:
+  Program program_;
+};
+
+bool has_spare(const RunningService& service) {
+  // The service has it once its set-up process has ended, which has the name of the maker.
+  const bool has = eventually(8000, [] { return the("sluice-spare") > 0 && the("sluiced-maker") > 0; });
+  EXPECT_TRUE(has) << "no spare worker: " << service.log();
+  return has;
+}
+bool reads(const View& view, const char* name, int seconds = 8) {
+  return in_process(kVictim, seconds, [&] { EXPECT_EQ(read_all(view.path(name)), "content\n") << name; });
+}
+size_t count(const std::string& text, const std::string& what) {
+  size_t found = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+bool ends(pid_t pid) {
+  return eventually(4000, [pid] { return field_of(pid, "State").empty() || field_of(pid, "State")[0] == 'Z'; });
+}
+
+ATTACK_WITHIN(SpareAttack, OneTakesThePlaceOfTheWorker, 40) {
+  RunningService service;
+  service.note();
+  {
+    const View view(make_source("source", kVictim), kVictim);
+    const Use use({view.path()});
+    for (int round = 0; round < 3; ++round) {
+      ASSERT_TRUE(has_spare(service));
+      const pid_t spare = the("sluice-spare"), worker = the("sluice-worker");
+      ASSERT_GT(worker, 0);
+      ASSERT_EQ(::kill(worker, SIGKILL), 0);
+      ASSERT_TRUE(reads(view, "file"));
+      EXPECT_EQ(the("sluice-worker"), spare) << service.log();
+    }
+    EXPECT_EQ(count(service.log(), "event=worker-replaced"), 3u) << service.log();
+  }
+  service.expect_as_noted("a view with a spare worker");
+}
+
+// It would begin with what it was started with, and nobody would tell it of other rules any more.
+ATTACK_WITHIN(SpareAttack, OneOfOldRulesIsNotUsed, 40) {
+  const RunningService service;
+  const View view(make_source("source", kVictim), kVictim);
+  const Use use({view.path()});
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(has_spare(service));
+    const pid_t before = the("sluice-spare");
+    const bool hidden = round % 2 == 0;
+    std::vector<std::string> reload = {kSluice, "reload", "view-1", "--hide", hidden ? "file" : "other"};
+    std::string said;
+    ASSERT_EQ(run_program(reload, &said, 8, [] { ::setenv("SLUICE_SOCKET", kSocket, 1); }), 0) << said;
+    EXPECT_TRUE(ends(before)) << "one of the rules of before is still there";
+    if (round == 2) {
+      ASSERT_TRUE(has_spare(service));  // of the new rules
+    }
+    const pid_t worker = the("sluice-worker");
+    ASSERT_GT(worker, 0);
+    ASSERT_EQ(::kill(worker, SIGKILL), 0);
+    ASSERT_TRUE(in_process(kVictim, 8, [&] {
+      struct stat stat;
+      EXPECT_EQ(::stat(view.path("file").c_str(), &stat), hidden ? -1 : 0) << round;
+      if (hidden) {
+        EXPECT_EQ(errno, ENOENT) << round;
+      }
+    }));
+  }
+}
+
+// Its channels are those of a broker that has ended.
+ATTACK_WITHIN(SpareAttack, OneOfAnotherBrokerIsNotUsed, 40) {
+  const RunningService service;
+  const View view(make_source("source", kVictim), kVictim);
+  const Use use({view.path()});
+  ASSERT_TRUE(has_spare(service));
+  const pid_t before = the("sluice-spare");
+  ASSERT_EQ(::kill(the("sluice-broker"), SIGKILL), 0);
+  ASSERT_TRUE(reads(view, "file"));
+  EXPECT_TRUE(ends(before));
+  EXPECT_EQ(count(service.log(), "event=worker-ended"), 1u) << service.log();
+}
+
+ATTACK_WITHIN(SpareAttack, OneThatIsStopped, 40) {
+  const RunningService service;
+  const View view(make_source("source", kVictim), kVictim);
+  const Use use({view.path()});
+  ASSERT_TRUE(has_spare(service));
+  const pid_t spare = the("sluice-spare");
+  ASSERT_EQ(::kill(spare, SIGSTOP), 0);
+  ASSERT_EQ(::kill(the("sluice-worker"), SIGKILL), 0);
+  ASSERT_TRUE(reads(view, "file", 5));
+  EXPECT_NE(service.log().find("event=worker-hangs"), std::string::npos) << service.log();
+  EXPECT_TRUE(ends(spare));
+}
+
+ATTACK_WITHIN(SpareAttack, OneThatHasEnded, 40) {
+  const RunningService service;
+  const View view(make_source("source", kVictim), kVictim);
+  const Use use({view.path()});
+  ASSERT_TRUE(has_spare(service));
+  ASSERT_EQ(::kill(the("sluice-spare"), SIGKILL), 0);
+  EXPECT_TRUE(eventually(4000, [&] { return service.log().find("event=no-spare") != std::string::npos; })) << service.log();
+  ASSERT_EQ(::kill(the("sluice-worker"), SIGKILL), 0);
+  ASSERT_TRUE(reads(view, "file"));
+  ASSERT_TRUE(has_spare(service)) << "of the next worker";
+}
+
+// Nobody needs one of a view that rests, and its memory is what resting is for.
+ATTACK_WITHIN(SpareAttack, NoneOfAViewThatRests, 40) {
+  const RunningService service({"--worker-idle", "1"});
+  const View view(make_source("source", kVictim), kVictim);
+  {
+    const Use use({view.path()});
+    ASSERT_TRUE(has_spare(service));
+  }
+  EXPECT_TRUE(eventually(12'000, [] { return named("sluice-worker").empty() && named("sluice-spare").empty(); })) << service.log();
+  EXPECT_NE(service.log().find("event=worker-rests"), std::string::npos) << service.log();
+}
+
+// Who has many views, all in use, has no more of them than others leave.
+ATTACK_WITHIN(SpareAttack, NoMoreThanTheirShare, 90) {
+  constexpr size_t kShare = core::RecoveryLimits::kSparesPerOwner;
+  const RunningService service;
+  const std::string source = make_source("source", kVictim);
+  std::vector<std::unique_ptr<View>> views;
+  std::vector<std::string> paths;
+  for (size_t i = 0; i < kShare + 3; ++i) {
+    views.push_back(std::make_unique<View>(source, kVictim, std::vector<std::string_view>{}, false, 0, "view" + std::to_string(i)));
+    paths.push_back(views.back()->path());
+  }
+  const Use use(paths);
+  EXPECT_TRUE(eventually(30'000, [] { return named("sluice-spare").size() == kShare; })) << named("sluice-spare").size();
+  ::usleep(2'000'000);
+  EXPECT_EQ(named("sluice-spare").size(), kShare);
+}
+
+}  // namespace
+}  // namespace sluice::adversary
