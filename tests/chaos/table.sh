@@ -69,7 +69,8 @@ END
   cat << END
 
 Left over would be processes, mounts, descriptors of files, and ids of the kernel's that no ledger has. The numbers that are 0 are
-so wherever there is a table: it is not written otherwise. A look at a name that began with the death of a process by a signal took
+so wherever there is a table: it is not written otherwise. What SECURITY.md says is lost with a worker or a broker is left out, or is
+no failure here. A look at a name that began with the death of a process by a signal took
 
 | of a | half of the times at most | 99 of 100 at most | at the longest |
 |---|---|---|---|
