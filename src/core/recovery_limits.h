@@ -25,12 +25,12 @@ struct RecoveryLimits {
   // Replacements under way, on a host and of one owner; and how often in a row one may fail before the view ends.
   static constexpr uint32_t kReplacements = 16;
   static constexpr uint32_t kReplacementsPerOwner = 4;
+  static constexpr uint32_t kFailedReplacements = 10;
   // Spare workers, on a host and of one owner: each is some hundred KiB that nobody needs before another has ended. One is
   // started when its view has been in use for so long.
   static constexpr uint32_t kSpares = 64;
   static constexpr uint32_t kSparesPerOwner = 16;
   static constexpr int64_t kSpareMilliseconds = 250;
-  static constexpr uint32_t kFailedReplacements = 10;
   // A worker without a request for so long rests, unless the service was started with another time.
   static constexpr int64_t kWorkerIdleMilliseconds = 60000;
   static constexpr int64_t kLooksWhileIdle = 4;

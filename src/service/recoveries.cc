@@ -150,7 +150,6 @@ uint64_t Service::ask_for_worker(uint64_t id, View& view, bool spare) {
   process->deadline = now_milliseconds() + int64_t{core::Limits::kSetupSeconds} * 1000;
   process->worker_of = id;
   process->owner_of_view = view.info.owner;
-  process->spare = spare;
   pending_[pending] = std::move(process);
   ++replacements_;
   ++replacements_of_[view.info.owner];
@@ -242,7 +241,7 @@ void Service::end_replacement(uint64_t id, const Pending& pending) {
   const auto found = views_.find(pending.worker_of);
   if (found == views_.end()) return;
   View& view = *found->second;
-  if (pending.spare) return end_making_spare(found->first, view, id);
+  if (view.spare_maker == id) return end_making_spare(found->first, view);
   if (view.replacement != id) return;
   view.replacement = 0;
   if (!view.worker) plan_replacement(found->first, view, view.recovery.failed(now_milliseconds()));

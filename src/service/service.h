@@ -114,7 +114,6 @@ class Service {
     int64_t deadline = 0;
     uint64_t worker_of = 0;  // the view for which it makes a worker; 0: it serves a peer
     uint32_t owner_of_view = 0;
-    bool spare = false;      // a spare one
   };
   struct Ending {
     os::Fd process;
@@ -189,7 +188,7 @@ class Service {
   void plan_spare(View& view);
   void consider_spare(uint64_t id, View& view);
   void take_spare(uint64_t id, View& view, os::Fd process, os::Fd events, pid_t pid);
-  void end_making_spare(uint64_t id, View& view, uint64_t pending);
+  void end_making_spare(uint64_t id, View& view);
   bool use_spare(uint64_t id, View& view);
   void spare_ended(uint64_t id, View& view);
   void drop_spare(uint64_t id, View& view);

@@ -40,8 +40,7 @@ void Service::take_spare(uint64_t id, View& view, os::Fd process, os::Fd events,
 }
 
 // Its set-up process has ended. Where it made none, the next worker is one that is asked for when it is needed.
-void Service::end_making_spare(uint64_t id, View& view, uint64_t pending) {
-  if (view.spare_maker != pending) return;
+void Service::end_making_spare(uint64_t id, View& view) {
   view.spare_maker = 0;
   if (!view.spare.process) spared_.erase(id);
 }

@@ -33,6 +33,13 @@ class Use {
   Program program_;
 };
 
+// A view that is in use.
+struct InUse {
+  RunningService service;
+  View view{make_source("source", kVictim), kVictim};
+  Use use{{view.path()}};
+};
+
 bool has_spare(const RunningService& service) {
   // The service has it once its set-up process has ended, which has the name of the maker.
   const bool has = eventually(8000, [] { return the("sluice-spare") > 0 && the("sluiced-maker") > 0; });
@@ -72,9 +79,8 @@ ATTACK_WITHIN(SpareAttack, OneTakesThePlaceOfTheWorker, 40) {
 
 // It would begin with what it was started with, and nobody would tell it of other rules any more.
 ATTACK_WITHIN(SpareAttack, OneOfOldRulesIsNotUsed, 40) {
-  const RunningService service;
-  const View view(make_source("source", kVictim), kVictim);
-  const Use use({view.path()});
+  const InUse in_use;
+  const auto& [service, view, use] = in_use;
   for (int round = 0; round < 3; ++round) {
     ASSERT_TRUE(has_spare(service));
     const pid_t before = the("sluice-spare");
@@ -101,9 +107,8 @@ ATTACK_WITHIN(SpareAttack, OneOfOldRulesIsNotUsed, 40) {
 
 // Its channels are those of a broker that has ended.
 ATTACK_WITHIN(SpareAttack, OneOfAnotherBrokerIsNotUsed, 40) {
-  const RunningService service;
-  const View view(make_source("source", kVictim), kVictim);
-  const Use use({view.path()});
+  const InUse in_use;
+  const auto& [service, view, use] = in_use;
   ASSERT_TRUE(has_spare(service));
   const pid_t before = the("sluice-spare");
   ASSERT_EQ(::kill(the("sluice-broker"), SIGKILL), 0);
@@ -113,9 +118,8 @@ ATTACK_WITHIN(SpareAttack, OneOfAnotherBrokerIsNotUsed, 40) {
 }
 
 ATTACK_WITHIN(SpareAttack, OneThatIsStopped, 40) {
-  const RunningService service;
-  const View view(make_source("source", kVictim), kVictim);
-  const Use use({view.path()});
+  const InUse in_use;
+  const auto& [service, view, use] = in_use;
   ASSERT_TRUE(has_spare(service));
   const pid_t spare = the("sluice-spare");
   ASSERT_EQ(::kill(spare, SIGSTOP), 0);
@@ -126,9 +130,8 @@ ATTACK_WITHIN(SpareAttack, OneThatIsStopped, 40) {
 }
 
 ATTACK_WITHIN(SpareAttack, OneThatHasEnded, 40) {
-  const RunningService service;
-  const View view(make_source("source", kVictim), kVictim);
-  const Use use({view.path()});
+  const InUse in_use;
+  const auto& [service, view, use] = in_use;
   ASSERT_TRUE(has_spare(service));
   ASSERT_EQ(::kill(the("sluice-spare"), SIGKILL), 0);
   EXPECT_TRUE(eventually(4000, [&] { return service.log().find("event=no-spare") != std::string::npos; })) << service.log();

@@ -59,11 +59,11 @@ void play_two_users(Stage& stage);  // phase_two_users.cc
 void play_shared(Stage& stage);     // phase_shared.cc
 // In tests/chaos.
 void play_killed(Stage& stage);     // phase_killed.cc
+void play_killed_often(Stage& stage);
 void play_killed_brokers(Stage& stage);
 void play_steps(Stage& stage);      // phase_steps.cc
 void play_steps_hidden(Stage& stage);
 void play_steps_preserved(Stage& stage);
-void play_killed_often(Stage& stage);
 void play_flood(Stage& stage);      // phase_flood.cc
 void play_broker_steps(Stage& stage);  // phase_broker_steps.cc
 void play_steps_devices(Stage& stage);
