@@ -174,6 +174,7 @@ ATTACK(PeerAttack, DescriptorsThatDoNotBelong) {
 ATTACK(PeerAttack, ASocketOverItself) {
   RunningService service;
   service.note();
+  int answered = 0;
   for (int round = 0; round < 30; ++round) {
     const os::Fd socket = connected();
     const os::Fd other = connected();
@@ -181,10 +182,17 @@ ATTACK(PeerAttack, ASocketOverItself) {
     (void)send_raw(socket.get(), wire::encode_hello(view_hello(kUser)), {socket.get()});
     (void)send_raw(other.get(), wire::encode_hello(wire::Hello{}), {socket.get(), other.get()});
     (void)send_raw(socket.get(), wire::encode_hello(wire::Hello{}), {other.get()});
-    if (round % 2 == 0) {
-      EXPECT_EQ(core::reason_name(hear(socket.get()).reason), "source-not-path-fd");
+    if (round % 2 != 0) continue;
+    const core::Reason reason = hear(socket.get()).reason;
+    // The kernel collects such sockets when it likes; until then the rounds before are set-ups that are under way.
+    if (reason == core::Reason::kLimitSetups) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{100});
+      continue;
     }
+    EXPECT_EQ(core::reason_name(reason), "source-not-path-fd");
+    ++answered;
   }
+  EXPECT_GT(answered, 0);
   service.expect_as_noted("sockets over themselves");
 }
 

@@ -125,6 +125,8 @@ stop_user() { # source
   rm -rf "$W$1"/{complaint,busy,busy2,user,made}
 }
 processes_of_views() { c ps -eo pid,comm | awk '$2 ~ /^sluice-(broker|worker)$/ { print $1 }' | sort -n | tr '\n' ' '; }
+# Soon, for a spare worker is called as any other until it has begun.
+views_as_before() { [ "$(processes_of_views)" = "$1" ]; }
 
 # The package, as it is built here, and the same again with a higher version.
 make_packages() {

@@ -48,13 +48,13 @@ expect_content "after a restart" /srv/source
 c kill -KILL "$(c systemctl show -p MainPID --value sluice.service)"
 expect_content "after it was killed" /srv/source
 expect_soon "and is there again" 5 active sluice.service
-expect_eq "the views are as they were" "$views" "$(processes_of_views)"
+expect_soon "the views are as they were" 5 views_as_before "$views"
 
 step "upgraded and purged"
 out=$(c dpkg -i /packages/newer.deb 2>&1) || fail "the upgrade" "$out"
 expect_match "says what happens" 'views go on with the new service' "$out"
 expect_content "after the upgrade" /srv/source
-expect_eq "the views are still as they were" "$views" "$(processes_of_views)"
+expect_soon "the views are still as they were" 5 views_as_before "$views"
 stop_user /srv/source
 expect_ok "it can be purged while views are mounted" c dpkg -P sluice
 expect_eq "no view is left" 0 "$(c grep -c ' - fuse.sluice ' /proc/self/mountinfo)"
