@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto report = wire::decode_report(message);
   if (!report.ok()) return 0;
   FUZZ_HOLDS(report->kind >= wire::ReportKind::kReserve &&
-             report->kind <= wire::ReportKind::kMadeBoth);
+             report->kind <= wire::ReportKind::kMadeResting);
   FUZZ_HOLDS(report->name.empty() || wire::valid_view_name(report->name));
   FUZZ_HOLDS(report->kind == wire::ReportKind::kReload || report->rules.empty());
   FUZZ_HOLDS(std::ranges::equal(wire::encode_report(*report), message));

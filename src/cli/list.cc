@@ -99,7 +99,8 @@ json details(const ListedView& view) {
     if ((info.missing & protection.bit) != 0) out["missing"].push_back(protection.name);
   }
   // Not in braces alone, which for one element mean a list to g++ and the element itself to clang.
-  out["processes"] = json::array({process("broker", info.broker_pid)});
+  out["processes"] = json::array();
+  if (info.broker_pid != 0) out["processes"].push_back(process("broker", info.broker_pid));
   if (info.foreign) {
     out["refused"] = json::object();
     for (size_t i = 1; i < wire::kReasons; ++i) {
@@ -162,7 +163,10 @@ void print_details(const ListedView& view) {
                 one.value("capabilities", "?").c_str(), one.value("seccomp", "?").c_str(),
                 one.value("no_new_privs", false) ? "yes" : "no", one.value("resident_kib", 0));
   }
-  if (view.info.resting) std::printf("  %-14s resting: the next request starts it\n", "worker");
+  if (view.info.resting) {
+    if (view.info.broker_pid == 0) std::printf("  %-14s not started: the first request starts it\n", "broker");
+    std::printf("  %-14s resting: the next request starts it\n", "worker");
+  }
   for (const json& name : all["missing"]) {
     std::printf("  %-14s %s\n", "missing", name.get<std::string>().c_str());
   }

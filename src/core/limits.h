@@ -15,6 +15,9 @@ struct Limits : ViewLimits {
   // Peers whose hello is being served: each is a process of the service for at most kSetupSeconds.
   static constexpr uint32_t kSetupsPerHost = 64;
   static constexpr uint32_t kSetupsPerUser = 8;
+  // Beside so many others a view that is mounted begins at rest: its processes start with its first request, and not all at
+  // once with those of every other.
+  static constexpr uint32_t kSetupsThatStart = 2;
   // From a peer's connect to its view: a peer that dawdles loses its place.
   static constexpr uint32_t kSetupSeconds = 10;
   // Grants of all views of one uid, shared out when a view starts: a quarter of what is left each.

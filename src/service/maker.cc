@@ -21,9 +21,9 @@ enum class For : uint32_t { kPeer, kWorker, kBoth, kSpare };
 // are any.
 struct Order {
   uint64_t id;
-  uint32_t log_refusal;
+  uint32_t log_refusal, busy;  // 0 or 1, as is the last
   For what;
-  uint64_t other_rules;  // 0 or 1
+  uint32_t other_rules;
 };
 // What goes along: of a peer, or for a worker.
 enum OrderFd { kOrderReport, kOrderPeer, kPeerFds, kOrderDevice = kOrderPeer, kOrderCounters, kOrderPark, kOrderFds };
@@ -55,7 +55,7 @@ void serve_peer(const Workshop& workshop, const Order& order, std::span<const in
   auto identity = os::peer_of(fds[kOrderPeer]);
   if (!identity.ok()) return;
   Setup setup{fds[kOrderPeer], fds[kOrderReport], *std::move(identity), workshop.executables, workshop.options,
-              order.log_refusal != 0, order.id};
+              order.log_refusal != 0, order.id, order.busy != 0};
   start(workshop, order.id, {fds.begin(), fds.end()},
         [](void* argument) { run_setup(*static_cast<Setup*>(argument)); }, &setup);
 }
@@ -113,8 +113,8 @@ core::Result<Maker> Maker::start(const Executables& executables, MakerOptions op
   return Maker(std::move(pair->first), child->pid);
 }
 
-core::Outcome Maker::ask(uint64_t id, bool log_refusal, int peer, int report) const {
-  const Order order{id, log_refusal ? 1u : 0u, For::kPeer, 0};
+core::Outcome Maker::ask(uint64_t id, bool log_refusal, bool busy, int peer, int report) const {
+  const Order order{id, log_refusal ? 1u : 0u, busy ? 1u : 0u, For::kPeer, 0};
   const int fds[] = {report, peer};
   return os::send_message(channel_.get(), {reinterpret_cast<const uint8_t*>(&order), sizeof(order)},
                           fds);
@@ -123,7 +123,7 @@ core::Outcome Maker::ask(uint64_t id, bool log_refusal, int peer, int report) co
 core::Outcome Maker::ask_for_worker(uint64_t id, const Replacement& replacement) const {
   wire::Writer writer;
   const For what = replacement.with_broker ? For::kBoth : replacement.spare ? For::kSpare : For::kWorker;
-  writer.put(Order{id, 0, what, replacement.rules == nullptr ? 0u : 1u});
+  writer.put(Order{id, 0, 0, what, replacement.rules == nullptr ? 0u : 1u});
   if (replacement.rules != nullptr) writer.put_bytes(replacement.rules->bytes());
   const int fds[] = {replacement.report, replacement.device, replacement.counters, replacement.park};
   return os::send_message(channel_.get(), writer.finish(), fds);

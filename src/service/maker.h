@@ -27,8 +27,8 @@ class Maker {
   // Readable: a process has started, or the maker has ended.
   int channel() const { return channel_.get(); }
   pid_t pid() const { return pid_; }
-  // Asks for a process that serves one hello. peer, report: borrowed; they go along.
-  core::Outcome ask(uint64_t id, bool log_refusal, int peer, int report) const;
+  // Asks for a process that serves one hello. busy: with others. peer, report: borrowed; they go along.
+  core::Outcome ask(uint64_t id, bool log_refusal, bool busy, int peer, int report) const;
   // Asks for one that starts another worker (service/replacement.h). All borrowed. EAGAIN: the maker is busy.
   core::Outcome ask_for_worker(uint64_t id, const Replacement& replacement) const;
   struct Started {

@@ -9,6 +9,7 @@
 #include "os/channel.h"
 #include "os/few_mounts.h"
 #include "os/file.h"
+#include "os/memory_file.h"
 #include "os/mount.h"
 #include "os/poller.h"
 #include "os/shared_file.h"
@@ -17,7 +18,7 @@
 #include "service/together.h"
 #include "wire/counters.h"
 #include "wire/event_reader.h"
-#include "wire/node_record.h"
+#include "wire/node_table.h"
 #include "wire/worker_start.h"
 
 namespace sluice::service {
@@ -65,14 +66,23 @@ core::Result<Executables> open_executables(bool with_keeper) {
   return executables;
 }
 
-core::Result<Processes> start_processes(const Executables& executables, int device, std::vector<Tree> trees,
-                                        const Identity& identity, const wire::ViewConfig& config, os::Fd record) {
-  wire::WorkerStart start{identity.gid, identity.groups, config, 0, {}};
-  std::vector<int> roots;
-  for (const Tree& tree : trees) roots.push_back(tree.read_write.get());
-  if (auto noted = note_parts(start, device, roots); !noted.ok()) return noted.failure();
-  auto sealed_start = os::sealed_file("sluice-start", wire::encode_worker_start(start));
-  if (!sealed_start.ok()) return sealed_start.failure();
+namespace {
+
+// What both are started with.
+struct Beginning {
+  wire::WorkerStart start;
+  os::Fd counters;
+  std::vector<os::Fd> kept;  // but for the channels and the trees
+  std::vector<int> roots;    // of the trees, borrowed
+};
+
+core::Result<Beginning> prepare(const Executables& executables, int device, std::span<const Tree> trees,
+                                const Identity& identity, const wire::ViewConfig& config, os::Fd record) {
+  Beginning of{{identity.gid, identity.groups, config, 0, {}}, {}, std::vector<os::Fd>(kKeptRoot), {}};
+  for (const Tree& tree : trees) of.roots.push_back(tree.read_write.get());
+  if (auto noted = note_parts(of.start, device, of.roots); !noted.ok()) return noted.failure();
+  auto start = os::sealed_file("sluice-start", wire::encode_worker_start(of.start));
+  if (!start.ok()) return start.failure();
   auto counters = os::counter_file("sluice-counters", wire::kCounterPage);
   if (!counters.ok()) return counters.failure();
   auto table = os::counter_file("sluice-table", wire::kTableBytes);
@@ -84,23 +94,47 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     if (!null.ok()) return null.failure();
     record = *std::move(null);
   }
-  auto broker = spawn_broker(executables.broker.get(), executables.broker.get(), device, ledger->get(), trees, start);
-  if (!broker.ok()) return broker.failure();
-  std::vector<os::Fd> kept(kKeptLeast);
-  kept[kKeptStart] = *std::move(sealed_start);
-  kept[kKeptTable] = *std::move(table);
-  kept[kKeptLedger] = *std::move(ledger);
-  for (size_t i = 0; i < broker->channels.size(); ++i) kept[kKeptGrantRw + i] = std::move(broker->channels[i]);
   for (const auto& [place, executable] : {std::pair(kKeptProgram, &executables.worker), std::pair(kKeptBrokerProgram, &executables.broker)}) {
     auto program = os::duplicate(executable->get());
-    if (!program.ok()) {
-      os::end_child(broker->child);
-      return program.failure();
-    }
-    kept[place] = *std::move(program);
+    if (!program.ok()) return program.failure();
+    of.kept[place] = *std::move(program);
   }
-  kept[kKeptRecord] = std::move(record);
-  kept.pop_back();
+  of.counters = *std::move(counters);
+  of.kept[kKeptStart] = *std::move(start);
+  of.kept[kKeptTable] = *std::move(table);
+  of.kept[kKeptLedger] = *std::move(ledger);
+  of.kept[kKeptRecord] = std::move(record);
+  return of;
+}
+
+// Its processes come with channels of their own, and each worker that follows on another looks at what that one left.
+core::Result<Processes> at_rest_with(Beginning with, std::span<const Tree> trees) {
+  void* page = os::map_counters(with.kept[kKeptTable].get(), wire::kTablePage, true);
+  if (page == nullptr) return os::failure();
+  wire::begin_table({static_cast<uint8_t*>(page), wire::kTablePage});
+  os::unmap_counters(page, wire::kTablePage);
+  auto none = os::socket_pair();
+  if (!none.ok()) return none.failure();
+  std::vector<int> kept = numbers_of(with.kept);
+  for (const int channel : {kKeptGrantRw, kKeptGrantRo, kKeptData}) kept[channel] = none->first.get();
+  for (const Tree& tree : trees) kept.push_back(tree.another.get());
+  auto parked = park(kept, with.start.config.private_uid);
+  if (!parked.ok()) return parked.failure();
+  return Processes{.counters = std::move(with.counters), .park = *std::move(parked)};
+}
+
+}  // namespace
+
+core::Result<Processes> start_processes(const Executables& executables, int device, std::vector<Tree> trees,
+                                        const Identity& identity, const wire::ViewConfig& config, os::Fd record, bool at_rest) {
+  auto prepared = prepare(executables, device, trees, identity, config, std::move(record));
+  if (!prepared.ok()) return prepared.failure();
+  if (at_rest) return at_rest_with(*std::move(prepared), trees);
+  std::vector<os::Fd>& kept = prepared->kept;
+  auto broker = spawn_broker(executables.broker.get(), executables.broker.get(), device, kept[kKeptLedger].get(), trees,
+                             prepared->start);
+  if (!broker.ok()) return broker.failure();
+  for (size_t i = 0; i < broker->channels.size(); ++i) kept[kKeptGrantRw + i] = std::move(broker->channels[i]);
   bool can_copy = true;
   for (Tree& tree : trees) {
     can_copy = can_copy && tree.another;
@@ -112,8 +146,8 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     os::end_child(broker->child);
     return parked.failure();
   }
-  auto worker = spawn_worker(executables.worker.get(), device, counters->get(), numbers_of(kept), roots, nullptr,
-                             Place::kFirst);
+  auto worker = spawn_worker(executables.worker.get(), device, prepared->counters.get(), numbers_of(kept), prepared->roots,
+                             nullptr, Place::kFirst);
   if (!worker.ok()) {
     os::end_child(broker->child);
     return worker.failure();
@@ -126,7 +160,7 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     return ready.failure();
   }
   return Processes{std::move(broker->child), std::move(worker->child), std::move(broker->events),
-                   std::move(worker->events), *std::move(counters), *std::move(parked)};
+                   std::move(worker->events), std::move(prepared->counters), *std::move(parked)};
 }
 
 std::vector<int> numbers_of(std::span<const os::Fd> fds) {

@@ -36,11 +36,12 @@ struct Identity {
   std::vector<uint32_t> groups;
 };
 
+// Of a view that begins at rest only the last two.
 struct Processes {
-  os::Child broker;
-  os::Child worker;
-  os::Fd broker_events;
-  os::Fd worker_events;
+  os::Child broker{};
+  os::Child worker{};
+  os::Fd broker_events{};
+  os::Fd worker_events{};
   os::Fd counters;
   os::Fd park;  // none where no other worker can be started
 };
@@ -60,11 +61,12 @@ inline constexpr int kReadyMilliseconds = 5000;
 // the log.
 core::Outcome wait_ready(const char* who, int events);
 
-// Set-up process. Starts both and waits until they are confined and serve. trees: of the source, then of each graft of
-// the configuration. record: where the worker writes what is touched, or none. device is borrowed. On failure neither is
-// left.
+// Set-up process. Starts both and waits until they are confined and serve; or, where the view begins at rest, only makes what they
+// will be started with (service/replacement.h). trees: of the source, then of each graft of the configuration; each with
+// another for a view at rest. record: where the worker writes what is touched, or none. device is borrowed. On failure
+// neither is left.
 core::Result<Processes> start_processes(const Executables& executables, int device, std::vector<Tree> trees,
-                                        const Identity& identity, const wire::ViewConfig& config, os::Fd record);
+                                        const Identity& identity, const wire::ViewConfig& config, os::Fd record, bool at_rest);
 
 std::vector<int> numbers_of(std::span<const os::Fd> fds);  // borrowed
 

@@ -230,7 +230,9 @@ void Service::take_broker(uint64_t id, View& view, pid_t pid, std::vector<os::Fd
   view.broker_of_another = false;
   (void)poller_.add(view.broker_events.get(), tag(id, kBrokerEvents));
   (void)poller_.add(view.broker.get(), tag(id, kBrokerEnd));
-  log(Level::kNotice, "broker-replaced", {{"view", view.info.name}, {"broker", absl::StrCat(pid)}}, true);
+  const bool first = view.broker_ended_at == 0;  // of a view that began at rest
+  log(first ? Level::kInfo : Level::kNotice, first ? "broker-woken" : "broker-replaced",
+      {{"view", view.info.name}, {"broker", absl::StrCat(pid)}}, true);
 }
 
 // Its set-up process has ended: with a worker, or without.

@@ -15,12 +15,14 @@ core::Outcome Service::begin_reload(uint64_t id, uint64_t which, core::Rules rul
   if (found == views_.end()) return core::Failure{ENOENT, core::Reason::kNoSuchView};
   View& view = *found->second;
   if (view.info.foreign) return core::Failure{ENOENT, core::Reason::kNoSuchView};
-  if (view.reload != 0 || view.without_broker) return core::Failure{EAGAIN, core::Reason::kLimitSetups};
+  // It began at rest, and its first processes begin with the rules.
+  const bool none_yet = view.info.resting && !view.broker;
+  if (view.reload != 0 || (view.without_broker && !none_yet)) return core::Failure{EAGAIN, core::Reason::kLimitSetups};
   // Stored first: no worker of another service begins with fewer rules than the broker has.
   std::swap(view.rules, rules);
   const bool before = std::exchange(view.reloaded, true);
   auto done = store(view);
-  if (done.ok()) done = os::send_message(view.broker_events.get(), view.rules.bytes());
+  if (done.ok() && !none_yet) done = os::send_message(view.broker_events.get(), view.rules.bytes());
   if (!done.ok()) {
     view.rules = std::move(rules);
     view.reloaded = before;
@@ -30,6 +32,7 @@ core::Outcome Service::begin_reload(uint64_t id, uint64_t which, core::Rules rul
   view.reload = id;
   view.broker_has_rules = false;
   drop_spare(which, view);  // it would begin with those of before
+  if (none_yet) wake(which, view);
   return core::Done{};
 }
 

@@ -28,6 +28,8 @@ bool is_of_kind(size_t fds, wire::ReportKind kind) {
   switch (kind) {
     case wire::ReportKind::kMade:
       return fds == kViewFds || fds == kViewFds + 1;
+    case wire::ReportKind::kMadeResting:
+      return fds == kRestingFds;
     case wire::ReportKind::kMadeConnection:
       return fds == kConnectionFds;
     case wire::ReportKind::kMadeWorker:
@@ -37,6 +39,25 @@ bool is_of_kind(size_t fds, wire::ReportKind kind) {
     default:
       return fds == 0;
   }
+}
+
+// As they came along.
+ViewFds fds_of_view(wire::ReportKind kind, std::vector<os::Fd> fds) {
+  ViewFds of;
+  if (kind == wire::ReportKind::kMadeResting) {
+    of.device = std::move(fds[kRestingDevice]);
+    of.counters = std::move(fds[kRestingCounters]);
+    of.park = std::move(fds[kRestingPark]);
+    return of;
+  }
+  of.device = std::move(fds[kViewDevice]);
+  of.broker = std::move(fds[kViewBroker]);
+  of.worker = std::move(fds[kViewWorker]);
+  of.broker_events = std::move(fds[kViewBrokerEvents]);
+  of.worker_events = std::move(fds[kViewWorkerEvents]);
+  of.counters = std::move(fds[kViewCounters]);
+  if (fds.size() > kViewFds) of.park = std::move(fds[kViewFds]);
+  return of;
 }
 
 }  // namespace
@@ -200,7 +221,8 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   auto report = os::socket_pair();
   if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return;
   const uint64_t id = next_id();
-  if (auto asked = maker_.ask(id, log_refusal && log_has_room(), peer.get(), report->second.get()); !asked.ok()) {
+  const bool with_others = setups >= core::Limits::kSetupsThatStart;
+  if (auto asked = maker_.ask(id, log_refusal && log_has_room(), with_others, peer.get(), report->second.get()); !asked.ok()) {
     log(Level::kError, "maker-busy", {{"reason", describe(asked.failure())}});
     return refuse({EAGAIN, core::Reason::kLimitSetups});
   }
@@ -251,7 +273,8 @@ void Service::take_report(uint64_t id) {
   auto message = os::receive_message(pending.report.get(), {buffer.get(), wire::kReportMost}, kViewFds + 1);
   if (!message.ok() || message->length == 0) return finish_setup(id, true);
   auto report = wire::decode_report({buffer.get(), message->length});
-  const bool made = report.ok() && report->kind == wire::ReportKind::kMade;
+  const bool made = report.ok() && (report->kind == wire::ReportKind::kMade ||
+                                    report->kind == wire::ReportKind::kMadeResting);
   const bool connection = report.ok() && report->kind == wire::ReportKind::kMadeConnection;
   const bool worker = report.ok() && (report->kind == wire::ReportKind::kMadeWorker ||
                                       report->kind == wire::ReportKind::kMadeBoth);
@@ -270,7 +293,8 @@ void Service::take_report(uint64_t id) {
     if (report->after < wire::kReasons) ++totals_.refused_peers[report->after];
     return;
   }
-  auto reply = made         ? add_view(id, report->uid, std::move(report->view), std::move(message->fds))
+  auto reply = made         ? add_view(id, report->uid, std::move(report->view),
+                                   fds_of_view(report->kind, std::move(message->fds)))
                : connection ? add_connection(id, std::move(report->view), std::move(message->fds))
                : worker     ? take_worker(id, pending.worker_of, *report, std::move(message->fds))
                             : answer(id, pending, *report);

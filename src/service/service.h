@@ -141,7 +141,7 @@ class Service {
   void take_started();
   void take_report(uint64_t id);
   core::Result<wire::Reply> answer(uint64_t id, const Pending& pending, const wire::Report& report);
-  core::Result<wire::Reply> add_view(uint64_t id, uint32_t trees, wire::ViewInfo info, std::vector<os::Fd> fds);
+  core::Result<wire::Reply> add_view(uint64_t id, uint32_t trees, wire::ViewInfo info, ViewFds fds);
   core::Result<wire::Reply> add_connection(uint64_t id, wire::ViewInfo info, std::vector<os::Fd> fds);
   void watch(uint64_t id, const View& view);  // all of it, from its beginning
   void watch_broker(uint64_t id, const View& view);

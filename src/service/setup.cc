@@ -15,6 +15,7 @@
 #include "os/fuse_device.h"
 #include "os/landlock.h"
 #include "os/mount.h"
+#include "os/search.h"
 #include "os/self.h"
 #include "os/service_self.h"
 #include "os/shared_file.h"
@@ -143,6 +144,13 @@ core::Result<std::vector<Tree>> make_trees(const Hello& hello, std::vector<os::F
   return trees;
 }
 
+// Not one that somebody uses at once, and none of which it is not known here that its processes can be started: who asked for the
+// view is to hear of that.
+bool begins_at_rest(const Setup& setup, const Hello& hello, const Identity& identity, std::span<const Tree> trees) {
+  return setup.busy && !hello.tied && !hello.record && hello.grafts.empty() && trees[0].another &&
+         (hello.preserve || os::may_search(trees[0].another.get(), identity.uid, identity.gid));
+}
+
 core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::Fd> fds_of_trees) {
   auto identity = decide_identity(setup, hello);
   if (!identity.ok()) return identity.failure();
@@ -176,8 +184,9 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
     if (!pipe.ok()) return pipe.failure();
     record = *std::move(pipe);
   }
+  const bool at_rest = begins_at_rest(setup, hello, *identity, *trees);
   auto processes = start_processes(*setup.executables, connection->device.get(), *std::move(trees), *identity,
-                                   config, std::move(record.second));
+                                   config, std::move(record.second), at_rest);
   if (!processes.ok()) return processes.failure();
 
   wire::ViewInfo view;
@@ -201,20 +210,26 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
   view.target = hello.target;
   view.unit = unit_of_peer(setup.peer);
   view.connection = os::connection_of(connection->mount.get());
-  std::vector<int> fds(kViewFds);
-  fds[kViewDevice] = connection->device.get();
-  fds[kViewBroker] = processes->broker.pidfd.get();
-  fds[kViewWorker] = processes->worker.pidfd.get();
-  fds[kViewBrokerEvents] = processes->broker_events.get();
-  fds[kViewWorkerEvents] = processes->worker_events.get();
-  fds[kViewCounters] = processes->counters.get();
+  const auto kind = at_rest ? wire::ReportKind::kMadeResting : wire::ReportKind::kMade;
+  std::vector<int> fds(at_rest ? 0 : kViewFds);
+  if (at_rest) {
+    fds = {connection->device.get(), processes->counters.get()};
+  } else {
+    fds[kViewDevice] = connection->device.get();
+    fds[kViewBroker] = processes->broker.pidfd.get();
+    fds[kViewWorker] = processes->worker.pidfd.get();
+    fds[kViewBrokerEvents] = processes->broker_events.get();
+    fds[kViewWorkerEvents] = processes->worker_events.get();
+    fds[kViewCounters] = processes->counters.get();
+  }
   if (processes->park) fds.push_back(processes->park.get());
   const uint32_t can_have = processes->park ? static_cast<uint32_t>(1 + config.grafts.size()) : 0;
   // The main process knows of the view before the client has it: it can always end it.
   const std::string name = view.name;
-  if (auto made = ask(setup.report, {wire::ReportKind::kMade, can_have, 0, {}, std::move(view), {}}, fds); !made.ok()) {
-    os::end_child(processes->broker);
-    os::end_child(processes->worker);
+  if (auto made = ask(setup.report, {kind, can_have, 0, {}, std::move(view), {}}, fds); !made.ok()) {
+    for (const os::Child* process : {&processes->broker, &processes->worker}) {
+      if (process->pidfd) os::end_child(*process);
+    }
     return made.failure();
   }
   const int handed[] = {connection->mount.get(), record.first.get()};

@@ -50,8 +50,10 @@ core::Result<ViewFds> take_in_order(const wire::StoredView& view, std::span<os::
     of.broker_events = std::move(fds[1]);
     return of;
   }
-  std::vector<os::Fd*> places = {&of.device, &of.broker, &of.broker_events, &of.counters};
-  if (!view.info.resting) places.insert(places.end() - 1, &of.worker_events);
+  std::vector<os::Fd*> places = {&of.device};
+  if (view.info.broker_pid != 0) places.insert(places.end(), {&of.broker, &of.broker_events});
+  if (!view.info.resting) places.push_back(&of.worker_events);
+  places.push_back(&of.counters);
   if (view.info.worker_pid != 0) places.push_back(&of.worker);
   if (view.info.tied) places.push_back(&of.peer);
   const size_t kept = view.trees == 0 ? 0 : kKeptRoot + view.trees;
@@ -90,6 +92,7 @@ Checked check_server(int pidfd, const wire::ViewInfo& info) {
 }
 
 Checked check_processes(const wire::ViewInfo& info, const ViewFds& fds) {
+  if (!fds.broker) return std::nullopt;  // nor has it a worker
   const uint32_t own = private_uid_of(info.id);
   if (auto wrong = check_process("broker", fds.broker.get(), info.broker_pid, own)) return wrong;
   if (info.foreign) return check_server(fds.broker.get(), info);
@@ -144,8 +147,8 @@ Checked check_descriptors(const wire::StoredView& view, const ViewFds& fds, Prog
     return Refusal{"device"};
   }
   for (const os::Fd* events : {&fds.broker_events, &fds.worker_events}) {
-    if (events == &fds.worker_events && view.info.resting) continue;
-    if (!os::is_channel(events->get(), 0)) return Refusal{"events"};
+    // take_in_order() knows which of them there have to be.
+    if (*events && !os::is_channel(events->get(), 0)) return Refusal{"events"};
   }
   if (!os::is_memory(fds.counters.get(), wire::kCounterPage, wire::kCounterPage, false)) return Refusal{"counters"};
   if (fds.peer && !os::is_channel(fds.peer.get(), view.info.owner)) return Refusal{"client"};
@@ -211,8 +214,10 @@ std::string stored_name(uint64_t view) { return absl::StrCat(kStoredName, view);
 
 std::vector<int> numbers_of(const ViewFds& of) {
   if (!of.device) return {of.broker.get(), of.broker_events.get()};  // of another server's connection
-  std::vector<int> numbers = {of.device.get(), of.broker.get(), of.broker_events.get(), of.counters.get()};
-  if (of.worker_events) numbers.insert(numbers.end() - 1, of.worker_events.get());
+  std::vector<int> numbers = {of.device.get()};
+  if (of.broker_events) numbers.insert(numbers.end(), {of.broker.get(), of.broker_events.get()});
+  if (of.worker_events) numbers.push_back(of.worker_events.get());
+  numbers.push_back(of.counters.get());
   if (of.worker) numbers.push_back(of.worker.get());
   if (of.peer) numbers.push_back(of.peer.get());
   if (of.park) numbers.push_back(of.park.get());

@@ -63,6 +63,7 @@ void Service::take_over_view(FoundView found) {
   view->knows_rest = found.view.knows_rest;
   view->trees = found.view.trees;
   view->worker_of_another = view->broker_of_another = true;
+  view->without_broker = !view->broker;
   view->recovery.started(now_milliseconds());
   const wire::ViewInfo& of = view->info;
   table_.restore(id, {of.owner, of.uid, of.most_grants, of.name, of.foreign ? of.connection : 0});
@@ -90,7 +91,7 @@ void Service::take_over_view(FoundView found) {
   // The service before this one may have ended before the broker had the rules that it stored.
   const bool again = view->reloaded;
   View& taken = *(views_[id] = std::move(view));
-  if (!again) return;
+  if (!again || !taken.broker) return;
   taken.reload = kNobody;
   taken.broker_has_rules = false;
   if (!os::send_message(taken.broker_events.get(), taken.rules.bytes()).ok()) end_view(id, "broker does not listen");

@@ -16,7 +16,6 @@ namespace {
 // What decides is what was reserved, whatever the set-up process says.
 void take_reserved(wire::ViewInfo& info, uint64_t id, const ViewTable::Entry& entry) {
   info.id = id;
-  info.resting = false;
   info.name = entry.name;
   info.uid = entry.uid;
   info.owner = entry.owner;
@@ -27,29 +26,27 @@ void take_reserved(wire::ViewInfo& info, uint64_t id, const ViewTable::Entry& en
 
 }  // namespace
 
-core::Result<wire::Reply> Service::add_view(uint64_t id, uint32_t trees, wire::ViewInfo info,
-                                            std::vector<os::Fd> fds) {
+core::Result<wire::Reply> Service::add_view(uint64_t id, uint32_t trees, wire::ViewInfo info, ViewFds fds) {
   const ViewTable::Entry* entry = table_.find(id);
   if (entry == nullptr || entry->connection != 0 || views_.contains(id)) {
     return core::Failure{EPROTO, core::Reason::kProtocol};
   }
-  const bool can_follow = fds.size() > kViewFds;
-  if (trees > 1 + core::kMostGrafts || (trees != 0) != can_follow) return core::Failure{EPROTO, core::Reason::kProtocol};
+  if (trees > 1 + core::kMostGrafts || (trees != 0) != static_cast<bool>(fds.park)) {
+    return core::Failure{EPROTO, core::Reason::kProtocol};
+  }
   auto view = std::make_unique<View>();
-  view->device = std::move(fds[kViewDevice]);
-  view->broker = std::move(fds[kViewBroker]);
-  view->worker = std::move(fds[kViewWorker]);
-  view->broker_events = std::move(fds[kViewBrokerEvents]);
-  view->worker_events = std::move(fds[kViewWorkerEvents]);
-  view->counters = std::move(fds[kViewCounters]);
-  if (can_follow) view->park = std::move(fds[kViewFds]);
+  static_cast<ViewFds&>(*view) = std::move(fds);
   view->trees = trees;
   view->recovery.started(now_milliseconds());
   // The connection stays with the view, which ends with it or lets go of it.
   if (info.tied) view->peer = std::move(pending_.find(id)->second->peer);
   take_reserved(info, id, *entry);
+  info.resting = !view->worker;
+  if (info.resting) info.broker_pid = info.worker_pid = 0;
+  view->without_broker = !view->broker;
   view->info = std::move(info);
   for (const os::Fd* events : {&view->broker_events, &view->worker_events}) {
+    if (!*events) continue;
     if (auto set = os::set_nonblocking(events->get()); !set.ok()) return set.failure();
   }
   watch(id, *view);
@@ -70,7 +67,7 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, uint32_t trees, wire::V
 
 void Service::watch(uint64_t id, const View& view) {
   (void)poller_.add_once(view.device.get(), tag(id, kConnection));
-  watch_broker(id, view);
+  if (view.broker) watch_broker(id, view);
   if (view.worker_events) (void)poller_.add(view.worker_events.get(), tag(id, kWorkerEvents));
   if (view.worker) (void)poller_.add(view.worker.get(), tag(id, kWorkerEnd));
   if (view.peer) (void)poller_.add(view.peer.get(), tag(id, kPeer));
@@ -90,6 +87,7 @@ core::Result<wire::Reply> Service::add_connection(uint64_t id, wire::ViewInfo in
   view->broker = std::move(fds[kConnectionBroker]);
   view->broker_events = std::move(fds[kConnectionBrokerEvents]);
   take_reserved(info, id, *entry);
+  info.resting = false;
   info.worker_pid = 0;
   view->info = std::move(info);
   if (auto set = os::set_nonblocking(view->broker_events.get()); !set.ok()) return set.failure();

@@ -101,10 +101,11 @@ struct TableHeader {
   uint64_t rules;     // which ones names were counted by: their hash
   IntentRecord intent;
 };
-static_assert(std::is_trivially_copyable_v<TableHeader> && sizeof(TableHeader) <= 4096);
+inline constexpr size_t kTablePage = 4096;  // what it lies in alone
+static_assert(std::is_trivially_copyable_v<TableHeader> && sizeof(TableHeader) <= kTablePage);
 inline constexpr uint64_t kTableMagic = 0x31'65'63'69'75'6C'73;  // another layout has another
 
-inline constexpr size_t kTableFacetsAt = 4096;
+inline constexpr size_t kTableFacetsAt = kTablePage;
 inline constexpr size_t kTableNodesAt = size_t{1024} * 1024;
 inline constexpr size_t kTableNamesAt = kTableNodesAt + kTableNodes * sizeof(NodeRecord);
 inline constexpr size_t kTablePlacesAt = kTableNamesAt + kTableNames * sizeof(NameCell);

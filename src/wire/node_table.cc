@@ -245,6 +245,13 @@ core::Result<LeftTable> read_table(std::span<const uint8_t> table, uint32_t root
   return TableReader(table, roots).read();
 }
 
+void begin_table(std::span<uint8_t> table) {
+  TableHeader header{};
+  header.magic = kTableMagic;
+  header.nodes = header.facets = 1;
+  std::memcpy(table.data(), &header, sizeof(header));
+}
+
 bool is_blank(std::span<const uint8_t> table) {
   return table.size() >= kTableBytes && take<TableHeader>(table, 0).magic == 0;
 }

@@ -59,6 +59,9 @@ struct LeftTable {
 // table: kTableBytes. roots: how many trees the view has. kProtocol where it is of another layout.
 core::Result<LeftTable> read_table(std::span<const uint8_t> table, uint32_t roots);
 
+// As a worker leaves it that nobody has asked for anything. table: blank; its first page suffices.
+void begin_table(std::span<uint8_t> table);
+
 // Nobody has written to it.
 bool is_blank(std::span<const uint8_t> table);
 

@@ -18,7 +18,9 @@ struct Header {
   uint32_t uid, name_length, view_length, rules_length;
 };
 
-bool has_view(ReportKind kind) { return kind == ReportKind::kMade || kind == ReportKind::kMadeConnection; }
+bool has_view(ReportKind kind) {
+  return kind == ReportKind::kMade || kind == ReportKind::kMadeConnection || kind == ReportKind::kMadeResting;
+}
 
 }  // namespace
 
@@ -42,7 +44,7 @@ core::Result<Report> decode_report(std::span<const uint8_t> message) {
   const auto view = reader.take_bytes(header.view_length);
   const auto rules = reader.take_bytes(header.rules_length);
   if (!reader.finished() || header.magic != kMagic || header.kind < ReportKind::kReserve ||
-      header.kind > ReportKind::kMadeBoth || (!rules.empty() && header.kind != ReportKind::kReload) ||
+      header.kind > ReportKind::kMadeResting || (!rules.empty() && header.kind != ReportKind::kReload) ||
       (!name.empty() && !valid_view_name(name)) ||
       view.empty() == has_view(header.kind)) {
     return kMalformed;

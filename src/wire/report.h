@@ -27,6 +27,7 @@ enum class ReportKind : uint32_t {
   kMadeConnection,     // it has its broker, whose descriptors are along
   kMadeWorker,   // the worker of the process id `after`, in the place of one that has ended; its descriptors are along
   kMadeBoth,     // the same, and a broker, whose process id is `uid`
+  kMadeResting,  // as kMade, of a view whose processes the first request starts
 };
 
 struct Report {
@@ -34,7 +35,7 @@ struct Report {
   uint32_t uid = 0;
   uint64_t after = 0;
   std::string name;  // empty for kReserve: the service chooses
-  ViewInfo view;     // kMade, kMadeConnection
+  ViewInfo view;     // kMade, kMadeConnection, kMadeResting
   core::Rules rules; // kReload
 };
 

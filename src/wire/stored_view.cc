@@ -50,7 +50,7 @@ bool in_range(const Header& header) {
          (header.missing & ~core::kAllMissing) == 0 && header.trees <= 1 + core::kMostGrafts &&
          header.most_grants != 0 && header.most_grants <= core::Limits::kGrantsPerView &&
          header.coherence_milliseconds <= core::Limits::kCoherenceMillisecondsMost &&
-         header.broker_pid > 0 && header.worker_pid >= 0 &&
+         header.broker_pid >= (header.flags & kResting ? 0 : 1) && header.worker_pid >= 0 &&
          ((header.flags & kResting) == 0 || (header.worker_pid == 0 && header.trees != 0 && (header.flags & kKnowsRest) != 0)) &&
          ((header.flags & kOtherRules) != 0 || header.rules_length == 0);
 }

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -28,8 +29,8 @@ namespace {
 
 constexpr uid_t kFirstUser = 700'000;
 // How long a worker does without a request: all views are to be made and looked at before.
-int IdleSeconds(int views) { return 15 + views / 50; }
-// Who makes them at the same time: so many for each processor.
+int IdleSeconds(int views) { return 15 + views / 20; }
+// Who makes and uses them at the same time: so many for each processor.
 constexpr int kMakersEach = 3;
 constexpr const char* kTooManyAtOnce = "limit-setups";
 constexpr useconds_t kMicrosecondsOfATurn = 2000;
@@ -122,9 +123,9 @@ Sum SumOf(pid_t service, const char* name) {
   }
   return sum;
 }
-int Workers(pid_t service) {
+int CountOf(pid_t service, const char* name) {
   const auto all = Descendants(service);
-  return static_cast<int>(std::count_if(all.begin(), all.end(), [](const Process& one) { return one.name == "sluice-worker"; }));
+  return static_cast<int>(std::count_if(all.begin(), all.end(), [name](const Process& one) { return one.name == name; }));
 }
 
 int DescriptorsOf(pid_t pid) {
@@ -183,9 +184,9 @@ class Services {
     }
     return sum;
   }
-  int workers() const {
+  int count_of(const char* name) const {
     int count = 0;
-    for (const auto& one : listeners_) count += Workers(one->pid());
+    for (const auto& one : listeners_) count += CountOf(one->pid(), name);
     return count;
   }
 
@@ -196,18 +197,16 @@ class Services {
   long bare_kib_ = 0, bare_descriptors_ = 0;
 };
 
-// Makes the views from `first` on, several at a time.
-void MakeViews(const Services& services, const Ground& ground, int first, int views, const Deadline& deadline) {
+// Does something with each view from `first` on, several at a time; seconds.
+double WithEach(int first, int views, const Deadline& deadline, const std::function<void(int view)>& what) {
+  const double from = Now();
   const int makers = kMakersEach * static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
   std::vector<std::unique_ptr<Child>> children;
   for (int maker = 0; maker < makers; ++maker) {
     children.push_back(std::make_unique<Child>([&, maker] {
       for (int view = first + maker; view < views; view += makers) {
         (void)deadline.Left(1, "views");
-        std::string lacks;
-        // The one before has its view, and is counted until its helper has ended.
-        while ((lacks = MakeView(services.socket_of(view), ground, view)) == kTooManyAtOnce) ::usleep(kMicrosecondsOfATurn);
-        if (!lacks.empty()) throw Failure("view " + std::to_string(view) + ": " + lacks);
+        what(view);
       }
     }));
   }
@@ -216,6 +215,20 @@ void MakeViews(const Services& services, const Ground& ground, int first, int vi
     }
     if (child->exit_status() != 0) throw Failure("too many for this host: what the first of them lacked is written above");
   }
+  return Now() - from;
+}
+
+void MakeOneOfMany(const Services& services, const Ground& ground, int view) {
+  std::string lacks;
+  // The one before has its view, and is counted until its helper has ended.
+  while ((lacks = MakeView(services.socket_of(view), ground, view)) == kTooManyAtOnce) ::usleep(kMicrosecondsOfATurn);
+  if (!lacks.empty()) throw Failure("view " + std::to_string(view) + ": " + lacks);
+}
+
+double MedianToWake(const Ground& ground, int first, int views, const Deadline& deadline) {
+  std::vector<double> took;
+  for (int view = first; view < std::min(first + kWoken, views); ++view) took.push_back(MillisecondsToWake(ground, view, deadline));
+  return took.empty() ? 0 : Median(took);
 }
 
 }  // namespace
@@ -226,26 +239,30 @@ std::string ManyViews(const Ground& ground, int views, const Deadline& deadline)
   const Services services(ground, views, deadline);
   if (const std::string lacks = MakeView(services.socket_of(0), ground, 0); !lacks.empty()) throw Failure("the first view: " + lacks);
   const double with_one = MicrosecondsOfAGrant(ground, 0, deadline);
-  const double from = Now();
-  MakeViews(services, ground, 1, views, deadline);
-  const double seconds = Now() - from;
+  const double made = WithEach(1, views, deadline, [&](int view) { MakeOneOfMany(services, ground, view); });
+  const int brokers_at_first = services.count_of("sluice-broker"), workers_at_first = services.count_of("sluice-worker");
+  const double first_request = MedianToWake(ground, views / 2, views, deadline);
+  const double begun = WithEach(1, views, deadline, [&](int view) { (void)MillisecondsToWake(ground, view, deadline); });
   const double with_all = MicrosecondsOfAGrant(ground, kWarm + kGrants, deadline);
   const Sum brokers = services.sum_of("sluice-broker"), workers = services.sum_of("sluice-worker");
   const long service_kib = services.private_kib(), descriptors = services.descriptors();
-  const int running = services.workers();
-  while (services.workers() > 0) ::usleep(static_cast<useconds_t>(deadline.Left(kRestMs, "rest") > 0 ? 1'000'000 : 0));
+  const int running = services.count_of("sluice-worker");
+  while (services.count_of("sluice-worker") > 0) ::usleep(static_cast<useconds_t>(deadline.Left(kRestMs, "rest") > 0 ? 1'000'000 : 0));
   const Sum resting = services.sum_of("sluice-broker");
   const long service_resting_kib = services.private_kib(), descriptors_resting = services.descriptors();
-  std::vector<double> waking;
-  for (int i = 0; i < std::min(kWoken, views - 1); ++i) waking.push_back(MillisecondsToWake(ground, 1 + i, deadline));
+  const double waking = MedianToWake(ground, 1, views, deadline);
   const double with_resting = MicrosecondsOfAGrant(ground, 2 * (kWarm + kGrants), deadline);
   for (int i = 0; i < views; ++i) ::umount2((ground.base + "/views/" + std::to_string(i)).c_str(), MNT_DETACH);
 
   const auto each = [](long sum, int count) { return static_cast<double>(sum) / std::max(count, 1); };
   std::string table = "| of " + std::to_string(views) + " views | |\n| --- | --- |\n";
   table += Row("services that they are of", static_cast<double>(services.count()));
-  table += Row("seconds to make all, several at a time", seconds);
-  table += Row("views that had their worker when all were made", running);
+  table += Row("seconds to make all, several at a time", made);
+  table += Row("brokers that ran when all were made", brokers_at_first);
+  table += Row("workers that ran when all were made", workers_at_first);
+  table += Row("milliseconds of the first request of a view", first_request);
+  table += Row("seconds of the first request of every view, several at a time", begun);
+  table += Row("workers that ran then", running);
   table += Row("private KiB of a view's broker and worker", each(brokers.private_kib, brokers.processes) + each(workers.private_kib, workers.processes));
   table += Row("the same, of a view that rests", each(resting.private_kib, resting.processes));
   table += Row("private KiB of the service, a view", each(service_kib, views));
@@ -255,7 +272,7 @@ std::string ManyViews(const Ground& ground, int views, const Deadline& deadline)
   table += Row("microseconds of a look-up and a first open, beside no other view", with_one);
   table += Row("the same, beside the others", with_all);
   table += Row("the same, beside the others at rest", with_resting);
-  if (!waking.empty()) table += Row("milliseconds of the request that wakes a view", Median(waking));
+  table += Row("milliseconds of the request that wakes a view", waking);
   return table;
 }
 

@@ -18,7 +18,7 @@ Report of_kind(ReportKind kind) {
   report.uid = 61234;
   report.after = 0x1122334455667788;
   report.name = "view-1";
-  if (kind == ReportKind::kMade || kind == ReportKind::kMadeConnection) {
+  if (kind == ReportKind::kMade || kind == ReportKind::kMadeConnection || kind == ReportKind::kMadeResting) {
     report.view.id = 12;
     report.view.foreign = kind == ReportKind::kMadeConnection;
     report.view.name = "view-1";
@@ -35,7 +35,8 @@ constexpr ReportKind kKinds[] = {ReportKind::kReserve, ReportKind::kMade, Report
                                  ReportKind::kEnd, ReportKind::kReload,
                                  ReportKind::kTotals, ReportKind::kRefused,
                                  ReportKind::kReserveConnection, ReportKind::kMadeConnection,
-                                 ReportKind::kMadeWorker, ReportKind::kMadeBoth};
+                                 ReportKind::kMadeWorker, ReportKind::kMadeBoth,
+                                 ReportKind::kMadeResting};
 
 TEST(Report, RoundTrip) {
   for (const ReportKind kind : kKinds) {

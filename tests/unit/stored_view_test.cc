@@ -62,6 +62,11 @@ StoredView resting() {
   view.info.resting = true;
   return view;
 }
+StoredView not_begun() {
+  StoredView view = resting();
+  view.info.broker_pid = 0;
+  return view;
+}
 StoredView without_rest() {
   StoredView view = example();
   view.knows_rest = false;
@@ -70,7 +75,7 @@ StoredView without_rest() {
 
 TEST(StoredView, RoundTrip) {
   for (const StoredView& view : {example(), with_device_nodes(), with_other_rules({}), with_other_rules({"*.key", "/secrets/"}), resting(),
-                                 without_rest()}) {
+                                 not_begun(), without_rest()}) {
     const auto decoded = decode_stored_view(encode_stored_view(view));
     ASSERT_TRUE(decoded.ok());
     EXPECT_EQ(encode_view(decoded->info), encode_view(view.info));
@@ -166,6 +171,8 @@ TEST(StoredView, WhatNoServiceWritesIsRefused) {
   EXPECT_TRUE(refused([](StoredView& view) { view.info.resting = true; })) << "beside a worker";
   EXPECT_TRUE(refused([](StoredView& view) { view = resting(), view.trees = 0; })) << "where no other can be started";
   EXPECT_TRUE(refused([](StoredView& view) { view = resting(), view.knows_rest = false; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view = not_begun(), view.info.resting = false; })) << "without a broker";
+  EXPECT_TRUE(refused([](StoredView& view) { view = not_begun(), view.info.broker_pid = -1; }));
   EXPECT_TRUE(refused([](StoredView& view) { view.trees = 17; }));
   EXPECT_FALSE(refused([](StoredView& view) { view.trees = 16; }));
   EXPECT_FALSE(refused([](StoredView& view) { view.trees = 0; }));
