@@ -163,10 +163,8 @@ void print_details(const ListedView& view) {
                 one.value("capabilities", "?").c_str(), one.value("seccomp", "?").c_str(),
                 one.value("no_new_privs", false) ? "yes" : "no", one.value("resident_kib", 0));
   }
-  if (view.info.resting) {
-    if (view.info.broker_pid == 0) std::printf("  %-14s not started: the first request starts it\n", "broker");
-    std::printf("  %-14s resting: the next request starts it\n", "worker");
-  }
+  if (view.info.broker_pid == 0) std::printf("  %-14s none yet: the first request starts it\n", "broker");
+  if (view.info.resting) std::printf("  %-14s resting: the next request starts it\n", "worker");
   for (const json& name : all["missing"]) {
     std::printf("  %-14s %s\n", "missing", name.get<std::string>().c_str());
   }

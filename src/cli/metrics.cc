@@ -97,7 +97,7 @@ void put_services(Text& text, const std::vector<ServiceNumbers>& services,
       &wire::Totals::workers_replaced);
   one("service_workers_rested", "counter", "Workers that had nothing to do and ended until somebody needs one.",
       &wire::Totals::workers_rested);
-  one("service_workers_woken", "counter", "Workers that were started since somebody needed one again.",
+  one("service_workers_woken", "counter", "Workers that were started since somebody needed one of a view at rest.",
       &wire::Totals::workers_woken);
   one("service_connections_started", "counter", "Connections of other FUSE servers that got a broker.",
       &wire::Totals::connections_started);

@@ -75,7 +75,7 @@ std::optional<Description> description_of(const std::string& process, int fd) {
 
 // The regular files of a local filesystem that a broker holds: never one of a view.
 bool add_backing_files(const wire::ViewInfo& view, Files& files) {
-  if (view.broker_pid == 0) return true;  // no broker has started yet
+  if (view.broker_pid == 0) return view.resting;  // none has started yet, or another is to take its place
   const std::string process = absl::StrCat("/proc/", view.broker_pid);
   const auto fds = numbers_in(process + "/fd");
   if (!fds) return false;

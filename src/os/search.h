@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace sluice::os {
 
-// Set-up process, which is root and has one thread. directory: O_PATH. As the kernel says to who has this uid and group beside the
-// caller's own groups: to tell a peer of a mistake, and never to decide what it gets.
-bool may_search(int directory, uint32_t uid, uint32_t gid);
+// Set-up process, which is root, has one thread, and has no supplementary groups afterwards. directory: O_PATH. To tell a peer of a
+// mistake at once, and never to decide what it gets: that is as of now. Needs SETUID and SETGID.
+bool may_search(int directory, uint32_t uid, uint32_t gid, std::span<const uint32_t> groups);
 
 }  // namespace sluice::os

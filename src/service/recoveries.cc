@@ -5,8 +5,10 @@
 // (worker/intent.h). What was granted stays: the kernel has it, and the next broker its ledger.
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "core/reason_text.h"
 #include "os/poller.h"
@@ -53,13 +55,16 @@ void Service::mend_views(const std::vector<uint64_t>& ended) {
     views_[id]->mend_at = views_[id]->ended_at = now_milliseconds();
     lacking_.insert(id);
   }
-  for (const uint64_t id : std::vector<uint64_t>(lacking_.begin(), lacking_.end())) {
-    const auto found = views_.find(id);
-    if (found == views_.end()) {
-      lacking_.erase(id);
-    } else if (found->second->replacement == 0 && found->second->mend_at <= now_milliseconds()) {
-      mend(id, *found->second);
-    }
+  // Who has waited for longest comes first: where only so many are started at once, the others' turn comes too.
+  std::vector<std::pair<int64_t, uint64_t>> due;
+  absl::erase_if(lacking_, [this](uint64_t id) { return !views_.contains(id); });
+  for (const uint64_t id : lacking_) {
+    const View& view = *views_[id];
+    if (view.replacement == 0 && view.mend_at <= now_milliseconds()) due.emplace_back(view.mend_at, id);
+  }
+  std::sort(due.begin(), due.end());
+  for (const auto& [at, id] : due) {
+    if (const auto found = views_.find(id); found != views_.end()) mend(id, *found->second);
   }
 }
 
@@ -104,7 +109,8 @@ void Service::mend(uint64_t id, View& view) {
   if (!view.without_broker && use_spare(id, view)) return;
   // Nobody's views keep another's waiting for long.
   if (!can_ask_for_worker(view.info.owner, 1)) {
-    view.mend_at = now_milliseconds() + kMendAgainMilliseconds;
+    // The more there are who wait, the later each looks again.
+    view.mend_at = now_milliseconds() + kMendAgainMilliseconds + static_cast<int64_t>(lacking_.size() / 8);
     return;
   }
   view.replacement = ask_for_worker(id, view, false);

@@ -221,7 +221,7 @@ void Service::admit(os::Fd peer, bool log_refusal) {
   auto report = os::socket_pair();
   if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return;
   const uint64_t id = next_id();
-  const bool with_others = setups >= core::Limits::kSetupsThatStart;
+  const bool with_others = setups >= core::Limits::kSetupsThatStart && options_.worker_idle_milliseconds > 0;
   if (auto asked = maker_.ask(id, log_refusal && log_has_room(), with_others, peer.get(), report->second.get()); !asked.ok()) {
     log(Level::kError, "maker-busy", {{"reason", describe(asked.failure())}});
     return refuse({EAGAIN, core::Reason::kLimitSetups});

@@ -144,11 +144,11 @@ core::Result<std::vector<Tree>> make_trees(const Hello& hello, std::vector<os::F
   return trees;
 }
 
-// Not one that somebody uses at once, and none of which it is not known here that its processes can be started: who asked for the
-// view is to hear of that.
+// Not one that somebody uses at once; nor one whose processes would find a mistake of who asks for it, who is to hear of it: a
+// place of a graft that is not there, a source that may not be searched, no user namespace.
 bool begins_at_rest(const Setup& setup, const Hello& hello, const Identity& identity, std::span<const Tree> trees) {
-  return setup.busy && !hello.tied && !hello.record && hello.grafts.empty() && trees[0].another &&
-         (hello.preserve || os::may_search(trees[0].another.get(), identity.uid, identity.gid));
+  return setup.busy && !hello.tied && !hello.record && !hello.preserve && hello.grafts.empty() && trees[0].another &&
+         os::may_search(trees[0].another.get(), identity.uid, identity.gid, identity.groups);
 }
 
 core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::Fd> fds_of_trees) {

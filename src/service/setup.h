@@ -19,7 +19,7 @@ struct Setup {
   MakerOptions options;
   bool log_refusal;             // not where the peer is the one user of this service, and is told
   uint64_t view_id;             // of the view that may come of it
-  bool busy;                    // with others' views: this one's processes may wait for its first request
+  bool busy;                    // with others: the view's processes may wait for its first request
 };
 
 // What goes along with a report of kMade; behind it what is kept for the next worker (service/park.h), where there may be one.

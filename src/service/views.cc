@@ -24,6 +24,9 @@ void take_reserved(wire::ViewInfo& info, uint64_t id, const ViewTable::Entry& en
   if (info.foreign) info.connection = entry.connection;
 }
 
+// "": of a view that began at rest, and has none yet.
+std::string process_of(int32_t pid) { return pid == 0 ? std::string() : absl::StrCat(pid); }
+
 }  // namespace
 
 core::Result<wire::Reply> Service::add_view(uint64_t id, uint32_t trees, wire::ViewInfo info, ViewFds fds) {
@@ -59,7 +62,7 @@ core::Result<wire::Reply> Service::add_view(uint64_t id, uint32_t trees, wire::V
        {"uid", absl::StrCat(of.uid)}, {"owner", absl::StrCat(of.owner)},
        {"peer_uid", absl::StrCat(of.owner)}, {"peer_unit", of.unit},
        {"access", of.read_only ? "ro" : "rw"}, {"rules", absl::StrCat(of.rules)},
-       {"broker", absl::StrCat(of.broker_pid)}, {"worker", absl::StrCat(of.worker_pid)}}, true);
+       {"broker", process_of(of.broker_pid)}, {"worker", process_of(of.worker_pid)}}, true);
   ++totals_.views_started;
   views_[id] = std::move(view);
   return wire::Reply{};

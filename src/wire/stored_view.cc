@@ -44,13 +44,18 @@ bool is_path(std::string_view text) {
   return text.size() <= core::Limits::kHostPathBytes && text.find('\0') == std::string_view::npos;
 }
 
+// No process has served it: nobody waits for its end, and it has no grafts.
+bool has_not_begun(const Header& header) {
+  return header.broker_pid == 0 && (header.flags & kResting) != 0 && (header.flags & kTied) == 0 && header.trees == 1;
+}
+
 bool in_range(const Header& header) {
   const uint32_t flags = header.version == kStoredViewOfFirst ? kFlagsOfFirst : kAllFlags;
   return header.id != 0 && (header.flags & ~flags) == 0 && header.padding == 0 &&
          (header.missing & ~core::kAllMissing) == 0 && header.trees <= 1 + core::kMostGrafts &&
          header.most_grants != 0 && header.most_grants <= core::Limits::kGrantsPerView &&
          header.coherence_milliseconds <= core::Limits::kCoherenceMillisecondsMost &&
-         header.broker_pid >= (header.flags & kResting ? 0 : 1) && header.worker_pid >= 0 &&
+         (header.broker_pid > 0 || has_not_begun(header)) && header.worker_pid >= 0 &&
          ((header.flags & kResting) == 0 || (header.worker_pid == 0 && header.trees != 0 && (header.flags & kKnowsRest) != 0)) &&
          ((header.flags & kOtherRules) != 0 || header.rules_length == 0);
 }

@@ -3,6 +3,7 @@
 // asks for a view that cannot be served hears of it at once; and one of which there is nothing but a record is taken over as that
 // and no more (src/service/store.cc).
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -122,11 +123,12 @@ ATTACK_WITHIN(BeginAttack, OtherRulesBeforeTheFirstRequest, 40) {
   const RunningService service;
   const std::string source = source_of_victim();
   const Others others;
-  const Mounted view(source, {"other"});
+  const Mounted view(source, {"busy"});
   EXPECT_TRUE(none_left());
   (void)said_by({"reload", "mounted", "--hide", "secret"});
   EXPECT_TRUE(view.is_hidden("secret"));
   EXPECT_TRUE(view.reads());
+  EXPECT_TRUE(view.reads("busy", std::string(64, '0').c_str())) << "what only the first rules hide";
   EXPECT_EQ(service.log().find("event=worker-ended"), std::string::npos) << service.log();
 }
 
@@ -168,9 +170,15 @@ ATTACK_WITHIN(BeginAttack, ManyFirstRequestsWhileSetUpProcessesAreKilled, 60) {
 
 // What its processes would only find when somebody asks for something is told to who asks for the view.
 ATTACK_WITHIN(BeginAttack, WhatCannotBeServedIsRefusedAtOnce, 40) {
-  const RunningService service;
+  constexpr gid_t kGroup = 61'299;
+  // What the service may, by a group that it was started with.
+  const RunningService service({}, [] {
+    const gid_t groups[] = {kGroup};
+    ASSERT_EQ(::setgroups(1, groups), 0);
+  });
   const std::string closed = make_source("closed", 0);
-  ASSERT_EQ(::chmod(closed.c_str(), 0700), 0);
+  ASSERT_EQ(::chown(closed.c_str(), 0, kGroup), 0);
+  ASSERT_EQ(::chmod(closed.c_str(), 0750), 0);
   const std::string source = source_of_victim();
   const Others others;
   const os::Fd directory(::open(closed.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -183,14 +191,36 @@ ATTACK_WITHIN(BeginAttack, WhatCannotBeServedIsRefusedAtOnce, 40) {
   EXPECT_TRUE(none_left());
 }
 
-// Who will use it at once waits for it here.
-ATTACK_WITHIN(BeginAttack, AViewOfACommandBeginsWithItsProcesses, 40) {
+// Who will use it at once waits for it here; and no view rests where none is to.
+ATTACK_WITHIN(BeginAttack, OtherViewsBeginWithTheirProcesses, 40) {
+  const std::string source = source_of_victim();
+  {
+    const RunningService service;
+    const Others others;
+    const View view(source, kVictim);
+    expect_processes(1, "of a tied view", service.log());
+    EXPECT_TRUE(reads(view));
+  }
+  EXPECT_TRUE(soon(4000, none_left));
+  const RunningService service({"--worker-idle", "0", "--preserve"});
+  const Others others;
+  const Mounted view(source);
+  expect_processes(1, "where no worker rests", service.log());
+  EXPECT_TRUE(view.reads());
+}
+
+// It was right when it was made. Whoever asks gets an error, and the administrator a line.
+ATTACK_WITHIN(BeginAttack, ASourceThatIsClosedMeanwhile, 40) {
   const RunningService service;
   const std::string source = source_of_victim();
   const Others others;
-  const View view(source, kVictim);
-  expect_processes(1, "of a tied view", service.log());
-  EXPECT_TRUE(reads(view));
+  const Mounted view(source);
+  ASSERT_EQ(::chmod(source.c_str(), 0700), 0);
+  ASSERT_EQ(::chown(source.c_str(), 0, 0), 0);
+  EXPECT_TRUE(in_process(kVictim, 15, [&] { EXPECT_EQ(read_all(work_dir() + "/mounted/file"), ""); }));
+  EXPECT_NE(service.log().find("event=worker-not-replaced"), std::string::npos) << service.log();
+  EXPECT_NE(service.log().find("event=view-ended"), std::string::npos) << service.log();
+  EXPECT_TRUE(soon(4000, none_left)) << service.log();
 }
 
 ATTACK_WITHIN(BeginAttack, TheNextServiceTakesItOverAsItIs, 60) {
@@ -222,6 +252,32 @@ ATTACK_WITHIN(BeginAttack, TheNextServiceTakesItOverAsItIs, 60) {
   EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 0; })) << host.log();
 }
 
+// With somebody who waits, at any instant of the start of its processes.
+ATTACK_WITHIN(BeginAttack, AServiceThatIsKilledMeanwhile, 90) {
+  const std::string source = source_of_victim();
+  Host host;
+  host.start();
+  for (int round = 0; round < 8; ++round) {
+    SCOPED_TRACE(round);
+    std::unique_ptr<Mounted> view;
+    {
+      const Others others;
+      view = std::make_unique<Mounted>(source, std::vector<std::string_view>{"secret"});
+    }
+    EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
+    Program client([&view] { ::_exit(view->reads() && view->is_hidden("secret") ? 0 : 1); });
+    ::usleep(static_cast<useconds_t>(2000 + 4000 * round));
+    host.kill();
+    host.start();
+    EXPECT_TRUE(soon(10'000, [&] { return client.ended(0); })) << host.log();
+    EXPECT_EQ(client.status(), 0) << host.log();
+    expect_processes(1, "in the end", host.log());
+    view.reset();
+    EXPECT_TRUE(soon(4000, none_left)) << host.log();
+    EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 0; })) << host.log();
+  }
+}
+
 // Of a view whose broker serves it a record says that it has none: there would be two.
 ATTACK_WITHIN(BeginAttack, ARecordThatDeniesItsProcesses, 40) {
   const std::string source = source_of_victim();
@@ -239,6 +295,7 @@ ATTACK_WITHIN(BeginAttack, ARecordThatDeniesItsProcesses, 40) {
   ASSERT_TRUE(record.ok());
   record->info.broker_pid = record->info.worker_pid = 0;
   record->info.resting = true;
+  record->info.tied = false;
   forgery.bytes = wire::encode_stored_view(*record);
   // With all the descriptors, of which some have no place now.
   const os::Fd forged = stored_as(forgery, true);

@@ -11,6 +11,7 @@
 #include "core/matcher.h"
 #include "core/path.h"
 #include "tests/unit/allocations.h"
+#include "tests/unit/effort.h"
 #include "tests/unit/random_rules.h"
 
 namespace sluice::core {
@@ -90,7 +91,7 @@ TEST(Overflow, SameBelowDoesNotLie) {
   Matcher matcher(rules, 0);
   std::mt19937 random(3);
   size_t same = 0;
-  for (int round = 0; round < 8000; ++round) {
+  for (size_t round = 0; round < test::part_of(8000); ++round) {
     const std::string a = random_bytes(random, 200);
     const std::string b = random_bytes(random, 200);
     const bool in_a = a[180] == 'a', in_b = b[180] == 'a';
@@ -99,7 +100,7 @@ TEST(Overflow, SameBelowDoesNotLie) {
     same += said;
     ASSERT_EQ(rules.hides(matcher.decide(a, "secret").file), in_a);
   }
-  EXPECT_GT(same, 2800u);  // of 4,000
+  EXPECT_GT(same, test::part_of(2800));  // of 4,000
 }
 
 TEST(Overflow, SameBelowOfPathsThatMakeMoreStatesThanThereAre) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/matcher.h"
+#include "tests/unit/effort.h"
 #include "tests/unit/random_rules.h"
 
 namespace sluice::core {
@@ -20,8 +21,8 @@ TEST(Reference, OfWhatIsSeen) {
   test::RandomRules random(1);
   size_t hidden = 0;
   size_t shown_again = 0;
-  constexpr size_t kSets = 10000;
-  for (size_t round = 0; round < kSets; ++round) {
+  const size_t sets = test::part_of(10000);
+  for (size_t round = 0; round < sets; ++round) {
     const WrittenRules written = random.hiding();
     const Rules rules = must_compile(written);
     Matcher matcher(rules, 0);
@@ -41,9 +42,9 @@ TEST(Reference, OfWhatIsSeen) {
     }
   }
   // The cases are worth something only if no verdict is rare.
-  EXPECT_GT(hidden, kSets * kPaths / 10);
-  EXPECT_LT(hidden, kSets * kPaths * 9 / 10);
-  EXPECT_GT(shown_again, kSets * kPaths / 30);
+  EXPECT_GT(hidden, sets * kPaths / 10);
+  EXPECT_LT(hidden, sets * kPaths * 9 / 10);
+  EXPECT_GT(shown_again, sets * kPaths / 30);
 }
 
 TEST(Reference, OfEveryTerm) {
@@ -51,8 +52,8 @@ TEST(Reference, OfEveryTerm) {
   size_t decided[kTerms] = {};
   size_t hidden = 0;
   size_t closed = 0;
-  constexpr size_t kSets = 10000;
-  for (size_t round = 0; round < kSets; ++round) {
+  const size_t sets = test::part_of(10000);
+  for (size_t round = 0; round < sets; ++round) {
     const WrittenRules written = random.rules();
     const Rules rules = must_compile(written);
     Matcher matcher(rules, 0);
@@ -69,9 +70,9 @@ TEST(Reference, OfEveryTerm) {
       }
     }
   }
-  for (size_t term = 0; term < kTerms; ++term) EXPECT_GT(decided[term], kSets * kPaths / 20) << term;
-  EXPECT_GT(hidden, kSets * kPaths / 15);
-  EXPECT_GT(closed, kSets * kPaths / 20);
+  for (size_t term = 0; term < kTerms; ++term) EXPECT_GT(decided[term], sets * kPaths / 20) << term;
+  EXPECT_GT(hidden, sets * kPaths / 15);
+  EXPECT_GT(closed, sets * kPaths / 20);
 }
 
 // ---- Rules that hold for a time ----
@@ -79,7 +80,7 @@ TEST(Reference, OfEveryTerm) {
 TEST(Reference, AtEveryTime) {
   test::RandomRules random(3);
   size_t changed = 0;
-  for (size_t round = 0; round < 4000; ++round) {
+  for (size_t round = 0; round < test::part_of(4000); ++round) {
     const WrittenRules written = random.rules(true);
     const Rules rules = must_compile(written);
     Matcher matcher(rules, static_cast<int64_t>(random.below(2 * test::RandomRules::kTimes)));
@@ -96,7 +97,7 @@ TEST(Reference, AtEveryTime) {
           << test::text_of(written) << "on " << path << " at " << now;
     }
   }
-  EXPECT_GT(changed, 5000u);
+  EXPECT_GT(changed, test::part_of(5000));
 }
 
 TEST(Times, AtTheirBounds) {

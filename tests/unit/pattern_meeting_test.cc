@@ -8,6 +8,7 @@
 
 #include "core/compiler.h"
 #include "core/matcher.h"
+#include "tests/unit/effort.h"
 
 namespace sluice::cli {
 namespace {
@@ -39,7 +40,7 @@ TEST(PatternMeeting, NeverWronglyNo) {
   std::mt19937 random(7);
   const auto pick = [&](const char* letters, size_t count) { return letters[random() % count]; };
   size_t both = 0;
-  for (int i = 0; i < 20000; ++i) {
+  for (size_t i = 0; i < test::part_of(20000); ++i) {
     std::string a, b, name;
     for (size_t n = 1 + random() % 4; n > 0; --n) a += pick("ab*?", 4);
     for (size_t n = 1 + random() % 4; n > 0; --n) b += pick("ab*?", 4);
@@ -56,7 +57,7 @@ TEST(PatternMeeting, NeverWronglyNo) {
     ++both;
     EXPECT_TRUE(can_meet(a, b)) << a << " " << b << " " << name;
   }
-  EXPECT_GT(both, 500u);
+  EXPECT_GT(both, test::part_of(500));
 }
 
 }  // namespace

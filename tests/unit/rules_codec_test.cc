@@ -301,7 +301,7 @@ TEST(Codec, EveryChangeOfAByte) {
         },
         [](const Rules& rules) { return rules.bytes(); });
   }
-  EXPECT_GT(taken, 1000u);
+  EXPECT_GT(taken, test::part_of(1000));
 }
 
 TEST(Codec, EveryTruncation) {
@@ -319,7 +319,7 @@ TEST(Codec, EveryTruncation) {
 TEST(Codec, RandomChanges) {
   test::RandomRules random(4);
   size_t accepted = 0;
-  for (int round = 0; round < 40000; ++round) {
+  for (size_t round = 0; round < test::part_of(40000); ++round) {
     Bytes encoded = must_compile(random.rules(true)).bytes();
     for (size_t n = 1 + random.below(3); n-- > 0 && !encoded.empty();) {
       const auto at = encoded.begin() + static_cast<std::ptrdiff_t>(random.below(encoded.size()));
@@ -341,7 +341,7 @@ TEST(Codec, RandomChanges) {
     ASSERT_EQ(decoded->bytes(), encoded);
     use(*decoded);
   }
-  EXPECT_GT(accepted, 5000u);
+  EXPECT_GT(accepted, test::part_of(5000));
 }
 
 }  // namespace

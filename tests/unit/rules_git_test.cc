@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/matcher.h"
+#include "tests/unit/effort.h"
 #include "tests/unit/reference_rules.h"
 
 namespace sluice::core {
@@ -280,13 +281,13 @@ TEST_F(GitTest, AgreesOnOneRule) {
 TEST_F(GitTest, AgreesOnRandomRules) {
   Generator make(7);
   size_t decided = 0;
-  constexpr size_t kRounds = 300;
-  for (size_t round = 0; round < kRounds && !HasFailure(); ++round) {
+  const size_t rounds = test::part_of(300);
+  for (size_t round = 0; round < rounds && !HasFailure(); ++round) {
     Patterns patterns;
     for (size_t n = 1 + make.below(6); n-- > 0;) patterns.push_back(make.pattern());
     decided += compare(patterns);
   }
-  EXPECT_GT(decided, kRounds * paths_.size() / 5);
+  EXPECT_GT(decided, rounds * paths_.size() / 5);
 }
 
 // Where we mean to differ. If one of these fails, git has changed and the note can go.

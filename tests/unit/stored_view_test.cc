@@ -65,6 +65,8 @@ StoredView resting() {
 StoredView not_begun() {
   StoredView view = resting();
   view.info.broker_pid = 0;
+  view.info.tied = false;
+  view.trees = 1;
   return view;
 }
 StoredView without_rest() {
@@ -79,7 +81,7 @@ TEST(StoredView, RoundTrip) {
     const auto decoded = decode_stored_view(encode_stored_view(view));
     ASSERT_TRUE(decoded.ok());
     EXPECT_EQ(encode_view(decoded->info), encode_view(view.info));
-    EXPECT_EQ(decoded->trees, 3u);
+    EXPECT_EQ(decoded->trees, view.trees);
     EXPECT_EQ(decoded->version, kStoredViewVersion);
     EXPECT_EQ(decoded->knows_rest, view.knows_rest);
     ASSERT_EQ(decoded->other_rules.has_value(), view.other_rules.has_value());
@@ -173,6 +175,8 @@ TEST(StoredView, WhatNoServiceWritesIsRefused) {
   EXPECT_TRUE(refused([](StoredView& view) { view = resting(), view.knows_rest = false; }));
   EXPECT_TRUE(refused([](StoredView& view) { view = not_begun(), view.info.resting = false; })) << "without a broker";
   EXPECT_TRUE(refused([](StoredView& view) { view = not_begun(), view.info.broker_pid = -1; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view = not_begun(), view.info.tied = true; }));
+  EXPECT_TRUE(refused([](StoredView& view) { view = not_begun(), view.trees = 2; }));
   EXPECT_TRUE(refused([](StoredView& view) { view.trees = 17; }));
   EXPECT_FALSE(refused([](StoredView& view) { view.trees = 16; }));
   EXPECT_FALSE(refused([](StoredView& view) { view.trees = 0; }));
