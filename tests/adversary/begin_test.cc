@@ -191,18 +191,19 @@ ATTACK_WITHIN(BeginAttack, WhatCannotBeServedIsRefusedAtOnce, 40) {
   EXPECT_TRUE(none_left());
 }
 
-// Who will use it at once waits for it here; and no view rests where none is to.
-ATTACK_WITHIN(BeginAttack, OtherViewsBeginWithTheirProcesses, 40) {
+// Who will use it at once waits for it here.
+ATTACK_WITHIN(BeginAttack, AViewOfACommandBeginsWithItsProcesses, 40) {
+  const RunningService service;
   const std::string source = source_of_victim();
-  {
-    const RunningService service;
-    const Others others;
-    const View view(source, kVictim);
-    expect_processes(1, "of a tied view", service.log());
-    EXPECT_TRUE(reads(view));
-  }
-  EXPECT_TRUE(soon(4000, none_left));
-  const RunningService service({"--worker-idle", "0", "--preserve"});
+  const Others others;
+  const View view(source, kVictim);
+  expect_processes(1, "of a tied view", service.log());
+  EXPECT_TRUE(reads(view));
+}
+
+ATTACK_WITHIN(BeginAttack, NoneWhereNoWorkerRests, 40) {
+  const RunningService service({"--worker-idle", "0"});
+  const std::string source = source_of_victim();
   const Others others;
   const Mounted view(source);
   expect_processes(1, "where no worker rests", service.log());

@@ -214,7 +214,8 @@ TEST_F(ViewAttack, NothingIsToldOfHiddenChanges) {
     look();
     return asked() - before;
   };
-  (void)asked_after([] {});  // the first times are in no directory that is watched
+  // The first times are in no directory that is watched, and what is told because of that comes when it comes.
+  for (int i = 0; i < 20 && (i < 2 || asked_after([] {}) != 0); ++i) (void)asked_after([] {});
   EXPECT_EQ(asked_after([&] { tree.write(tree.path("dir/new.key"), "secret"); }), 0u);
   EXPECT_EQ(asked_after([&] { make_directory("dir/private"); }), 0u);
   EXPECT_EQ(asked_after([&] { ::unlink(tree.path("dir/new.key").c_str()); }), 0u);

@@ -260,8 +260,11 @@ case_worker_that_hangs() {
   local from
   from=$(milliseconds)
   goes_on "worker stopped"
-  [ $(($(milliseconds) - from)) -lt 2500 ] || fail "it takes about a second" "took: $(($(milliseconds) - from)) ms"
-  expect_match "the log says so" 'event=worker-hangs view="v" milliseconds="[0-9]+"' "$(cat "$W/mount.err")"
+  [ $(($(milliseconds) - from)) -lt 5000 ] || fail "it takes about a second, and less than this on any machine" "took: $(($(milliseconds) - from)) ms"
+  # By when the service saw it, which what else the machine does delays least.
+  local waited
+  waited=$(sed -n 's/.*event=worker-hangs view="v" milliseconds="\([0-9]*\)".*/\1/p' "$W/mount.err" | head -1)
+  [ "${waited:-9999}" -lt 1500 ] || fail "the log says so, after about a second" "$(cat "$W/mount.err")"
 }
 # With nobody in the view but one who waits for the disk. A disk may take its time, a worker that is stopped may not.
 case_worker_that_hangs_at_a_sync() {
