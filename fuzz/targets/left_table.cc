@@ -133,6 +133,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Choices choices(data, size);
   fuzz::BlankTable table;
   FUZZ_HOLDS(wire::is_blank(table.bytes()));
+  wire::begin_table(table.bytes());
+  const auto begun = wire::read_table(table.bytes(), kRoots);
+  FUZZ_HOLDS(begun.ok() && begun->nodes.empty() && begun->listings.empty() && begun->workers == 0);
   fill(table.bytes(), choices);
   const auto left = wire::read_table(table.bytes(), kRoots);
   if (left.ok()) check(*left);

@@ -74,6 +74,20 @@ TEST(NodeTable, NothingYetIsBlank) {
   EXPECT_FALSE(read_table(left.bytes(), 1).ok());
 }
 
+// What the first worker of a view that began at rest is left.
+TEST(NodeTable, OfAWorkerThatNeverWas) {
+  Leavings left;
+  std::ranges::fill(left.bytes().first(kTablePage), uint8_t{0xFF});
+  begin_table(left.bytes());
+  EXPECT_FALSE(is_blank(left.bytes()));
+  const auto read = read_table(left.bytes(), 1);
+  ASSERT_TRUE(read.ok());
+  EXPECT_TRUE(read->nodes.empty());
+  EXPECT_TRUE(read->listings.empty());
+  EXPECT_EQ(read->facets.size(), 1u);
+  EXPECT_EQ(read->workers, 0u);
+}
+
 TEST(NodeTable, AnotherLayoutIsRefused) {
   Leavings left;
   left.header().magic = kTableMagic + 1;
