@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cctype>
-#include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <optional>
 #include <random>
 #include <string>
@@ -14,6 +14,7 @@
 
 #include "core/matcher.h"
 #include "core/path.h"
+#include "tests/unit/effort.h"
 #include "tests/unit/reference_rules.h"
 
 namespace sluice::core {
@@ -249,7 +250,7 @@ TEST(Glob, AgreesWithTheSlowReference) {
   const std::string_view letters = "abbaacc1-]![\\^:.\xe9";
   size_t malformed = 0;
   size_t matched = 0;
-  for (int round = 0; round < 60000; ++round) {
+  for (size_t round = 0; round < test::part_of(60000); ++round) {
     std::string pattern;
     for (size_t n = 1 + below(6); n-- > 0;) pattern += pieces[below(std::size(pieces))];
     if (pattern == "." || pattern == "..") continue;  // no names
@@ -268,8 +269,8 @@ TEST(Glob, AgreesWithTheSlowReference) {
       matched += answer;
     }
   }
-  EXPECT_GT(malformed, 8000u);
-  EXPECT_GT(matched, 5000u);
+  EXPECT_GT(malformed, test::part_of(8000));
+  EXPECT_GT(matched, test::part_of(5000));
 }
 
 TEST(Glob, PathologicalPatternsAreFast) {
@@ -279,14 +280,14 @@ TEST(Glob, PathologicalPatternsAreFast) {
   const std::string name(255, 'a');
   std::string sets;
   for (int i = 0; i < 200; ++i) sets += "*[!b-z[:digit:]]";
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of the processor, whatever else it does
   for (int i = 0; i < 100; ++i) {
     EXPECT_FALSE(glob(pattern, name));
     EXPECT_FALSE(glob("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", name));
     EXPECT_FALSE(glob("*aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", name));
     EXPECT_FALSE(glob(sets + "b", name));
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
 }
 
 }  // namespace
