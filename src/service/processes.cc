@@ -13,6 +13,7 @@
 #include "os/mount.h"
 #include "os/poller.h"
 #include "os/shared_file.h"
+#include "os/socket.h"
 #include "service/log.h"
 #include "service/park.h"
 #include "service/together.h"
