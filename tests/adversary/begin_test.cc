@@ -236,11 +236,7 @@ ATTACK_WITHIN(BeginAttack, TheNextServiceTakesItOverAsItIs, 60) {
   EXPECT_TRUE(soon(2000, [&] { return host.stored_views() == 1; }));
   for (const bool killed : {true, false}) {
     SCOPED_TRACE(killed ? "killed" : "told to end");
-    if (killed) {
-      host.kill();
-    } else {
-      host.terminate();
-    }
+    host.end(killed);
     host.start();
     EXPECT_TRUE(host.logs("event=view-taken-over"));
     EXPECT_FALSE(soon(500, [&] { return !none_left(); })) << "the next service starts its processes: " << host.log();

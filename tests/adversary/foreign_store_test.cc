@@ -112,11 +112,7 @@ void expect_goes_on(With with) {
   const pid_t broker = the(kItsBrokersName);
   for (const bool killed : {true, false, true}) {
     SCOPED_TRACE(killed ? "killed" : "told to end");
-    if (killed) {
-      host.kill();
-    } else {
-      host.terminate();
-    }
+    host.end(killed);
     server.expect_served("without a service");
     host.start();
     server.expect_served("with the next");

@@ -116,6 +116,7 @@ class Host {
     EXPECT_TRUE(soon(8000, [&] { return service_->ended(0); })) << "does not end: " << log();
     EXPECT_EQ(service_->status(), 0) << log();
   }
+  void end(bool killed) { killed ? kill() : terminate(); }
   // Within some seconds: of the service as it is.
   bool logs(const std::string& what) const {
     const bool said = soon(4000, [&] { return log().find(what) != std::string::npos; });

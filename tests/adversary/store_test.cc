@@ -41,11 +41,7 @@ void expect_goes_on(With with) {
   user.expect_content("before");
   for (const bool killed : {true, false, true}) {
     SCOPED_TRACE(killed ? "killed" : "told to end");
-    if (killed) {
-      host.kill();
-    } else {
-      host.terminate();
-    }
+    host.end(killed);
     user.expect_content("without a service");
     EXPECT_TRUE(reads(*view));
     host.start();
@@ -111,11 +107,7 @@ ATTACK_WITHIN(ServiceStore, AViewThatRestsGoesOnResting, 60) {
     SCOPED_TRACE(killed ? "killed" : "told to end");
     EXPECT_TRUE(soon(15'000, [&] { return named("sluice-worker").empty(); })) << host.log();
     EXPECT_TRUE(host.logs("event=worker-rests"));
-    if (killed) {
-      host.kill();
-    } else {
-      host.terminate();
-    }
+    host.end(killed);
     host.start();
     EXPECT_TRUE(host.logs("event=view-taken-over"));
     EXPECT_FALSE(soon(1000, [&] { return !named("sluice-worker").empty(); })) << "the next service wakes it: " << host.log();

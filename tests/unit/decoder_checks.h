@@ -54,12 +54,12 @@ void expect_trailing_bytes_refused(const Bytes& message, Decode decode) {
   }
 }
 
-// Every value of every byte, or as many of them as effort.h says. A message that is taken all the same must have one spelling only:
-// again(value) is what the encoder makes of what was decoded.
+// Every value of every byte, but for what effort.h leaves out. A message that is taken all the same must have one spelling
+// only: again(value) is what the encoder makes of what was decoded.
 template <typename Decode, typename Again>
 void expect_mutations_survived(const Bytes& message, Decode decode, Again again) {
   for (size_t at = 0; at < message.size(); ++at) {
-    for (size_t change = 1 + at % share(); change < 256; change += share()) {
+    for (size_t change = 1 + at % stride(); change < 256; change += stride()) {
       Bytes mutated = message;
       mutated[at] = static_cast<uint8_t>(mutated[at] ^ static_cast<uint8_t>(change));
       const ExactBlock block(mutated);
