@@ -376,16 +376,15 @@ void recordings(Seeds& seeds) {
   }
   std::string name = "/tmp/sluice-seeds-XXXXXX";
   FUZZ_HOLDS(::mkdtemp(name.data()) != nullptr);
-  constexpr int kGroup = 50;
   const int directory = ::open(name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (os::make_change_watch(kGroup).ok() &&
-      os::watch_directory(kGroup, directory, os::Watched::kNamesAndFiles).ok()) {
+  const auto group = os::make_change_watch(::geteuid());
+  if (group.ok() && os::watch_directory(group->get(), directory, os::Watched::kNamesAndFiles).ok()) {
     std::ofstream(name + "/file") << "x";
     fs::create_directory(name + "/directory");
     fs::rename(name + "/file", name + "/directory/other");
     fs::permissions(name, fs::perms::owner_all);
     uint8_t events[4096];
-    if (const ssize_t length = ::read(kGroup, events, sizeof(events)); length > 0) {
+    if (const ssize_t length = ::read(group->get(), events, sizeof(events)); length > 0) {
       seeds.add("change_events", std::span(events, static_cast<size_t>(length)));
     }
   }

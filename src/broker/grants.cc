@@ -188,12 +188,11 @@ core::Outcome Grants::close(core::GrantId id) {
 
 void Grants::next(uint32_t slot, wire::BrokerReply& reply) {
   const std::lock_guard lock(book_.mutex);
-  while (slot < ledger_.capacity() && ledger_.at(slot) == nullptr) ++slot;
-  if (slot >= ledger_.capacity()) return;
-  const core::Grant* grant = ledger_.at(slot);
-  reply.grant = ledger_.id_of(grant).packed();
-  reply.backing_id = grant->backing_id;
-  reply.file = {grant->file.dev, grant->file.ino, grant->file.root, grant->file_fd < 0 && grant->write_fd < 0};
+  for (wire::GrantedFile* to = reply.listed; slot < ledger_.touched() && to != std::end(reply.listed); ++slot) {
+    if (const core::Grant* grant = ledger_.at(slot))
+      *to++ = {ledger_.id_of(grant).packed(), grant->file.dev, grant->file.ino, grant->file.root,
+               grant->file_fd < 0 && grant->write_fd < 0, grant->write_fd >= 0, static_cast<uint32_t>(grant->backing_id)};
+  }
 }
 
 core::Result<os::Fd> Grants::borrow(core::GrantId id, bool write) {

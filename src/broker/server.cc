@@ -22,7 +22,7 @@ using wire::BrokerOp;
 Outcome describe(int fd, wire::BrokerReply& reply) {
   auto stat = os::stat_held(fd);
   if (!stat.ok()) return stat.failure();
-  static_assert(sizeof(reply.attributes) == sizeof(*stat));
+  static_assert(sizeof(reply.attributes) >= sizeof(*stat));
   std::memcpy(reply.attributes, &*stat, sizeof(*stat));
   return core::Done{};
 }
@@ -99,7 +99,7 @@ Outcome Server::carry_out(const wire::DecodedRequest& request, wire::BrokerReply
     case BrokerOp::kSymlink: return names_.symlink(request.second, {request.path, file});
     case BrokerOp::kMakeDevice: return names_.make_device({request.path, file}, header.mode, header.device);
     case BrokerOp::kReadWindow: return read_window(header);
-    case BrokerOp::kNextGrant:
+    case BrokerOp::kNextGrants:
       grants_.next(id.slot, reply);
       reply.value = header.length;
       return core::Done{};

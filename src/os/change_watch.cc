@@ -17,18 +17,17 @@ uint64_t mask_of(Watched what) { return what == Watched::kNames ? kNames : kName
 
 }  // namespace
 
-core::Outcome make_change_watch(int number) {
+core::Result<Fd> make_change_watch(uint32_t uid) {
+  // By what root makes one is told who changed something (fanotify_init(2)).
+  const uid_t own = ::geteuid();
+  if (::seteuid(uid) < 0) return failure();
   auto group = checked_fd(::fanotify_init(
       FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME, O_RDONLY));
-  if (!group.ok()) return group.failure();
-  if (group->get() == number) {
-    (void)group->release();
-    return core::Done{};
-  }
-  return checked(::dup3(group->get(), number, O_CLOEXEC));
+  if (::seteuid(own) < 0) return failure();
+  return group;
 }
 
-core::Outcome occupy(int number) { return checked(::dup3(STDIN_FILENO, number, O_CLOEXEC)); }
+bool clear_change_watch(int group) { return ::fanotify_mark(group, FAN_MARK_FLUSH, 0, AT_FDCWD, nullptr) == 0; }
 
 core::Outcome watch_directory(int group, int directory, Watched what) {
   return checked(::fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_ONLYDIR | FAN_MARK_EVICTABLE,

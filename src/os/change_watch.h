@@ -15,11 +15,11 @@ namespace sluice::os {
 // those files some nanoseconds.
 enum class Watched { kNames, kNamesAndFiles };
 
-// The group, as descriptor number. Events are read from it, as wire/change_event.h says; EAGAIN
-// where there is none. Fails where the user has as many groups as it may.
-core::Outcome make_change_watch(int number);
-// In place of a group: the standard input, so that nothing else gets its number.
-core::Outcome occupy(int number);
+// Set-up process, as root. A group that is counted to that uid, and has no privilege of root's. Events are read from it, as
+// wire/change_event.h says; EAGAIN where there is none. Fails where the user has as many groups as it may.
+core::Result<Fd> make_change_watch(uint32_t uid);
+// Worker. Nothing is watched by it from now on. False: it is no group.
+bool clear_change_watch(int group);
 // directory: any descriptor of it, O_PATH too. The mark keeps no inode in memory, and goes with it.
 core::Outcome watch_directory(int group, int directory, Watched what);
 core::Outcome unwatch_directory(int group, int directory, Watched what);

@@ -25,8 +25,8 @@ struct Order {
   For what;
   uint32_t other_rules;
 };
-// What goes along: of a peer, or for a worker.
-enum OrderFd { kOrderReport, kOrderPeer, kPeerFds, kOrderDevice = kOrderPeer, kOrderCounters, kOrderPark, kOrderFds };
+// What goes along: of a peer, or for a worker, whose watch may be none.
+enum OrderFd { kOrderReport, kOrderPeer, kPeerFds, kOrderDevice = kOrderPeer, kOrderCounters, kOrderPark, kOrderWatch, kOrderFds };
 
 struct Workshop {
   int channel;
@@ -62,13 +62,14 @@ void serve_peer(const Workshop& workshop, const Order& order, std::span<const in
 
 void serve_worker(const Workshop& workshop, const Order& order, std::span<const int> fds,
                   std::span<const uint8_t> rules) {
-  if (fds.size() != kOrderFds) return;
+  if (fds.size() != kOrderFds && fds.size() != kOrderWatch) return;
   auto decoded = core::Rules::decode(rules);
   if (!decoded.ok()) return;
   struct Task {
     const Executables* executables;
     Replacement replacement;
   } task{workshop.executables, {fds[kOrderReport], fds[kOrderDevice], fds[kOrderCounters], fds[kOrderPark],
+                                fds.size() == kOrderFds ? fds[kOrderWatch] : -1,
                                 order.other_rules != 0 ? &*decoded : nullptr, order.what == For::kBoth,
                                 order.what == For::kSpare}};
   start(workshop, order.id, {fds.begin(), fds.end()}, [](void* argument) {
@@ -125,8 +126,9 @@ core::Outcome Maker::ask_for_worker(uint64_t id, const Replacement& replacement)
   const For what = replacement.with_broker ? For::kBoth : replacement.spare ? For::kSpare : For::kWorker;
   writer.put(Order{id, 0, 0, what, replacement.rules == nullptr ? 0u : 1u});
   if (replacement.rules != nullptr) writer.put_bytes(replacement.rules->bytes());
-  const int fds[] = {replacement.report, replacement.device, replacement.counters, replacement.park};
-  return os::send_message(channel_.get(), writer.finish(), fds);
+  const int fds[] = {replacement.report, replacement.device, replacement.counters, replacement.park, replacement.watch};
+  const size_t count = replacement.watch < 0 ? kOrderWatch : kOrderFds;
+  return os::send_message(channel_.get(), writer.finish(), {fds, count});
 }
 
 core::Result<Maker::Started> Maker::started() const {

@@ -147,7 +147,7 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     os::end_child(broker->child);
     return parked.failure();
   }
-  auto worker = spawn_worker(executables.worker.get(), device, prepared->counters.get(), numbers_of(kept), prepared->roots,
+  auto worker = spawn_worker(executables.worker.get(), device, prepared->counters.get(), -1, numbers_of(kept), prepared->roots,
                              nullptr, Place::kFirst);
   if (!worker.ok()) {
     os::end_child(broker->child);
@@ -161,7 +161,7 @@ core::Result<Processes> start_processes(const Executables& executables, int devi
     return ready.failure();
   }
   return Processes{std::move(broker->child), std::move(worker->child), std::move(broker->events),
-                   std::move(worker->events), std::move(prepared->counters), *std::move(parked)};
+                   std::move(worker->events), std::move(worker->watch), std::move(prepared->counters), *std::move(parked)};
 }
 
 std::vector<int> numbers_of(std::span<const os::Fd> fds) {

@@ -42,6 +42,7 @@ struct Processes {
   os::Child worker{};
   os::Fd broker_events{};
   os::Fd worker_events{};
+  os::Fd watch{};  // service/view_fds.h
   os::Fd counters;
   os::Fd park;  // none where no other worker can be started
 };

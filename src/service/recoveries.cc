@@ -146,7 +146,8 @@ uint64_t Service::ask_for_worker(uint64_t id, View& view, bool spare) {
   if (!report.ok() || !os::set_nonblocking(report->first.get()).ok()) return 0;
   const uint64_t pending = next_id();
   const auto asked = maker_.ask_for_worker(
-      pending, {report->second.get(), view.device.get(), view.counters.get(), view.park.get(), view.reloaded ? &view.rules : nullptr,
+      pending, {report->second.get(), view.device.get(), view.counters.get(), view.park.get(), view.watch.get(),
+                view.reloaded ? &view.rules : nullptr,
                 view.without_broker, spare});
   if (!asked.ok()) return 0;
   (void)poller_.add(report->first.get(), tag(pending, kReport));
@@ -188,23 +189,24 @@ core::Result<wire::Reply> Service::take_worker(uint64_t pending, uint64_t id, co
     if (auto set = os::set_nonblocking(fds[kBrokerEventsEnd].get()); !set.ok()) return set.failure();
     take_broker(id, view, static_cast<pid_t>(report.uid), fds);
   }
-  os::Fd process = std::move(fds[kWorkerProcess]), events = std::move(fds[kWorkerEventsEnd]);
-  const auto pid = static_cast<pid_t>(report.after);
+  View::NextWorker worker{std::move(fds[kWorkerProcess]), std::move(fds[kWorkerEventsEnd]), std::move(fds[kWorkerWatch]),
+                     static_cast<pid_t>(report.after)};
   if (spare) {
-    take_spare(id, view, std::move(process), std::move(events), pid);
+    take_spare(id, view, std::move(worker));
   } else {
-    put_worker(id, view, std::move(process), std::move(events), pid);
+    put_worker(id, view, std::move(worker));
     worker_serves(id, view, both);
   }
   return wire::Reply{};
 }
 
-void Service::put_worker(uint64_t id, View& view, os::Fd process, os::Fd events, pid_t pid) {
+void Service::put_worker(uint64_t id, View& view, View::NextWorker worker) {
   poller_.remove(view.worker_events.get());
-  view.worker = std::move(process);
+  view.worker = std::move(worker.process);
   view.worker_of_another = false;
-  view.worker_events = std::move(events);
-  view.info.worker_pid = pid;
+  view.worker_events = std::move(worker.events);
+  view.watch = std::move(worker.watch);
+  view.info.worker_pid = worker.pid;
   view.info.resting = false;
   view.recovery.started(now_milliseconds());
   view.progressed_at = now_milliseconds();

@@ -78,7 +78,7 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
     park_of_both = *std::move(parked_again);
   }
   if (auto gone = leave_mounts(executables); !gone.ok()) return gone;
-  auto worker = spawn_worker(executables.worker.get(), replacement.device, replacement.counters, kept,
+  auto worker = spawn_worker(executables.worker.get(), replacement.device, replacement.counters, replacement.watch, kept,
                              numbers_of(trees), replacement.rules,
                              replacement.spare ? Place::kSpare : Place::kLater);
   auto done = worker.ok() ? core::Outcome(core::Done{}) : worker.failure();
@@ -86,7 +86,7 @@ core::Outcome replace(const Executables& executables, const Replacement& replace
   if (done.ok()) done = await("worker", worker->events.get(), replacement.report);
   if (done.ok()) {
     wire::Report report{wire::ReportKind::kMadeWorker, 0, static_cast<uint64_t>(worker->child.pid), {}, {}, {}};
-    std::vector<int> fds = {worker->child.pidfd.get(), worker->events.get()};
+    std::vector<int> fds = {worker->child.pidfd.get(), worker->events.get(), worker->watch.get()};
     if (broker) {
       report.kind = wire::ReportKind::kMadeBoth;
       report.uid = static_cast<uint32_t>(broker->child.pid);

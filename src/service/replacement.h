@@ -11,6 +11,7 @@ struct Replacement {
   int report;  // to the main process
   int device, counters;
   int park;  // of the view
+  int watch; // < 0: it has none
   const core::Rules* rules;  // other ones than the view began with, or nullptr
   bool with_broker;          // it has ended, too
   bool spare;                // the worker is to wait: the view has one
@@ -18,7 +19,7 @@ struct Replacement {
 
 // What goes along with a report of kMadeWorker, and with one of kMadeBoth: there what is kept comes last, since the channels are
 // others.
-enum WorkerFd { kWorkerProcess, kWorkerEventsEnd, kWorkerFds, kBrokerProcess = kWorkerFds, kBrokerEventsEnd, kParkOfBoth, kBothFds };
+enum WorkerFd { kWorkerProcess, kWorkerEventsEnd, kWorkerWatch, kWorkerFds, kBrokerProcess = kWorkerFds, kBrokerEventsEnd, kParkOfBoth, kBothFds };
 
 // Set-up process. All borrowed. Nothing is left where it fails, which the main process sees by its end.
 void run_replacement(const Executables& executables, const Replacement& replacement);

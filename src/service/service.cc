@@ -56,6 +56,7 @@ ViewFds fds_of_view(wire::ReportKind kind, std::vector<os::Fd> fds) {
   of.broker_events = std::move(fds[kViewBrokerEvents]);
   of.worker_events = std::move(fds[kViewWorkerEvents]);
   of.counters = std::move(fds[kViewCounters]);
+  of.watch = std::move(fds[kViewWatch]);
   if (fds.size() > kViewFds) of.park = std::move(fds[kViewFds]);
   return of;
 }

@@ -85,8 +85,8 @@ class Service {
     bool worker_of_another = false, broker_of_another = false;  // service: it is no child of this one
     uint64_t replacement = 0;
     // Its next worker, started ahead (spares.cc), the set-up process that makes one, and from when one may be made.
-    struct Spare {
-      os::Fd process, events;
+    struct NextWorker {
+      os::Fd process, events, watch;
       pid_t pid = 0;
     } spare;
     uint64_t spare_maker = 0;
@@ -179,7 +179,7 @@ class Service {
   uint64_t ask_for_worker(uint64_t id, View& view, bool spare);
   bool plan_replacement(uint64_t id, View& view, std::optional<int64_t> when);
   core::Result<wire::Reply> take_worker(uint64_t pending, uint64_t id, const wire::Report& report, std::vector<os::Fd> fds);
-  void put_worker(uint64_t id, View& view, os::Fd process, os::Fd events, pid_t pid);
+  void put_worker(uint64_t id, View& view, View::NextWorker worker);
   void worker_serves(uint64_t id, View& view, bool with_broker);
   void take_broker(uint64_t id, View& view, pid_t pid, std::vector<os::Fd>& fds);
   bool see_off_broker(uint64_t id, View& view);
@@ -187,7 +187,7 @@ class Service {
   // spares.cc
   void plan_spare(View& view);
   void consider_spare(uint64_t id, View& view);
-  void take_spare(uint64_t id, View& view, os::Fd process, os::Fd events, pid_t pid);
+  void take_spare(uint64_t id, View& view, View::NextWorker spare);
   void end_making_spare(uint64_t id, View& view);
   bool use_spare(uint64_t id, View& view);
   void spare_ended(uint64_t id, View& view);

@@ -221,6 +221,7 @@ core::Outcome make_view(const Setup& setup, const Hello& hello, std::vector<os::
     fds[kViewBrokerEvents] = processes->broker_events.get();
     fds[kViewWorkerEvents] = processes->worker_events.get();
     fds[kViewCounters] = processes->counters.get();
+    fds[kViewWatch] = processes->watch.get();
   }
   if (processes->park) fds.push_back(processes->park.get());
   const uint32_t can_have = processes->park ? static_cast<uint32_t>(1 + config.grafts.size()) : 0;

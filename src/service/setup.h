@@ -23,7 +23,7 @@ struct Setup {
 };
 
 // What goes along with a report of kMade; behind it what is kept for the next worker (service/park.h), where there may be one.
-enum ViewFd { kViewDevice, kViewBroker, kViewWorker, kViewBrokerEvents, kViewWorkerEvents, kViewCounters, kViewFds };
+enum ViewFd { kViewDevice, kViewBroker, kViewWorker, kViewBrokerEvents, kViewWorkerEvents, kViewCounters, kViewWatch, kViewFds };
 
 // The same of kMadeResting.
 enum RestingFd { kRestingDevice, kRestingCounters, kRestingPark, kRestingFds };

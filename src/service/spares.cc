@@ -34,8 +34,8 @@ void Service::consider_spare(uint64_t id, View& view) {
   if (view.spare_maker != 0) spared_.insert(id);
 }
 
-void Service::take_spare(uint64_t id, View& view, os::Fd process, os::Fd events, pid_t pid) {
-  view.spare = {std::move(process), std::move(events), pid};
+void Service::take_spare(uint64_t id, View& view, View::NextWorker spare) {
+  view.spare = std::move(spare);
   (void)poller_.add(view.spare.process.get(), tag(id, kSpareEnd));
 }
 
@@ -49,7 +49,7 @@ void Service::end_making_spare(uint64_t id, View& view) {
 // is: where it ends, or does not answer, there is another.
 bool Service::use_spare(uint64_t id, View& view) {
   if (!view.spare.process) return false;
-  View::Spare spare = std::exchange(view.spare, {});
+  View::NextWorker spare = std::exchange(view.spare, {});
   spared_.erase(id);
   view.spare_maker = 0;
   poller_.remove(spare.process.get());
@@ -58,7 +58,7 @@ bool Service::use_spare(uint64_t id, View& view) {
     return false;
   }
   view.beginning = true;
-  put_worker(id, view, std::move(spare.process), std::move(spare.events), spare.pid);
+  put_worker(id, view, std::move(spare));
   // As long as one may take that is started now, also where nobody asks for anything meanwhile: mend() ends it then.
   lacking_.insert(id);
   view.mend_at = now_milliseconds() + kReadyMilliseconds;
@@ -74,7 +74,7 @@ void Service::spare_ended(uint64_t id, View& view) {
 void Service::drop_spare(uint64_t id, View& view) {
   view.spare_maker = 0;  // what that one makes is not taken
   spared_.erase(id);
-  View::Spare spare = std::exchange(view.spare, {});
+  View::NextWorker spare = std::exchange(view.spare, {});
   if (!spare.process) return;
   poller_.remove(spare.process.get());
   put_end({std::move(spare.process), true, view.info.name, "spare worker"});

@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <unistd.h>
 
+#include "os/change_watch.h"
 #include "os/memory_file.h"
 #include "os/poller.h"
 #include "os/service_self.h"
@@ -33,7 +34,7 @@ int table_of(Place place) {
 
 }  // namespace
 
-core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, std::span<const int> kept,
+core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, int watch, std::span<const int> kept,
                                          std::span<const int> trees, const core::Rules* rules, Place place) {
   // It is started with more than it keeps: nothing else is run with that, whatever the main process hands out.
   if (!os::is_program(executable, kept[kKeptProgram])) return core::Failure{EPERM, core::Reason::kNotPermitted};
@@ -53,6 +54,11 @@ core::Result<WorkerProcess> spawn_worker(int executable, int device, int counter
   if (auto set = os::set_nonblocking(events->second.get()); !set.ok()) return set.failure();
   auto null = os::checked_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null.ok()) return null.failure();
+  // Where none can be made, or is of no use, the view does without.
+  auto group = watch >= 0 ? os::duplicate(watch)
+               : config.coherence_milliseconds > 0 ? os::make_change_watch(config.private_uid) : os::duplicate(null->get());
+  if (!group.ok()) group = os::duplicate(null->get());
+  if (!group.ok()) return group.failure();
 
   os::ChildSpec worker{};
   worker.executable = kept[kKeptProgram];
@@ -60,6 +66,7 @@ core::Result<WorkerProcess> spawn_worker(int executable, int device, int counter
   worker.fds = {{null->get(), 0}, {kept[kKeptRecord], sandbox::kFdRecord}, {STDERR_FILENO, 2},
                 {device, sandbox::kFdFuse},
                 {trees[0], sandbox::kFdRoot},
+                {group->get(), sandbox::kFdWatch},
                 {kept[kKeptGrantRw], sandbox::kFdGrantRw},
                 {kept[kKeptGrantRo], sandbox::kFdGrantRo},
                 {kept[kKeptData], sandbox::kFdData},
@@ -87,7 +94,7 @@ core::Result<WorkerProcess> spawn_worker(int executable, int device, int counter
   }
   auto child = os::spawn(worker);
   if (!child.ok()) return child.failure();
-  return WorkerProcess{*std::move(child), std::move(events->first)};
+  return WorkerProcess{*std::move(child), std::move(events->first), *std::move(group)};
 }
 
 }  // namespace sluice::service

@@ -27,12 +27,13 @@ enum class Place { kFirst, kLater, kSpare };
 struct WorkerProcess {
   os::Child child;
   os::Fd events;  // the service's end
+  os::Fd watch;   // the same that it is told of changes by, or /dev/null
 };
 
 // Set-up process. All borrowed. trees: detached, of the source and of each graft; the worker attaches them, so that they
 // serve no other. rules: other ones than the view began with, or nullptr. executable: the program as it is now, by which
-// that which was kept is judged. Started only: wait_ready().
-core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, std::span<const int> kept,
+// that which was kept is judged. watch: as the worker before this one has it; < 0: another is made. Started only: wait_ready().
+core::Result<WorkerProcess> spawn_worker(int executable, int device, int counters, int watch, std::span<const int> kept,
                                          std::span<const int> trees, const core::Rules* rules, Place place);
 
 }  // namespace sluice::service

@@ -29,7 +29,7 @@ enum class BrokerOp : uint32_t {
   kLinkNameless,  // grant, path, file: gives a nameless file a name
   kChange,        // grant, flags, mode, uid/gid, times: attributes of a nameless file
   kReadWindow,    // grant, offset, length, grant2: the kernel's request, to which the broker replies
-  kNextGrant,     // grant: a slot -> grant: of this slot, or the next one in use, 0: none; its backing_id, file; value: length
+  kNextGrants,    // grant: a slot -> what is granted in this slot and those after it; value: length
   // Of names; `file` and `file2` are the directories that path and second must be in.
   kRemove,        // path, file, flags
   kRename,        // path, file, second: its new path, file2, flags
@@ -73,10 +73,11 @@ struct BrokerRequest {
 };
 static_assert(std::has_unique_object_representations_v<BrokerRequest>);
 
+// grant: 0: none, nor behind it. root: core::Place. bare, 1: granted by a broker that has ended, and with it its descriptors: asked
+// for again by a name, it has others. writable, 1: the broker has a descriptor for writing.
 struct GrantedFile {
-  uint64_t dev, ino;
-  uint32_t root;  // core::Place
-  uint32_t bare;  // 1: granted by a broker that has ended, and with it its descriptors: asked for again by a name, it has others
+  uint64_t grant, dev, ino;
+  uint32_t root, bare, writable, backing_id;
 };
 
 struct BrokerReply {
@@ -86,8 +87,10 @@ struct BrokerReply {
   int32_t backing_id;
   uint32_t use_read_only;  // 1: this file is granted by the read-only channel only; ask there
   int64_t value;
-  GrantedFile file;  // kNextGrant
-  uint8_t attributes[256];  // kOpenTemp, kStat: struct statx, as the kernel filled it
+  union {
+    GrantedFile listed[7];  // kNextGrants: the first from that slot on, in the order of their slots
+    uint8_t attributes[sizeof(listed)];  // kOpenTemp, kStat: struct statx, as the kernel filled it
+  };
 };
 static_assert(std::has_unique_object_representations_v<BrokerReply>);
 

@@ -173,21 +173,35 @@ class TableReader {
     }
   }
 
+  // Of each file by each facet the first stays.
   void drop_doubles() {
     const auto key = [](const LeftNode& node) {
       const NodeRecord& of = node.record;
-      return std::make_tuple(of.dev, of.ino, of.born_seconds, of.born_nanoseconds, of.root, of.facet, node.slot);
+      return std::make_tuple(of.dev, of.born_seconds, of.born_nanoseconds, of.root, of.facet);
     };
-    std::vector<const LeftNode*> sorted;
-    for (const LeftNode& node : left_.nodes) sorted.push_back(&node);
-    std::sort(sorted.begin(), sorted.end(), [&](const LeftNode* a, const LeftNode* b) { return key(*a) < key(*b); });
-    std::vector<bool> dropped(left_.generations.size());
+    // What nearly always tells them apart lies together: who waits for the next worker waits for this, too.
+    struct Entry {
+      uint64_t ino;
+      uint32_t index;
+    };
+    std::vector<Entry> sorted;
+    sorted.reserve(left_.nodes.size());
+    for (const LeftNode& node : left_.nodes) sorted.push_back({node.record.ino, static_cast<uint32_t>(sorted.size())});
+    std::sort(sorted.begin(), sorted.end(), [&](const Entry& a, const Entry& b) {
+      if (a.ino != b.ino) return a.ino < b.ino;
+      const auto one = key(left_.nodes[a.index]), other = key(left_.nodes[b.index]);
+      return one != other ? one < other : a.index < b.index;
+    });
+    std::vector<bool> dropped(left_.nodes.size());
+    bool any = false;
     for (size_t i = 1; i < sorted.size(); ++i) {
-      auto a = key(*sorted[i - 1]), b = key(*sorted[i]);
-      std::get<6>(a) = std::get<6>(b);
-      if (a == b) dropped[sorted[i]->slot] = true;
+      const Entry &a = sorted[i - 1], &b = sorted[i];
+      if (a.ino != b.ino || key(left_.nodes[a.index]) != key(left_.nodes[b.index])) continue;
+      dropped[b.index] = any = true;
     }
-    std::erase_if(left_.nodes, [&](const LeftNode& node) { return dropped[node.slot]; });
+    if (!any) return;
+    size_t index = 0;
+    std::erase_if(left_.nodes, [&](const LeftNode&) { return dropped[index++]; });
   }
 
   // Names in what is no directory that is left go, and those by which a directory is below itself or too deep.

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <iterator>
 
 #include "core/limits.h"
 #include "os/channel.h"
@@ -120,7 +121,7 @@ core::Outcome BrokerLink::catch_up(int64_t nonce, int lifeline, int most_millise
   using Clock = std::chrono::steady_clock;
   const auto until = Clock::now() + std::chrono::milliseconds(most_milliseconds);
   wire::BrokerRequest request{};
-  request.op = wire::BrokerOp::kNextGrant;
+  request.op = wire::BrokerOp::kNextGrants;
   request.length = nonce;
   bool sent = false;
   bool noted = false;
@@ -146,30 +147,31 @@ core::Outcome BrokerLink::catch_up(int64_t nonce, int lifeline, int most_millise
   }
 }
 
-core::Result<std::vector<LeftGrant>> BrokerLink::list_grants() {
-  std::vector<LeftGrant> grants;
+core::Result<std::vector<wire::GrantedFile>> BrokerLink::list_grants() {
+  std::vector<wire::GrantedFile> grants;
   wire::BrokerRequest request{};
-  request.op = wire::BrokerOp::kNextGrant;
+  request.op = wire::BrokerOp::kNextGrants;
   request.length = kUnnoted;
   uint32_t next = 0;  // nothing is listed of the slots from here on
   for (bool more = true; more && grants.size() < core::Limits::kGrantsPerView;) {
-    // The answer to each is the first that is used from there on: most are in a row.
+    // Each answer is of the first slots that are used from there on: most are in a row.
     for (uint32_t i = 0; i < kListedAtOnce; ++i) {
-      request.grant = next + i;
+      request.grant = next + i * std::size(wire::BrokerReply{}.listed);
       if (auto sent = send(request, {}, {}); !sent.ok()) return sent.failure();
     }
-    bool found = false;
+    const uint32_t first = next;
     for (uint32_t i = 0; i < kListedAtOnce; ++i) {
       const auto reply = receive();
       if (!reply.ok()) return reply.failure();
-      more = reply->grant != 0;
-      const auto slot = static_cast<uint32_t>(reply->grant);
-      if (!more || slot < next) continue;
-      grants.push_back({reply->grant, reply->backing_id, reply->file});
-      next = slot + 1;
-      found = true;
+      for (const wire::GrantedFile& each : reply->listed) {
+        more = each.grant != 0;
+        const auto slot = static_cast<uint32_t>(each.grant);
+        if (!more || slot < next) continue;
+        grants.push_back(each);
+        next = slot + 1;
+      }
     }
-    more = more && found;
+    more = more && next > first;
   }
   return grants;
 }

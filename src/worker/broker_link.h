@@ -14,13 +14,6 @@
 
 namespace sluice::worker {
 
-// As the broker has it, whatever another worker has written down of it.
-struct LeftGrant {
-  uint64_t grant;
-  int backing_id;
-  wire::GrantedFile file;
-};
-
 // Ends the process; main.cc has it. The fuzz targets, which go on, have another.
 void without_broker();
 
@@ -58,8 +51,8 @@ class BrokerLink {
   // channel with questions, and has read no answer: here one is read wherever there is one. lifeline: when its other end closes,
   // another worker may be at this channel. most_milliseconds: < 0: as long as it takes, else kTimeout.
   core::Outcome catch_up(int64_t nonce, int lifeline, int most_milliseconds);
-  // All that is granted, by which another worker's leavings are compared. Writes nothing down.
-  core::Result<std::vector<LeftGrant>> list_grants();
+  // All that is granted, as the broker has it, by which another worker's leavings are compared. Writes nothing down.
+  core::Result<std::vector<wire::GrantedFile>> list_grants();
 
  private:
   core::Outcome send(const wire::BrokerRequest& request, std::string_view path, std::string_view second);

@@ -58,9 +58,8 @@ T must_have(const char* step, core::Result<T> result) {
 // What cannot be watched is remembered for a short time only; the view does without. Where nothing is
 // remembered there is nothing to watch for.
 void start_watches(Watches& watches, const wire::ViewConfig& config, std::span<const int> grafts) {
-  if (config.coherence_milliseconds == 0 || !os::make_change_watch(sandbox::kFdWatch).ok()) {
-    return must("changes", os::occupy(sandbox::kFdWatch));
-  }
+  // What the worker before this one has marked is none of its nodes.
+  if (config.coherence_milliseconds == 0 || !os::clear_change_watch(sandbox::kFdWatch)) return;
   std::vector<int> roots = {sandbox::kFdRoot};
   roots.insert(roots.end(), grafts.begin(), grafts.end());
   // Beyond the default somebody wants to be asked less often, and not to see less.

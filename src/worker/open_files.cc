@@ -35,7 +35,7 @@ bool is_of(const FileKey& key, const wire::GrantedFile& file) {
 
 os::Stat to_stat(const wire::BrokerReply& reply) {
   os::Stat stat;
-  static_assert(sizeof(stat) == sizeof(reply.attributes));
+  static_assert(sizeof(stat) <= sizeof(reply.attributes));
   std::memcpy(&stat, reply.attributes, sizeof(stat));
   return stat;
 }
@@ -115,28 +115,32 @@ core::Outcome OpenFiles::take_over() {
   auto granted = read_only_link_.list_grants();
   if (!granted.ok()) return granted.failure();
   uint64_t nodes = 0;  // that use a grant: as many as give one back
-  absl::flat_hash_map<uint64_t, const LeftGrant*> left;
-  for (const LeftGrant& each : *granted) left[each.grant] = &each;
+  absl::flat_hash_map<uint64_t, const wire::GrantedFile*> left;
+  for (const wire::GrantedFile& each : *granted) left[each.grant] = &each;
   std::vector<Node*> bare;
   table_.for_each([&](Node* node) {
     const auto found = left.find(node->grant);
     // What is granted may be another file: the grant was written down by who may have been hostile.
-    if (node->opens == 0 || found == left.end() || !is_of(node->key, found->second->file)) {
+    const bool is_its = found != left.end() && is_of(node->key, *found->second);
+    // What nobody has open is kept as it was, but for what would soon go: it has no name, or no descriptor.
+    const bool is_kept = is_its && (node->opens > 0 || (node->parent != nullptr && found->second->bare == 0));
+    if (!is_kept) {
       node->grant = 0;
       node->backing_id = 0;
       node->opens = node->write_opens = 0;
       return table_.legacy().settled(*node);
     }
-    node->backing_id = found->second->backing_id;
+    node->backing_id = static_cast<int>(found->second->backing_id);
     table_.legacy().settled(*node);
     Users& users = users_[node->grant];
     ++users.nodes;
     ++nodes;
+    if (node->opens == 0) return set_idle(node, false);
     node->writable = node->write_opens > 0;
     if (node->writable) ++users.writers;
     node->watched = true;
     if (!table_.legacy().intent().leaves_names_open()) table_.find_again(node);
-    if (found->second->file.bare != 0) bare.push_back(node);
+    if (found->second->bare != 0) bare.push_back(node);
   });
   // Of a file without a name, or that may not be opened any more, only the data go on.
   for (Node* node : bare) {
@@ -148,7 +152,7 @@ core::Outcome OpenFiles::take_over() {
     const auto users = users_.find(grant);
     if (users == users_.end()) {
       link().tell(about(BrokerOp::kClose, grant));
-    } else if (users->second.writers == 0) {
+    } else if (users->second.writers == 0 && of->writable != 0) {
       link().tell(about(BrokerOp::kDropWrite, grant));
     }
   }

@@ -45,16 +45,18 @@ class BrokerSuccession : public ::testing::Test {
     const auto number = static_cast<uint32_t>(id);
     return ::ioctl(worker.connection().device.get(), os::abi::kFuseBackingClose, &number) == 0;
   }
-  static std::vector<wire::BrokerReply> all_of(HostileWorker& worker) {
-    std::vector<wire::BrokerReply> all;
+  static std::vector<wire::GrantedFile> all_of(HostileWorker& worker) {
+    std::vector<wire::GrantedFile> all;
     wire::BrokerRequest request{};
-    request.op = wire::BrokerOp::kNextGrant;
+    request.op = wire::BrokerOp::kNextGrants;
     for (;;) {
       const Reply reply = worker.ask(kReadWrite, request);
       EXPECT_EQ(reply.error, 0);
-      if (reply.error != 0 || reply.body.grant == 0) return all;
-      all.push_back(reply.body);
-      request.grant = (reply.body.grant & 0xFFFFFFFF) + 1;
+      for (const wire::GrantedFile& each : reply.body.listed) {
+        if (reply.error != 0 || each.grant == 0) return all;
+        all.push_back(each);
+        request.grant = (each.grant & 0xFFFFFFFF) + 1;
+      }
     }
   }
   static int sync(HostileWorker& worker, uint64_t grant) {
@@ -79,14 +81,14 @@ TEST_F(BrokerSuccession, GrantsAndIdsGoOn) {
     EXPECT_EQ(all[0].grant, one.body.grant);
     EXPECT_EQ(all[0].backing_id, one.body.backing_id);
     EXPECT_EQ(all[1].grant, two.body.grant);
-    for (const auto& each : all) EXPECT_EQ(each.file.bare, 1u);
+    for (const auto& each : all) EXPECT_EQ(each.bare, 1u);
     // It has no descriptor of it before it has opened it by a name, and then the grant is the same.
     EXPECT_EQ(sync(worker, one.body.grant), EIO);
     const Reply again = worker.open(kReadWrite, "one", kOpenRead, tree.path("one"));
     EXPECT_EQ(again.body.grant, one.body.grant);
     EXPECT_EQ(again.body.backing_id, one.body.backing_id);
     EXPECT_EQ(sync(worker, one.body.grant), 0);
-    EXPECT_EQ(all_of(worker)[0].file.bare, 0u);
+    EXPECT_EQ(all_of(worker)[0].bare, 0u);
   }
   // One inode, one id: what is granted anew has a new one.
   const Reply three = worker.open(kReadWrite, "three", kOpenRead, tree.path("three"));

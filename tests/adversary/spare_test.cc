@@ -1,13 +1,17 @@
 // Spare workers. Invariants: one that takes the place of a worker has the rules and the broker of now; what it is there for or not,
 // whatever becomes of it, the view goes on; it is of no use to who keeps many views busy (src/service/spares.cc).
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/fanotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <memory>
 
 #include "core/recovery_limits.h"
+#include "os/change_watch.h"
 #include "running_service.h"
+#include "sandbox/fds.h"
 
 namespace sluice::adversary {
 namespace {
@@ -75,6 +79,76 @@ ATTACK_WITHIN(SpareAttack, OneTakesThePlaceOfTheWorker, 40) {
     EXPECT_EQ(count(service.log(), "event=worker-replaced"), 3u) << service.log();
   }
   service.expect_as_noted("a view with a spare worker");
+}
+
+// Nor is what was granted asked for again: a build does not pay for the death of a worker file by file.
+ATTACK_WITHIN(SpareAttack, WhatIsGrantedStaysSo, 40) {
+  const RunningService service;
+  const std::string source = make_source("source", kVictim);
+  write_all(source + "/other", "content\n", kVictim);
+  const View view(source, kVictim);
+  const Use use({view.path()});
+  const size_t before = descriptors_of(the("sluice-broker"));
+  ASSERT_TRUE(reads(view, "file"));
+  ASSERT_TRUE(reads(view, "other"));
+  const auto granted = [&] { return descriptors_of(the("sluice-broker")) - before; };
+  ASSERT_EQ(granted(), 2u);
+  for (const bool with_spare : {true, false}) {
+    if (with_spare) {
+      ASSERT_TRUE(has_spare(service));
+    }
+    ASSERT_EQ(::kill(the("sluice-worker"), SIGKILL), 0);
+    ASSERT_TRUE(in_process(kVictim, 8, [&] { EXPECT_EQ(::access(view.path("absent").c_str(), F_OK), -1); }));
+    EXPECT_EQ(granted(), 2u) << with_spare;
+  }
+  ASSERT_TRUE(reads(view, "file"));
+  EXPECT_EQ(granted(), 2u);
+}
+
+// It goes on with what its predecessor was told of changes by, and with none of the marks of that one.
+ATTACK_WITHIN(SpareAttack, OneIsToldOfChanges, 40) {
+  const RunningService service;
+  const std::string source = make_source("source", kVictim);
+  ASSERT_EQ(::mkdir((source + "/directory").c_str(), 0755), 0);
+  const View view(source, kVictim, {}, false, 60'000);
+  const Use use({view.path()});
+  const auto marks = [] {
+    return count(read_all("/proc/" + std::to_string(the("sluice-worker")) + "/fdinfo/" + std::to_string(sandbox::kFdWatch)),
+                 "fanotify ino:");
+  };
+  const auto is_absent = [&] {
+    return in_process(kVictim, 8, [&] { EXPECT_EQ(::access(view.path("directory/made").c_str(), F_OK), -1); });
+  };
+  ASSERT_TRUE(is_absent());
+  EXPECT_EQ(marks(), 2u) << "the root's and the directory's";
+  ASSERT_TRUE(has_spare(service));
+  ASSERT_EQ(::kill(the("sluice-worker"), SIGKILL), 0);
+  EXPECT_TRUE(eventually(4000, [&] { return marks() == 1; })) << marks();
+  ASSERT_TRUE(is_absent());
+  EXPECT_EQ(marks(), 2u);
+  write_all(source + "/directory/made", "content\n", kVictim);
+  ASSERT_TRUE(in_process(kVictim, 8, [&] {
+    EXPECT_TRUE(eventually(4000, [&] { return ::access(view.path("directory/made").c_str(), F_OK) == 0; })) << "it is told of nothing";
+  }));
+}
+
+// By what root makes it is told who changed something, whoever comes to have it.
+ATTACK(SpareAttack, WhatTellsOfChangesHasNoPrivilege) {
+  const std::string directory = make_source("source", kVictim);
+  const auto who_is_told = [&](const os::Fd& group) {
+    EXPECT_EQ(::fanotify_mark(group.get(), FAN_MARK_ADD | FAN_MARK_ONLYDIR, FAN_CREATE, AT_FDCWD, directory.c_str()), 0);
+    EXPECT_TRUE(in_process(kVictim, 8, [&] { write_all(directory + "/made", "content\n", kVictim); }));
+    EXPECT_EQ(::unlink((directory + "/made").c_str()), 0);
+    alignas(fanotify_event_metadata) char events[4096];
+    const ssize_t length = ::read(group.get(), events, sizeof(events));
+    EXPECT_GE(length, static_cast<ssize_t>(sizeof(fanotify_event_metadata)));
+    return reinterpret_cast<const fanotify_event_metadata*>(events)->pid;
+  };
+  EXPECT_GT(who_is_told(os::Fd(::fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_REPORT_DFID_NAME, O_RDONLY))), 0);
+  const auto of_worker = os::make_change_watch(kVictim);
+  ASSERT_TRUE(of_worker.ok());
+  EXPECT_EQ(who_is_told(*of_worker), 0);
+  EXPECT_EQ(::geteuid(), 0u);
 }
 
 // It would begin with what it was started with, and nobody would tell it of other rules any more.

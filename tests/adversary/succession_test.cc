@@ -89,40 +89,49 @@ struct Kept {
   uint8_t* bytes = nullptr;
 };
 
-// A file is not passed through to another one's contents, whatever is left of its grant.
+// A file is not passed through to another one's contents, whatever is left of its grant, and whether it is open or was.
 TEST_P(TakenOverSuccession, AForgedGrant) {
   RunContained([] {
-    enum { kBackingOnly, kGrantToo };
-    for (const int what : {kBackingOnly, kGrantToo}) {
+    enum { kBackingOnly, kGrantToo, kGrantOfClosed, kKinds };
+    for (int what = kBackingOnly; what < kKinds; ++what) {
       const Service service(GetParam(), "sluice-worker");
       const AttackedView view(service, "");
       kerneltest::WriteFile(view.source() + "/other", "other", 0644);
       kerneltest::Child client([&] {
         kerneltest::Become({kViewer});
-        const kerneltest::Fd other = kerneltest::Open(view.path("other"), O_RDONLY);
+        kerneltest::Fd other = kerneltest::Open(view.path("other"), O_RDONLY);
         kerneltest::Fd plain = kerneltest::Open(view.path("plain"), O_RDONLY);
+        // By this it is opened again, whatever the kernel has forgotten of names by then.
+        const kerneltest::Fd pinned = kerneltest::Open(view.path("plain"), O_PATH);
+        if (what == kGrantOfClosed) {
+          other = kerneltest::Fd();
+          plain = kerneltest::Fd();
+        }
         // Until the next worker is there.
         const auto told = [&] { return ::access(view.path("go").c_str(), F_OK) == 0; };
         if (!kerneltest::Eventually(told)) return long{-ETIMEDOUT};
         plain = kerneltest::Fd();
         ::usleep(200'000);  // the close comes to the worker later
-        return kerneltest::ReadFile(view.path("plain")) == "plain" ? 0L : -EIO;
+        return kerneltest::ReadFile("/proc/self/fd/" + std::to_string(pinned.get())) == "plain" ? 0L : -EIO;
       });
       const Kept kept(static_cast<pid_t>(service.view(view.name()).worker_pid));
       ASSERT_TRUE(kerneltest::Eventually([&] {
         const auto* plain = kept.of(view.source() + "/plain");
         const auto* other = kept.of(view.source() + "/other");
-        return plain != nullptr && other != nullptr && plain->opens != 0 && other->opens != 0;
+        const auto is_ready = [&](const wire::NodeRecord* of) {
+          return of != nullptr && of->grant != 0 && (of->opens == 0) == (what == kGrantOfClosed);
+        };
+        return is_ready(plain) && is_ready(other);
       }));
       auto* plain = kept.of(view.source() + "/plain");
       const auto* other = kept.of(view.source() + "/other");
       ASSERT_NE(plain->backing_id, other->backing_id);
       plain->backing_id = other->backing_id;
-      if (what == kGrantToo) plain->grant = other->grant;
+      if (what != kBackingOnly) plain->grant = other->grant;
       ::kill(static_cast<pid_t>(service.view(view.name()).worker_pid), SIGKILL);
       EXPECT_TRUE(service.logs("worker-replaced"));
       kerneltest::WriteFile(view.source() + "/go", "go", 0644);
-      EXPECT_EQ(client.Result(), 0) << (what == kGrantToo ? "grant" : "backing id");
+      EXPECT_EQ(client.Result(), 0) << what;
     }
   });
 }

@@ -20,7 +20,7 @@ constexpr BrokerOp kAll[] = {BrokerOp::kOpen,     BrokerOp::kOpenTemp, BrokerOp:
                              BrokerOp::kClose,    BrokerOp::kTruncatePath, BrokerOp::kSync,
                              BrokerOp::kTruncate, BrokerOp::kAllocate, BrokerOp::kCopy,
                              BrokerOp::kSeek,     BrokerOp::kStat,     BrokerOp::kLinkNameless,
-                             BrokerOp::kChange,   BrokerOp::kReadWindow, BrokerOp::kNextGrant, BrokerOp::kRemove,
+                             BrokerOp::kChange,   BrokerOp::kReadWindow, BrokerOp::kNextGrants, BrokerOp::kRemove,
                              BrokerOp::kRename,   BrokerOp::kLink,     BrokerOp::kSymlink,  BrokerOp::kMakeDevice};
 
 bool takes_path(BrokerOp op) {
