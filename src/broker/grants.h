@@ -41,7 +41,7 @@ class Grants {
   // What is not there, or open for nothing else, stays as it is.
   core::Outcome drop_write(core::GrantId id);
   core::Outcome close(core::GrantId id);
-  // For a worker that comes after another: the grant at the slot, or the next one that is in use; as it is where there is none.
+  // For a worker that comes after another: the first grants from that slot on, as many as there is room for.
   void next(uint32_t slot, wire::BrokerReply& reply);
 
   // A descriptor of a granted file for one operation. kGrantNotWritable where nobody has it open

@@ -1,6 +1,8 @@
 #include "service/maker.h"
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "os/channel.h"
 #include "os/poller.h"
@@ -15,7 +17,7 @@
 namespace sluice::service {
 namespace {
 
-enum class For : uint32_t { kPeer, kWorker, kBoth, kSpare };
+enum class For : uint32_t { kPeer, kWorker, kBoth, kSpare, kClose };
 
 // Between two processes forked from one program; nobody else is on the channel. Behind it the other rules, where there
 // are any.
@@ -95,7 +97,14 @@ void work(const Workshop& workshop) {
     std::memcpy(&order, bytes.data(), sizeof(order));
     const auto rest = std::span(bytes).first(message->length).subspan(sizeof(order));
     const auto fds = numbers_of(message->fds);
-    order.what == For::kPeer ? serve_peer(workshop, order, fds) : serve_worker(workshop, order, fds, rest);
+    if (order.what == For::kPeer) {
+      serve_peer(workshop, order, fds);
+    } else if (order.what == For::kClose) {
+      // Its end is the last: this process has closed its own by then.
+      start(workshop, order.id, fds, [](void*) { std::this_thread::sleep_for(std::chrono::milliseconds(100)); }, nullptr);
+    } else {
+      serve_worker(workshop, order, fds, rest);
+    }
   }
 }
 
@@ -129,6 +138,11 @@ core::Outcome Maker::ask_for_worker(uint64_t id, const Replacement& replacement)
   const int fds[] = {replacement.report, replacement.device, replacement.counters, replacement.park, replacement.watch};
   const size_t count = replacement.watch < 0 ? kOrderWatch : kOrderFds;
   return os::send_message(channel_.get(), writer.finish(), {fds, count});
+}
+
+core::Outcome Maker::ask_to_close(uint64_t id, int fd) const {
+  const Order order{id, 0, 0, For::kClose, 0};
+  return os::send_message(channel_.get(), {reinterpret_cast<const uint8_t*>(&order), sizeof(order)}, {&fd, 1});
 }
 
 core::Result<Maker::Started> Maker::started() const {

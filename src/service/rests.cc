@@ -39,7 +39,6 @@ void Service::look_for_idle() {
     const View::Progress progress = progress_of(view);
     const bool is_left_alone = view.reload == 0 && !view.without_broker && !maker_gone_;
     if (is_left_alone && view.idleness.is_over(now, progress.answered, progress.busy)) {
-      view.watch.reset();  // before it ends: with the last of it the kernel takes its time
       (void)os::send_message(view.worker_events.get(), wire::kRest);  // one that does not listen stays
     }
     plan_rest(id, view);
@@ -52,6 +51,7 @@ void Service::rest(uint64_t id, View& view) {
   view.info.resting = true;
   view.silent_since = 0;
   drop_spare(id, view);
+  let_go_of(std::move(view.watch));
   lacking_.erase(id);
   // What has come meanwhile is seen at once.
   watch_connection(id, view);

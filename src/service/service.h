@@ -192,6 +192,8 @@ class Service {
   bool use_spare(uint64_t id, View& view);
   void spare_ended(uint64_t id, View& view);
   void drop_spare(uint64_t id, View& view);
+  // Of a view that has no worker any more: ViewFds::watch.
+  void let_go_of(os::Fd watch);
   // A broker or worker without its view ends by itself; one that does not is killed a moment later,
   // a set-up process at once. It is reaped when it is gone, which may take a while: never waited for.
   void put_end(Ending ending);

@@ -70,6 +70,11 @@ void Service::spare_ended(uint64_t id, View& view) {
   drop_spare(id, view);
 }
 
+// Here it would keep everybody waiting. A maker that takes no order now does not take this one either.
+void Service::let_go_of(os::Fd watch) {
+  if (watch && !maker_gone_) (void)maker_.ask_to_close(next_id(), watch.get());
+}
+
 // It ends by itself: nobody holds the other end of its events any more.
 void Service::drop_spare(uint64_t id, View& view) {
   view.spare_maker = 0;  // what that one makes is not taken
@@ -78,6 +83,7 @@ void Service::drop_spare(uint64_t id, View& view) {
   if (!spare.process) return;
   poller_.remove(spare.process.get());
   put_end({std::move(spare.process), true, view.info.name, "spare worker"});
+  if (!view.watch) let_go_of(std::move(spare.watch));  // one that only it has
 }
 
 }  // namespace sluice::service

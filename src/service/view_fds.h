@@ -10,9 +10,9 @@ struct ViewFds {
   os::Fd broker, worker;     // pidfds; a view may have no worker just now
   os::Fd peer;               // whose end is the view's; of a tied one only
   os::Fd park;               // for its next worker and broker: service/park.h; none where there can be no other
-  // By which its worker, and the next one, is told of changes. The kernel takes some 20 ms to be done with the last descriptor of
-  // one (fanotify(7)), and so a worker that has another's would take that long to end, while everybody waits for the next. Of this
-  // service alone; none while no worker serves.
+  // By which its worker, and the next one, is told of changes: a fanotify group, or /dev/null. The kernel takes some 20 ms to be done
+  // with the last descriptor of a group (Linux 6.18, fsnotify_destroy_group()): so long a worker that alone had it would take to
+  // end, while everybody waits for the next. Not stored; none while the view rests.
   os::Fd watch;
 };
 

@@ -129,6 +129,7 @@ void Service::end_view(uint64_t id, const char* why) {
                   of.foreign ? of.most_grants : 0};
     if (!reap(ending)) put_end(std::move(ending));
   }
+  let_go_of(std::move(view->watch));
   // What the manager holds of it holds nothing any more, whenever it hears that.
   view->record.clear();
   if (view->left_to_manager) words_.push_back({stored_name(id), 0});

@@ -55,7 +55,8 @@ core::Result<WorkerProcess> spawn_worker(int executable, int device, int counter
   auto null = os::checked_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null.ok()) return null.failure();
   // Where none can be made, or is of no use, the view does without.
-  auto group = watch >= 0 ? os::duplicate(watch)
+  const bool has_watch = watch >= 0 && !os::is_same_file(watch, null->get());
+  auto group = has_watch ? os::duplicate(watch)
                : config.coherence_milliseconds > 0 ? os::make_change_watch(config.private_uid) : os::duplicate(null->get());
   if (!group.ok()) group = os::duplicate(null->get());
   if (!group.ok()) return group.failure();

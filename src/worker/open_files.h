@@ -35,7 +35,8 @@ class OpenFiles {
         read_only_link_(read_only_link),
         counters_(counters) {}
 
-  // After another worker: what of the files that it left is open stays so, and nothing else stays granted.
+  // After another worker: what of the files that it left is open stays so, and what is granted beside that stays for as long as
+  // what nobody has open does.
   core::Outcome take_over();
   // A count that the kernel was not told of is as it was before; as wire::NodeRecord has it.
   void take_back(Node* node, uint64_t opens);

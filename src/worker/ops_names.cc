@@ -157,7 +157,6 @@ void remove(fuse_req_t req, fuse_ino_t parent_id, const char* name, bool want_di
   if (removed_before) at.take(worker, noted);
   Node* const node = at.node;
   worker.intent().note(at.found);
-  if (node != nullptr && removed_before) worker.files.drop_idle(node);
   if (node != nullptr && !removed_before) keep_reachable(worker, node, at.parent, name, false);
   core::Outcome removed = core::Done{};
   if (!removed_before) removed = worker.names.remove(at.parent, name, want_directory);
@@ -206,9 +205,8 @@ void rename(fuse_req_t req, fuse_ino_t from_id, const char* from_name, fuse_ino_
     if (!to_looked.ok() && to_looked.failure().error != ENOENT) return fail(req, to_looked.failure());
   }
   worker.intent().note(from.found, to.found);
-  if (to.node != nullptr && to.node != from.node && !exchange) {
-    if (renamed_before) worker.files.drop_idle(to.node);
-    else keep_reachable(worker, to.node, to.parent, to.name, true);
+  if (to.node != nullptr && to.node != from.node && !exchange && !renamed_before) {
+    keep_reachable(worker, to.node, to.parent, to.name, true);
   }
   core::Outcome renamed = core::Done{};
   if (!renamed_before) renamed = worker.names.rename(from.parent, from.name, to.parent, to.name, flags);

@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 
+#include "core/limits.h"
 #include "core/recovery_limits.h"
 #include "os/change_watch.h"
 #include "running_service.h"
@@ -89,20 +91,29 @@ ATTACK_WITHIN(SpareAttack, WhatIsGrantedStaysSo, 40) {
   const View view(source, kVictim);
   const Use use({view.path()});
   const size_t before = descriptors_of(the("sluice-broker"));
-  ASSERT_TRUE(reads(view, "file"));
-  ASSERT_TRUE(reads(view, "other"));
   const auto granted = [&] { return descriptors_of(the("sluice-broker")) - before; };
-  ASSERT_EQ(granted(), 2u);
   for (const bool with_spare : {true, false}) {
     if (with_spare) {
       ASSERT_TRUE(has_spare(service));
     }
-    ASSERT_EQ(::kill(the("sluice-worker"), SIGKILL), 0);
-    ASSERT_TRUE(in_process(kVictim, 8, [&] { EXPECT_EQ(::access(view.path("absent").c_str(), F_OK), -1); }));
-    EXPECT_EQ(granted(), 2u) << with_spare;
+    // Again where that took so long that it was over anyway.
+    int64_t took = core::Limits::kIdleGrantMilliseconds;
+    for (int i = 0; i < 20 && took >= core::Limits::kIdleGrantMilliseconds; ++i) {
+      const auto from = std::chrono::steady_clock::now();
+      ASSERT_TRUE(reads(view, "file"));
+      ASSERT_TRUE(reads(view, "other"));
+      ASSERT_EQ(granted(), 2u);
+      ASSERT_EQ(::kill(the("sluice-worker"), SIGKILL), 0);
+      ASSERT_TRUE(in_process(kVictim, 8, [&] { EXPECT_EQ(::access(view.path("absent").c_str(), F_OK), -1); }));
+      const size_t left = granted();
+      took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - from).count();
+      if (took < core::Limits::kIdleGrantMilliseconds) {
+        EXPECT_EQ(left, 2u) << with_spare;
+      }
+    }
+    EXPECT_LT(took, core::Limits::kIdleGrantMilliseconds);
+    EXPECT_TRUE(eventually(8000, [&] { return granted() == 0; })) << "for no longer than others";
   }
-  ASSERT_TRUE(reads(view, "file"));
-  EXPECT_EQ(granted(), 2u);
 }
 
 // It goes on with what its predecessor was told of changes by, and with none of the marks of that one.

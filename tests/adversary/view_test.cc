@@ -224,6 +224,37 @@ TEST_F(ViewAttack, NothingIsToldOfHiddenChanges) {
   EXPECT_GT(asked_after([&] { tree.write(tree.path("dir/new"), "seen"); }), 0u);
 }
 
+// What the view and others do to one name, in turns and at once, so that it is told together.
+TEST_F(ViewAttack, WhatOthersDoToANameOfOursIsSeen) {
+  start(60000);
+  struct stat stat;
+  const auto seen = [&](const char* name) { return user([&] { return outcome(::stat(in(name).c_str(), &stat)); }); };
+  const auto makes = [&](const char* name) {
+    return user([&] { return outcome(::open(in(name).c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644)); });
+  };
+  const auto removes = [&](const char* name) { return user([&] { return outcome(::unlink(in(name).c_str())); }); };
+  const auto soon = [](const std::function<bool()>& so) {
+    for (int i = 0; i < 200 && !so(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return so();
+  };
+  ASSERT_EQ(seen("dir/absent"), ENOENT);  // it is watched from now on
+  for (int round = 0; round < 20; ++round) {
+    // All at once, so that both removals are told together.
+    ASSERT_EQ(makes("dir/name"), 0);
+    ASSERT_EQ(removes("dir/name"), 0);
+    ASSERT_EQ(makes("dir/name"), 0);
+    ASSERT_EQ(::unlink(tree.path("dir/name").c_str()), 0);
+    EXPECT_TRUE(soon([&] { return seen("dir/name") == ENOENT; })) << "removed, round " << round;
+    ASSERT_EQ(user([&] { return outcome(::symlink("a", in("dir/name").c_str())); }), 0);
+    ASSERT_EQ(renames("dir/name", "dir/other"), 0);
+    tree.write(tree.path("dir/name"), "x");
+    EXPECT_TRUE(soon([&] { return seen("dir/name") == 0; })) << "made, round " << round;
+    ASSERT_EQ(::rename(tree.path("dir/name").c_str(), tree.path("dir/other").c_str()), 0);
+    EXPECT_TRUE(soon([&] { return seen("dir/name") == ENOENT && seen("dir/other") == 0; })) << "moved, round " << round;
+    ASSERT_EQ(removes("dir/other"), 0);
+  }
+}
+
 // ---- Which file ----
 
 // A file that the application holds is replaced behind the view: what it does then must not reach the
