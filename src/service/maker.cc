@@ -100,7 +100,7 @@ void work(const Workshop& workshop) {
     if (order.what == For::kPeer) {
       serve_peer(workshop, order, fds);
     } else if (order.what == For::kClose) {
-      // Its end is the last: this process has closed its own by then.
+      // So that its end is the last: meanwhile this process closes its own.
       start(workshop, order.id, fds, [](void*) { std::this_thread::sleep_for(std::chrono::milliseconds(100)); }, nullptr);
     } else {
       serve_worker(workshop, order, fds, rest);
