@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "os/change_watch.h"
+#include "os/file.h"
 #include "os/memory_file.h"
 #include "os/poller.h"
 #include "os/service_self.h"
