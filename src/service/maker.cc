@@ -140,9 +140,10 @@ core::Outcome Maker::ask_for_worker(uint64_t id, const Replacement& replacement)
   return os::send_message(channel_.get(), writer.finish(), {fds, count});
 }
 
-core::Outcome Maker::ask_to_close(uint64_t id, int fd) const {
+core::Outcome Maker::ask_to_close(uint64_t id, std::span<const int> fds) const {
+  static_assert(kMostToClose <= kOrderFds);
   const Order order{id, 0, 0, For::kClose, 0};
-  return os::send_message(channel_.get(), {reinterpret_cast<const uint8_t*>(&order), sizeof(order)}, {&fd, 1});
+  return os::send_message(channel_.get(), {reinterpret_cast<const uint8_t*>(&order), sizeof(order)}, fds);
 }
 
 core::Result<Maker::Started> Maker::started() const {

@@ -6,6 +6,8 @@
 // it allows it beneath a root that it knows.
 #pragma once
 
+#include <span>
+
 #include "os/process.h"
 #include "service/processes.h"
 #include "service/replacement.h"
@@ -31,8 +33,9 @@ class Maker {
   core::Outcome ask(uint64_t id, bool log_refusal, bool busy, int peer, int report) const;
   // Asks for one that starts another worker (service/replacement.h). All borrowed. EAGAIN: the maker is busy.
   core::Outcome ask_for_worker(uint64_t id, const Replacement& replacement) const;
-  // Asks for one that ends at once, and takes this along: of what it takes the kernel long to be done with, its end is the last.
-  core::Outcome ask_to_close(uint64_t id, int fd) const;
+  // Asks for one that ends at once, and takes these along: of what it takes the kernel long to be done with, its end is the last.
+  static constexpr size_t kMostToClose = 4;
+  core::Outcome ask_to_close(uint64_t id, std::span<const int> fds) const;
   struct Started {
     uint64_t id;
     os::Fd process;  // pidfd; the maker's child, reaped by nobody here

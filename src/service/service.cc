@@ -124,6 +124,7 @@ core::Outcome Service::run() {
     if (!events.ok()) return events.failure();
     for (const os::Poller::Event& event : *events) {
       if (event.tag % kSources == kEnding) reap_ended(event.tag / kSources);
+      if (event.tag % kSources == kMaker) take_started();
     }
   }
   return core::Done{};
@@ -256,8 +257,10 @@ void Service::take_started() {
     log(Level::kError, "maker-ended", {{"reason", describe(started.failure())}});
     poller_.remove(maker_.channel());
     maker_gone_ = true;
-    return;
+    return close_old_watches();
   }
+  if (started->id == closing_) closing_ = 0;
+  close_old_watches();
   const auto found = pending_.find(started->id);
   if (found == pending_.end()) {
     put_end({std::move(started->process), false, {}, nullptr, 0, ~0u});  // it has done its work, or taken too long

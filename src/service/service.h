@@ -194,6 +194,7 @@ class Service {
   void drop_spare(uint64_t id, View& view);
   // Of a view that has no worker any more: ViewFds::watch.
   void let_go_of(os::Fd watch);
+  void close_old_watches();
   // A broker or worker without its view ends by itself; one that does not is killed a moment later,
   // a set-up process at once. It is reaped when it is gone, which may take a while: never waited for.
   void put_end(Ending ending);
@@ -223,6 +224,8 @@ class Service {
   uint64_t last_id_ = 0;
   bool stopping_ = false;
   bool maker_gone_ = false;
+  std::deque<os::Fd> old_watches_;
+  uint64_t closing_ = 0;  // the process that the maker is asked for to close some of them
   size_t connections_here_ = 0;  // among the views, those of other servers
   bool said_ready_ = false;
   size_t views_said_ = 0, connections_said_ = 0;

@@ -3,7 +3,9 @@
 //
 // It is of the rules and of the channels that the view had when it was started: where those change, it goes.
 #include <algorithm>
+#include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "os/socket.h"
 #include "service/clock.h"
@@ -70,9 +72,24 @@ void Service::spare_ended(uint64_t id, View& view) {
   drop_spare(id, view);
 }
 
-// Here it would keep everybody waiting. A maker that takes no order now does not take this one either.
+// Here it would keep everybody waiting.
 void Service::let_go_of(os::Fd watch) {
-  if (watch && !maker_gone_) (void)maker_.ask_to_close(next_id(), watch.get());
+  if (!watch) return;
+  old_watches_.push_back(std::move(watch));
+  close_old_watches();
+}
+
+// However many views end at once, no more than one order of these is before those of who waits. One that the maker does not take
+// now is tried again when it has said something, as it will.
+void Service::close_old_watches() {
+  if (maker_gone_) return old_watches_.clear();
+  if (closing_ != 0 || old_watches_.empty()) return;
+  std::vector<int> some;
+  for (size_t i = 0; i < std::min(old_watches_.size(), Maker::kMostToClose); ++i) some.push_back(old_watches_[i].get());
+  const uint64_t id = next_id();
+  if (!maker_.ask_to_close(id, some).ok()) return;
+  closing_ = id;
+  old_watches_.erase(old_watches_.begin(), old_watches_.begin() + static_cast<ptrdiff_t>(some.size()));
 }
 
 // It ends by itself: nobody holds the other end of its events any more.

@@ -193,13 +193,11 @@ class TableReader {
       return one != other ? one < other : a.index < b.index;
     });
     std::vector<bool> dropped(left_.nodes.size());
-    bool any = false;
     for (size_t i = 1; i < sorted.size(); ++i) {
       const Entry &a = sorted[i - 1], &b = sorted[i];
       if (a.ino != b.ino || key(left_.nodes[a.index]) != key(left_.nodes[b.index])) continue;
-      dropped[b.index] = any = true;
+      dropped[b.index] = true;
     }
-    if (!any) return;
     size_t index = 0;
     std::erase_if(left_.nodes, [&](const LeftNode&) { return dropped[index++]; });
   }
